@@ -1,0 +1,120 @@
+"""What the rooms of tlx agree on, so that none has to know another.
+
+Shape letters, everywhere: B batch, C channels, H W image, T tokens, D features,
+K classes.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Generator, Tensor, nn
+
+__all__ = ["Batch", "Inputs", "LossTerm", "Preprocessing", "Source", "Split", "Splits", "Step"]
+
+Inputs: TypeAlias = Tensor | dict[str, Tensor]
+"""Images, shape (B, C, H, W), or named token tensors, each of shape (B, T)."""
+
+PADDING = -1
+"""The id of a sample that only fills up a rank's last batch and is never counted."""
+
+
+class Batch(NamedTuple):
+    """What a loader yields."""
+
+    inputs: Inputs
+    targets: Tensor  # (B,) class indices, int64
+    ids: Tensor  # (B,) position of each sample in its split, int64; PADDING where it only fills up
+
+
+class Step(NamedTuple):
+    """What one training step produced."""
+
+    inputs: Inputs
+    targets: Tensor  # (B,)
+    logits: Tensor  # (B, K), before softmax
+
+
+@runtime_checkable
+class LossTerm(Protocol):
+    """A callback that adds one scalar to the training loss."""
+
+    def loss_term(self, module: nn.Module, step: Step) -> Tensor:
+        """The term for this step, shape ()."""
+        ...
+
+
+class Preprocessing(Protocol):
+    """From a raw sample to what a backbone reads. It belongs to the weights."""
+
+    kind: str  # "image" or "text": what `prepare` takes
+
+    def prepare(self, sample: Any) -> Any:
+        """One raw sample (a PIL image, or a string), the same way every time."""
+        ...
+
+    def augment(self, sample: Any, generator: Generator, flip: bool) -> Any:
+        """One raw sample, randomly varied; draws from `generator` alone."""
+        ...
+
+    def collate(self, prepared: Sequence[Any]) -> Inputs:
+        """Several prepared samples as one batch."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Every setting, as plain values that JSON can hold."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write what `describe` cannot hold (a tokenizer) beside the weights."""
+        ...
+
+
+class Split(Protocol):
+    """One split of a data set. Reads lazily; holds no Python object per sample."""
+
+    labels: NDArray[np.int64]  # (N,)
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> Any:
+        """The raw sample: a PIL image or a string."""
+        ...
+
+    def name(self, index: int) -> str:
+        """Where the sample comes from, for people: a path, or a row."""
+        ...
+
+    def subset(self, indices: NDArray[np.int64]) -> "Split":
+        """The samples at `indices`, in that order."""
+        ...
+
+    def fingerprint(self) -> str:
+        """A hash that changes when a sample or a label does."""
+        ...
+
+
+class Splits(NamedTuple):
+    """A data set, ready for model selection."""
+
+    train: Split
+    val: Split
+    test: Split | None
+    classes: tuple[str, ...]
+
+
+class Source(Protocol):
+    """Where samples come from."""
+
+    kind: str  # "image" or "text"
+    flip: bool  # whether a mirrored sample still belongs to its class
+
+    def splits(self) -> Splits:
+        """Find, check and split the samples. Raises DataError before anything trains."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """The `_target_` and arguments that build this source again, as plain values."""
+        ...
