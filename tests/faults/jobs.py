@@ -1,0 +1,141 @@
+"""Small jobs for tests that kill: a residual network with BatchNorm and dropout on made-up images."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from tlx.backbones.staged import StagedBackbone
+from tlx.data.datamodule import TransferData
+from tlx.heads.linear import Linear
+from tlx.job import Job
+from tlx.preprocessing.image import ImagePreprocessing
+from tlx.strategies.gradual_unfreezing import gradual_unfreezing
+from tlx.trainer import TrainerSettings
+from tlx.types import Splits
+
+CLASSES = ("left", "right", "top")
+SIDE = 8
+
+
+class Block(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.norm = nn.BatchNorm2d(channels)
+        self.dropout = nn.Dropout(0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.dropout(self.norm(self.conv(x)).relu())
+
+
+def make_net() -> nn.Sequential:
+    stages = {
+        "stem": nn.Sequential(nn.Conv2d(1, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8)),
+        "block0": Block(8),
+        "block1": Block(8),
+        "pool": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+    }
+    net = nn.Sequential()
+    for name, module in stages.items():
+        net.add_module(name, module)
+    return net
+
+
+def small_backbone() -> StagedBackbone:
+    return StagedBackbone(
+        make_net(),
+        {"stem": ["stem"], "block0": ["block0"], "block1": ["block1", "pool"]},
+        out_features=8,
+        preprocessing=ImagePreprocessing(crop=SIDE, resize=SIDE, mean=(0.5,), std=(0.3,), channels=1),
+        recipe={"_target_": "tests.faults.jobs.small_backbone"},
+        fresh=make_net,
+    )
+
+
+@dataclass(frozen=True)
+class MadeUpSplit:
+    """Images whose bright corner is their class, computed from their index."""
+
+    indices: Any
+    offset: int
+
+    @property
+    def labels(self) -> Any:
+        return np.asarray(self.indices) % len(CLASSES)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def read(self, index: int) -> Image.Image:
+        number = int(self.indices[index])
+        pixels = np.random.default_rng(number + self.offset).integers(0, 160, (SIDE, SIDE))
+        where = (np.s_[:, :3], np.s_[:, -3:], np.s_[:3])[number % len(CLASSES)]
+        pixels[where] += 60
+        return Image.fromarray(pixels.astype(np.uint8), "L")
+
+    def name(self, index: int) -> str:
+        return f"made up {self.offset + int(self.indices[index])}"
+
+    def subset(self, indices: Any) -> "MadeUpSplit":
+        return MadeUpSplit(np.asarray(self.indices)[indices], self.offset)
+
+    def fingerprint(self) -> str:
+        return f"{self.offset}:{list(self.indices)}"
+
+
+@dataclass(frozen=True)
+class MadeUp:
+    """A data set without files."""
+
+    train: int = 52
+    val: int = 30
+    test: int = 21
+    kind: str = "image"
+    flip: bool = False
+
+    def splits(self) -> Splits:
+        sizes = (self.train, self.val, self.test)
+        made = [MadeUpSplit(np.arange(size), 1000 * n) for n, size in enumerate(sizes)]
+        return Splits(*made, classes=CLASSES)
+
+    def describe(self) -> dict[str, Any]:
+        return {"_target_": "tests.faults.jobs.MadeUp"}
+
+
+PLATEAU = functools.partial(
+    gradual_unfreezing,
+    head_epochs=4,
+    epochs_per_phase=3,
+    stages_per_phase=2,
+    until_plateau=True,
+    patience=1,
+    head_rate=3e-2,
+    backbone_rate=1e-2,
+)
+BY_EPOCHS = functools.partial(
+    gradual_unfreezing, head_epochs=1, epochs_per_phase=2, stages_per_phase=2, head_rate=3e-2, backbone_rate=1e-2
+)
+
+
+def small_job(
+    *, seed: int = 0, workers: int = 0, strategy: Any = PLATEAU, source: Any = None, **trainer: Any
+) -> Job:
+    settings = {"accelerator": "cpu", "checkpoint_steps": 2} | trainer
+    return Job(
+        backbone=small_backbone(),
+        head=functools.partial(Linear, dropout=0.3),
+        head_recipe={"_target_": "tlx.heads.linear.Linear", "dropout": 0.3},
+        data=TransferData(source or MadeUp(), batch_size=8, eval_batch_size=16, num_workers=workers, seed=seed),
+        strategy=strategy,
+        optimizer=functools.partial(torch.optim.AdamW, weight_decay=0.01),
+        trainer=TrainerSettings(**settings),
+        seed=seed,
+        monitor="val/accuracy",
+        label_smoothing=0.1,
+        names={"model": "small", "data": "made up", "strategy": "gradual_unfreezing"},
+    )

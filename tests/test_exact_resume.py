@@ -1,0 +1,94 @@
+"""A run killed at any moment and resumed ends in the bits of the run that was never killed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.jobs import BY_EPOCHS
+from tests.faults.outcome import differences, epochs, outcome
+from tests.faults.processes import run_process
+
+KILLED = -9
+MOMENTS = [
+    ("on_train_batch_start", 0),  # before the first checkpoint
+    ("on_train_batch_end", 4),  # in the first phase, between checkpoints
+    ("on_train_epoch_end", 1),  # before a plateau decision
+    ("on_train_epoch_end_last", 1),  # after it, before its checkpoint
+    ("on_validation_batch_start", 3),
+    ("on_train_batch_start", 22),  # in a later phase
+    ("on_train_batch_end", 27),
+    ("before_sidecar", 5),  # inside a save
+    ("between", 8),
+    ("after_replace", 6),
+    ("on_train_end", 0),  # a phase is over and saved
+    ("on_train_end", 2),  # training is over, nothing is concluded
+]
+
+
+@pytest.fixture(scope="module")
+def never_killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reference")
+    assert run_process(folder) == [0]
+    return folder
+
+
+def killed_and_resumed(folder: Path, moment: tuple[str, int], **job: Any) -> dict[str, Any]:
+    assert run_process(folder, kill=moment, **job) == [KILLED]
+    assert run_process(folder, **job) == [0]
+    return outcome(folder)
+
+
+def test_the_reference_goes_through_an_unfreezing_and_a_plateau_that_brings_older_weights_back(
+    never_killed: Path,
+) -> None:
+    ledger = outcome(never_killed)["ledger"]
+    assert len(ledger["ends"]) == 3
+    assert any(end["plateau"] and end["best_epoch"] < end["epoch"] for end in ledger["ends"][:-1])
+    assert len({row["phase"] for row in epochs(never_killed)}) == 3
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda m: f"{m[0]}-{m[1]}")
+def test_a_killed_run_ends_in_the_same_bits(never_killed: Path, tmp_path: Path, moment: tuple[str, int]) -> None:
+    assert differences(killed_and_resumed(tmp_path, moment), outcome(never_killed)) == []
+
+
+def test_workers_change_no_bit_also_through_a_kill(never_killed: Path, tmp_path: Path) -> None:
+    ended = killed_and_resumed(tmp_path, ("on_train_batch_end", 25), workers=2)
+    assert differences(ended, outcome(never_killed)) == []
+
+
+def test_accumulation_and_clipping_resume_exactly(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "strategy": BY_EPOCHS,
+        "accumulate_grad_batches": 3,
+        "gradient_clip_val": 0.5,
+        "checkpoint_steps": 1,
+    }
+    assert run_process(tmp_path / "whole", **settings) == [0]
+    ended = killed_and_resumed(tmp_path / "killed", ("on_train_batch_end", 19), **settings)
+    assert differences(ended, outcome(tmp_path / "whole")) == []
+
+
+def test_several_kills_in_a_row_end_in_the_same_bits(never_killed: Path, tmp_path: Path) -> None:
+    for moment in (("on_train_batch_end", 3), ("between", 2), ("on_train_batch_end", 9)):
+        assert run_process(tmp_path, kill=moment) == [KILLED]
+    assert run_process(tmp_path) == [0]
+    assert differences(outcome(tmp_path), outcome(never_killed)) == []
+
+
+def test_another_seed_ends_elsewhere(never_killed: Path, tmp_path: Path) -> None:
+    assert run_process(tmp_path, seed=1) == [0]
+    assert {"weights", "metrics", "evaluation"} <= set(differences(outcome(tmp_path), outcome(never_killed)))
+
+
+def without_step_randomness() -> None:
+    from tlx.checkpoint.randomness import StepRandomness
+
+    del StepRandomness.on_train_batch_start
+
+
+def test_without_the_randomness_of_the_step_a_resume_ends_elsewhere(tmp_path: Path) -> None:
+    assert run_process(tmp_path / "whole", prepare=without_step_randomness) == [0]
+    ended = killed_and_resumed(tmp_path / "killed", ("on_train_batch_end", 22), prepare=without_step_randomness)
+    assert "weights" in differences(ended, outcome(tmp_path / "whole"))

@@ -1,0 +1,149 @@
+"""The bundle: all that using a trained network takes, and nothing that runs by itself.
+
+Weights are safetensors, the rest is JSON. What builds the network is tlx's own code, named in
+recipes; a bundle cannot name anything else.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from tlx.checkpoint.durable import write_durably
+from tlx.checkpoint.weights import load_weights, save_weights
+from tlx.errors import CheckpointError
+from tlx.modules.network import Network
+from tlx.recipe import build
+from tlx.types import Preprocessing
+
+__all__ = ["Bundle", "load_bundle", "write_bundle"]
+
+FORMAT = 1
+HERE = "bundle:"
+"""Begins a value of a recipe that is a path inside the bundle."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained network with what it takes to use it.
+
+    Args:
+        network: In evaluation mode.
+        preprocessing: What every input goes through.
+        classes: Names of the K outputs.
+        meta: The rest of bundle.json.
+    """
+
+    network: Network
+    preprocessing: Preprocessing
+    classes: tuple[str, ...]
+    meta: dict[str, Any]
+
+
+def write_bundle(
+    folder: Path,
+    network: Network,
+    head_recipe: Mapping[str, Any],
+    classes: Sequence[str],
+    moments: Mapping[str, Tensor],
+    meta: Mapping[str, Any],
+) -> str:
+    """Write a bundle; bundle.json comes last and holds the hash of the weights.
+
+    Args:
+        folder: Where it shall lie.
+        network: The trained network.
+        head_recipe: Builds its head again, given `in_features` and `classes`.
+        classes: Names of the outputs.
+        moments: `mean` (D,) and `covariance` (D, D) of the training features.
+        meta: Fingerprints, versions, settings of evaluation, figures for the card.
+
+    Returns:
+        The SHA-256 of the weights.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    backbone = network.backbone
+    backbone.save_architecture(folder / "architecture")
+    backbone.preprocessing.save(folder)
+    digest = save_weights(network, folder / "model.safetensors")
+    tensors = {name: tensor.float().cpu().contiguous() for name, tensor in moments.items()}
+    write_durably(folder / "features.safetensors", lambda to: save_file(tensors, to))
+    content = dict(meta) | {
+        "format": FORMAT,
+        "weights_sha256": digest,
+        "classes": list(classes),
+        "backbone": backbone.recipe,
+        "head": dict(head_recipe),
+        "preprocessing": backbone.preprocessing.describe(),
+    }
+    write_durably(folder / "README.md", lambda to: to.write_text(_card(content)))
+    write_durably(folder / "bundle.json", lambda to: to.write_text(json.dumps(content, indent=1)))
+    return digest
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Build the network of a bundle and load its weights.
+
+    Raises:
+        CheckpointError: The bundle is missing, damaged, or made by a newer tlx.
+        SecurityError: It names something that is not tlx's own.
+    """
+    meta = _read_meta(folder)
+    backbone = build(_inside(meta["backbone"], folder))
+    backbone.preprocessing = build(_inside(meta["preprocessing"], folder))
+    classes = tuple(meta["classes"])
+    head = build(meta["head"], in_features=backbone.out_features, classes=len(classes))
+    network = Network(backbone, head)
+    load_weights(network, folder / "model.safetensors", meta["weights_sha256"])
+    network.eval()
+    return Bundle(network, backbone.preprocessing, classes, meta)
+
+
+def _read_meta(folder: Path) -> dict[str, Any]:
+    path = folder / "bundle.json"
+    if not path.is_file():
+        raise CheckpointError(
+            "no bundle: there is no bundle.json", where=str(folder), fix="a run that has finished"
+        )
+    try:
+        meta: dict[str, Any] = json.loads(path.read_text())
+        made_by = int(meta["format"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"cannot read bundle.json ({error})", where=str(path)) from error
+    if made_by > FORMAT:
+        raise CheckpointError(f"the bundle has format {made_by}, this tlx reads up to {FORMAT}", where=str(path))
+    return meta
+
+
+def _inside(recipe: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    return {
+        key: str(folder / Path(value.removeprefix(HERE)).name)
+        if isinstance(value, str) and value.startswith(HERE)
+        else value
+        for key, value in recipe.items()
+    }
+
+
+def _card(content: Mapping[str, Any]) -> str:
+    lines = [f"# {content.get('title', 'A network trained with tlx')}", ""]
+    figures = content.get("figures", {})
+    lines += [f"* {name}: {value}" for name, value in figures.items()]
+    lines += [
+        "",
+        f"Classes: {', '.join(content['classes'][:50])}",
+        "",
+        "`model.safetensors` holds the weights, `bundle.json` how to build the network and its "
+        "preprocessing, `features.safetensors` mean and covariance of the training features.",
+        "",
+        "```python",
+        "import tlx",
+        "",
+        'network, transform = tlx.load("THIS_RUN")',
+        "```",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,181 @@
+"""The end of a run: score the best weights, write the bundle, the summary and the page."""
+
+import json
+import platform
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tlx.checkpoint.bundle import write_bundle
+from tlx.checkpoint.durable import newest, read, write_durably
+from tlx.checkpoint.weights import load_weights
+from tlx.evaluation import evaluate, show_mistakes, to_device
+from tlx.job import Run
+from tlx.modules.moments import FeatureMoments
+from tlx.plan import PhaseEnd
+from tlx.report.page import write_page
+from tlx.report.summary import write_summary
+from tlx.strategies.finetuning import Finetuning
+
+__all__ = ["conclude", "versions", "write_phases"]
+
+
+def conclude(run: Run, ledger: Finetuning) -> dict[str, Any]:
+    """Score the run's best weights and write everything a finished run holds.
+
+    Every rank computes its share; the first one writes. summary.json is last but the page, so a
+    run without it is not finished.
+
+    Args:
+        run: All of its phases are over.
+        ledger: Their ends, and where the best weights lie.
+
+    Returns:
+        The summary.
+    """
+    best = ledger.best["run"]
+    load_weights(run.network, run.checkpoints / best["file"], best["sha256"])
+    evaluation = _evaluate(run)
+    moments = _moments(run)
+    summary = _summary(run, ledger, evaluation)
+    if run.world.is_first:
+        write_phases(run.folder, run, ledger)
+        _write_json(run.folder / "evaluation.json", evaluation)
+        write_bundle(
+            run.folder / "bundle",
+            run.network,
+            run.job.head_recipe,
+            run.job.data.classes,
+            moments,
+            _meta(run, summary),
+        )
+        write_summary(run.folder / "summary.json", summary)
+        write_page(run.folder)
+    run.world.agree(None)
+    return summary
+
+
+def write_phases(folder: Path, run: Run, ledger: Finetuning) -> None:
+    """Write phases.json: what ended each phase, and when."""
+    starts = [0, *(end.epoch for end in ledger.ends)]
+    rows = [
+        _phase_row(number, run.plan.phases[number].name, first, end)
+        for number, ((first, _), end) in enumerate(zip(pairwise([*starts, 0]), ledger.ends, strict=False))
+    ]
+    _write_json(folder / "phases.json", rows)
+
+
+def _phase_row(number: int, name: str, epochs_before: int, end: PhaseEnd) -> dict[str, Any]:
+    return {
+        "phase": number,
+        "name": name,
+        "first_epoch": epochs_before + 1,
+        "last_epoch": end.epoch,
+        "best_epoch": end.best_epoch,
+        "best": end.best,
+        "reason": end.reason,
+        "plateau": end.plateau,
+    }
+
+
+def _evaluate(run: Run) -> dict[str, Any]:
+    data, device = run.job.data, run.job.trainer.device(run.world)
+    result: dict[str, Any] = {"classes": list(data.classes), "splits": {}}
+    for name, split in (("val", data.splits.val), ("test", data.splits.test)):
+        if split is None:
+            continue
+        precision = run.job.trainer.precision_context()
+        scores = evaluate(run.network, data.loader(split), data.classes, device, precision)
+        if run.world.is_first:
+            kind = run.network.backbone.preprocessing.kind
+            scores["mistakes"] = show_mistakes(scores["mistakes"], split, data.classes, kind)
+        result["splits"][name] = scores
+    return result
+
+
+MOMENT_SAMPLES = 10_000
+
+
+def _moments(run: Run) -> dict[str, torch.Tensor]:
+    """Mean and covariance of at most 10,000 training samples' features, drawn by the seed."""
+    data, device = run.job.data, run.job.trainer.device(run.world)
+    train = data.splits.train
+    if len(train) > MOMENT_SAMPLES:
+        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(run.job.seed))
+        train = train.subset(order[:MOMENT_SAMPLES].sort().values.numpy())
+    gathered = FeatureMoments(run.network.backbone.out_features).to(device)
+    backbone = run.network.backbone.to(device).eval()
+    with torch.inference_mode(), run.job.trainer.precision_context():
+        for batch in data.loader(train):
+            features = backbone(to_device(batch.inputs, device))
+            gathered.update(features[(batch.ids >= 0).to(device)])
+    return gathered.compute()
+
+
+def _summary(run: Run, ledger: Finetuning, evaluation: dict[str, Any]) -> dict[str, Any]:
+    job, best, last = run.job, ledger.best["run"], ledger.ends[-1]
+    phase = next(n for n, end in enumerate(ledger.ends) if best["epoch"] <= end.epoch)
+    parts = list(run.network.named_parts())
+    trainable = 0
+    for planned in run.plan.phases:
+        run.network.freeze_except(planned.trains)
+        trainable = max(trainable, sum(p.numel() for _, p in run.network.trainable()))
+    summary: dict[str, Any] = {
+        "model": job.names["model"],
+        "weights": job.backbone.weights,
+        "data": job.names["data"],
+        "strategy": job.names["strategy"],
+        "seed": job.seed,
+        "ended": last.reason,
+        "monitor": job.monitor,
+        "best/epoch": best["epoch"],
+        "best/phase": phase,
+    }
+    for name, scores in evaluation["splits"].items():
+        summary |= {f"{name}/{metric}": value for metric, value in scores["metrics"].items()}
+        summary[f"{name}/samples"] = scores["samples"]
+    return summary | {
+        "train/samples": len(job.data.splits.train),
+        "train/epochs": last.epoch,
+        "train/steps": last.step,
+        "train/seconds": round(_train_seconds(run), 3),
+        "parameters/total": sum(p.numel() for _, _, p in parts),
+        "parameters/trainable": trainable,
+        "classes": list(job.data.classes),
+        "versions": versions(),
+    }
+
+
+def _train_seconds(run: Run) -> float:
+    path = newest(run.checkpoints)
+    return float(read(path)["callbacks"]["Recorder"]["seconds"]) if path else 0.0
+
+
+def _meta(run: Run, summary: dict[str, Any]) -> dict[str, Any]:
+    data = run.job.data
+    figures = ("strategy", "data", "val/accuracy", "test/accuracy", "train/samples", "seed")
+    return {
+        "title": f"{run.job.names['model']} on {run.job.names['data']}",
+        "fingerprints": {"data": data.fingerprint(), "weights": run.job.backbone.weights},
+        "versions": versions(),
+        "eval_batch_size": data.eval_batch_size or data.batch_size,
+        "precision": run.job.trainer.precision,
+        "figures": {name: summary[name] for name in figures if name in summary},
+    }
+
+
+def versions() -> dict[str, str]:
+    """What the bits of a run depend on, besides the processor's kind."""
+    packages = ("tlx", "torch", "torchvision", "lightning", "torchmetrics")
+    return {name: version(name) for name in packages} | {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def _write_json(path: Path, content: Any) -> None:
+    write_durably(path, lambda to: to.write_text(json.dumps(content, indent=1)))

@@ -1,0 +1,85 @@
+"""The plan with what only a network and a data set can tell: parameters and augmentation."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tlx.checkpoint.durable import write_durably
+from tlx.data.datamodule import TransferData
+from tlx.modules.network import Network
+from tlx.plan import HEAD, Phase, Plan, split_part
+
+__all__ = ["plan_table", "save_plan", "saved_plan"]
+
+WIDTH = 100
+
+
+def plan_table(plan: Plan, network: Network, data: TransferData) -> tuple[dict[str, Any], str]:
+    """The plan as plain values (plan.json) and as a table for people."""
+    plain = plan.to_dict()
+    plain["total_parameters"] = sum(p.numel() for _, _, p in network.named_parts())
+    for phase, described in zip(plan.phases, plain["phases"], strict=True):
+        network.freeze_except(phase.trains)
+        described["parameters"] = sum(p.numel() for _, p in network.trainable())
+        described["augment"] = data.phase_augments(phase)
+    return plain, _as_text(plan, plain)
+
+
+def save_plan(folder: Path, plan: Plan, network: Network, data: TransferData) -> str:
+    """Write plan.json; return the table."""
+    plain, text = plan_table(plan, network, data)
+    write_durably(folder / "plan.json", lambda to: to.write_text(json.dumps(plain, indent=1)))
+    return text
+
+
+def saved_plan(folder: Path) -> Plan | None:
+    """The plan a run directory holds: what a strategy resolved to is what a resume goes on with."""
+    path = folder / "plan.json"
+    if not path.is_file():
+        return None
+    plain = json.loads(path.read_text())
+    own = ("name", "trains", "epochs", "patience", "schedule", "warmup", "reinitialise")
+    phases = [{key: phase[key] for key in own} for phase in plain["phases"]]
+    return Plan.from_dict({"stages": plain["stages"], "phases": phases})
+
+
+def _as_text(plan: Plan, plain: dict[str, Any]) -> str:
+    table = Table(title=f"Plan: {len(plan.phases)} phases, at most {plan.max_epochs} epochs", title_justify="left")
+    for heading in ("", "trains, at peak rate", "frozen", "schedule", "epochs", "parameters", "augment"):
+        table.add_column(heading, justify="right" if heading in ("", "parameters") else "left")
+    for number, (phase, described) in enumerate(zip(plan.phases, plain["phases"], strict=True), 1):
+        table.add_row(
+            str(number),
+            _trains(phase),
+            _frozen(phase, plan.stages),
+            f"{phase.schedule}\nwarm-up {phase.warmup:.0%}" if phase.warmup else phase.schedule,
+            _epochs(phase),
+            f"{described['parameters']:,}\nof {plain['total_parameters']:,}",
+            "yes" if described["augment"] else "no",
+        )
+    text = io.StringIO()
+    Console(file=text, width=WIDTH, color_system=None, force_terminal=False).print(table)
+    return text.getvalue().rstrip()
+
+
+def _trains(phase: Phase) -> str:
+    by_rate: dict[float, list[str]] = {}
+    for part, rate in phase.trains.items():
+        by_rate.setdefault(rate, []).append(part)
+    rates = "\n".join(f"{', '.join(parts)}: {rate:g}" for rate, parts in by_rate.items())
+    return f"{rates}\nfrom random values" if phase.reinitialise else rates
+
+
+def _frozen(phase: Phase, stages: tuple[str, ...]) -> str:
+    training = {split_part(part)[0] for part in phase.trains}
+    return ", ".join(stage for stage in (*stages, HEAD) if stage not in training) or "nothing"
+
+
+def _epochs(phase: Phase) -> str:
+    if phase.patience is None:
+        return str(phase.epochs)
+    return f"up to {phase.epochs}\n(patience {phase.patience})"

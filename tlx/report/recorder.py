@@ -1,0 +1,148 @@
+"""The numbers of every epoch, gathered so that a kill loses none and doubles none."""
+
+import csv
+import io
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from tlx.errors import NumericalError
+
+__all__ = ["Recorder"]
+
+
+class Recorder(Callback):
+    """Writes one row of metrics.csv per epoch.
+
+    The open epoch's sums, the file's length and the training seconds are in the checkpoint: a
+    resumed run cuts the file back to where the checkpoint stood and goes on, so the file ends up
+    the same as that of a run that was never killed.
+
+    Args:
+        path: The metrics.csv to write.
+        phase: The position of the running phase.
+        parts: Stages and head, in the order of their rate columns.
+    """
+
+    def __init__(self, path: Path, phase: Callable[[], int], parts: tuple[str, ...]) -> None:
+        self.path = path
+        self.phase = phase
+        self.columns = [
+            "epoch",
+            "step",
+            "phase",
+            *(f"train/{name}" for name in ("loss", "accuracy")),
+            *(f"val/{name}" for name in ("loss", "accuracy", "f1", "calibration_error")),
+            *(f"rate/{part}" for part in parts),
+        ]
+        self.length = 0
+        self.seconds = 0.0
+        self.row: dict[str, Any] = {}
+        self._saved_sums: list[list[float]] | None = None
+        self._sums = torch.zeros(3, dtype=torch.float64)  # loss times samples, hits, samples
+        self._since = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._sums = self._own_share(trainer).to(pl_module.device)
+        self._since = time.monotonic()
+        if trainer.is_global_zero:
+            self._cut_back()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        samples = len(batch.targets)
+        self._sums[0] += outputs["task_loss"].double() * samples
+        self._sums[1] += outputs["hits"]
+        self._sums[2] += samples
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stop_clock()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._since = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        loss, hits, samples = self._gathered().sum(dim=0).tolist()
+        self._sums.zero_()
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        rates = {g["name"].partition("/")[0]: float(g["lr"]) for g in trainer.optimizers[0].param_groups}
+        self.row = {
+            "epoch": trainer.current_epoch + 1,
+            "step": trainer.global_step,
+            "phase": self.phase(),
+            "train/loss": loss / samples,
+            "train/accuracy": hits / samples,
+            **{name: values[name] for name in self.columns if name in values},
+            **{f"rate/{part}": rate for part, rate in rates.items()},
+        }
+        if not torch.isfinite(torch.tensor(loss)):
+            raise NumericalError(
+                f"the training loss of epoch {self.row['epoch']} is not finite",
+                fix="lower rates (strategy.head_rate, strategy.backbone_rate) or trainer.gradient_clip_val=1",
+            )
+        if trainer.is_global_zero:
+            self._append()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stop_clock()
+
+    def state_dict(self) -> dict[str, Any]:
+        self._stop_clock()
+        sums = self._gathered().tolist()
+        return {"length": self.length, "seconds": self.seconds, "sums": sums}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.length = state_dict["length"]
+        self.seconds = state_dict["seconds"]
+        self._saved_sums = state_dict["sums"]
+
+    def _gathered(self) -> Tensor:
+        """The sums of every rank, shape (ranks, 3)."""
+        if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+            return self._sums.unsqueeze(0)
+        shares = [torch.zeros_like(self._sums) for _ in range(torch.distributed.get_world_size())]
+        torch.distributed.all_gather(shares, self._sums)
+        return torch.stack(shares)
+
+    def _own_share(self, trainer: Trainer) -> Tensor:
+        saved, self._saved_sums = self._saved_sums, None
+        if saved is None:
+            return torch.zeros(3, dtype=torch.float64)
+        shares = torch.tensor(saved, dtype=torch.float64)
+        if len(shares) == trainer.world_size:
+            return shares[trainer.global_rank]
+        return shares.sum(dim=0) if trainer.is_global_zero else torch.zeros(3, dtype=torch.float64)
+
+    def _stop_clock(self) -> None:
+        now = time.monotonic()
+        if self._since:
+            self.seconds += now - self._since
+            self._since = now
+
+    def _cut_back(self) -> None:
+        if self.length == 0:
+            self.path.write_text("")
+            self._append_text(",".join(self.columns) + "\n")
+            return
+        with self.path.open("r+b") as file:
+            file.truncate(self.length)
+
+    def _append(self) -> None:
+        text = io.StringIO()
+        csv.DictWriter(text, self.columns, lineterminator="\n").writerow(self.row)
+        self._append_text(text.getvalue())
+
+    def _append_text(self, text: str) -> None:
+        with self.path.open("a") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            self.length = file.tell()

@@ -1,0 +1,156 @@
+"""Where and how a run trains: plain settings, and the Lightning Trainer they make."""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.strategies import DDPStrategy
+
+from tlx.checkpoint.durable import DurableCheckpointIO
+from tlx.errors import ConfigError, bad_value, unknown_name
+
+__all__ = ["TrainerSettings", "World"]
+
+PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among those that train together, read from what the launcher set."""
+
+    rank: int = 0
+    local_rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def from_environment(cls) -> "World":
+        """One process alone where no launcher spoke."""
+        read = os.environ.get
+        return cls(int(read("RANK", "0")), int(read("LOCAL_RANK", "0")), int(read("WORLD_SIZE", "1")))
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
+
+    def join(self, backend: str) -> None:
+        """Make the process group; a no-op alone or when it exists."""
+        if self.size > 1 and not torch.distributed.is_initialized():
+            torch.distributed.init_process_group(backend)
+
+    def agree(self, value: Any) -> Any:
+        """The first rank's value, on every rank. Waits for all."""
+        if self.size == 1:
+            return value
+        box = [value]
+        torch.distributed.broadcast_object_list(box, src=0)
+        return box[0]
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """Settings of `conf/trainer`.
+
+    Args:
+        accelerator: `auto` (a GPU where there is one), `cpu` or `gpu`.
+        devices: Processes that train together, each on a device of its own, >= 1.
+        precision: `32-true`, `bf16-mixed` or `16-mixed`.
+        accumulate_grad_batches: Batches per optimizer step, >= 1.
+        gradient_clip_val: Greatest norm of the gradient; None: no clipping.
+        checkpoint_seconds: Save at the latest after so many seconds, > 0.
+        checkpoint_steps: Save every so many optimizer steps as well; None: not by steps.
+        deterministic: Ask torch for algorithms that repeat to the bit.
+        limit_train_batches: Batches of a training epoch at most; None: all.
+        limit_val_batches: Batches of a validation at most; None: all.
+        limit_epochs: Epochs of a phase at most; None: what the strategy says.
+
+    Raises:
+        ConfigError: A value out of its range, or a GPU asked for where there is none.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: str = "32-true"
+    accumulate_grad_batches: int = 1
+    gradient_clip_val: float | None = None
+    checkpoint_seconds: float = 60.0
+    checkpoint_steps: int | None = None
+    deterministic: bool = True
+    limit_train_batches: int | None = None
+    limit_val_batches: int | None = None
+    limit_epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.accelerator not in ("auto", "cpu", "gpu"):
+            raise unknown_name("trainer.accelerator", self.accelerator, ("auto", "cpu", "gpu"))
+        if self.precision not in PRECISIONS:
+            raise unknown_name("trainer.precision", self.precision, PRECISIONS)
+        for name in ("devices", "accumulate_grad_batches"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise bad_value(f"trainer.{name}", getattr(self, name), "a whole number >= 1")
+        for name in ("limit_train_batches", "limit_val_batches", "limit_epochs"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise bad_value(f"trainer.{name}", getattr(self, name), "a whole number >= 1, or null")
+        if self.gradient_clip_val is not None and not self.gradient_clip_val > 0:
+            raise bad_value("trainer.gradient_clip_val", self.gradient_clip_val, "a number > 0, or null")
+        if self.accelerator == "gpu" and torch.cuda.device_count() < self.devices:
+            raise ConfigError(
+                f"trainer.accelerator=gpu asks for {self.devices} CUDA devices, here are {torch.cuda.device_count()}",
+                fix="trainer=cpu",
+            )
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the run computes on CUDA devices."""
+        return self.accelerator == "gpu" or (
+            self.accelerator == "auto" and torch.cuda.device_count() >= self.devices
+        )
+
+    @property
+    def backend(self) -> str:
+        """What ranks talk through."""
+        return "nccl" if self.on_gpu else "gloo"
+
+    def device(self, world: World) -> torch.device:
+        """Where this process computes."""
+        return torch.device("cuda", world.local_rank) if self.on_gpu else torch.device("cpu")
+
+    def precision_context(self) -> AbstractContextManager[Any]:
+        """The same autocast that training runs under, for evaluation."""
+        dtype = PRECISIONS[self.precision]
+        return nullcontext() if dtype is None else torch.autocast("cuda" if self.on_gpu else "cpu", dtype)
+
+    def make(self, max_epochs: int, callbacks: list[Callback], folder: Path) -> Trainer:
+        """A Lightning Trainer for one phase.
+
+        Args:
+            max_epochs: Bound of the whole run, not of the phase.
+            callbacks: In the order their hooks shall run.
+            folder: The run directory.
+        """
+        ddp = DDPStrategy(process_group_backend=self.backend) if self.devices > 1 else "auto"
+        return Trainer(
+            accelerator="cuda" if self.on_gpu else "cpu",
+            devices=self.devices,
+            strategy=ddp,
+            precision=self.precision,
+            max_epochs=max_epochs,
+            callbacks=callbacks,
+            plugins=[DurableCheckpointIO()],
+            accumulate_grad_batches=self.accumulate_grad_batches,
+            gradient_clip_val=self.gradient_clip_val,
+            deterministic=self.deterministic,
+            limit_train_batches=1.0 if self.limit_train_batches is None else self.limit_train_batches,
+            limit_val_batches=1.0 if self.limit_val_batches is None else self.limit_val_batches,
+            default_root_dir=folder,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )

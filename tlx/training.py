@@ -1,0 +1,162 @@
+"""Plain objects in, a finished run out. Start, next phase and resume are one path.
+
+A phase boundary is a planned kill: the phase ends, its checkpoint is written, `Trainer.fit`
+returns. The loop takes the newest valid checkpoint, freezes by the plan and calls a new
+`Trainer.fit` from it, just as it does after a real kill.
+"""
+
+import functools
+import logging
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from rich.console import Console
+
+from tlx.checkpoint.durable import newest, read
+from tlx.checkpoint.randomness import StepRandomness, seed_of
+from tlx.checkpoint.saver import Saver
+from tlx.checkpoint.weights import load_weights, save_weights
+from tlx.conclusion import conclude
+from tlx.job import Job, Run
+from tlx.modules.classifier import Classifier
+from tlx.modules.network import Network
+from tlx.plan import HEAD, Plan
+from tlx.plan_table import plan_table, save_plan, saved_plan
+from tlx.report.progress import ProgressDisplay
+from tlx.report.recorder import Recorder
+from tlx.strategies.finetuning import Finetuning
+from tlx.trainer import World
+
+__all__ = ["describe_plan", "fit"]
+
+def fit(job: Job, folder: Path, console: Console | None = None) -> dict[str, Any]:
+    """Train a job to its end, from wherever its run directory stands.
+
+    Args:
+        job: What to train.
+        folder: The run directory; checkpoints found there are gone on from.
+        console: Where to speak; standard output when omitted.
+
+    Returns:
+        The summary, as in summary.json.
+
+    Raises:
+        TlxError: What went wrong, with a way out.
+    """
+    _quieten()
+    world = World.from_environment()
+    world.join(job.trainer.backend)
+    run = _prepare(job, folder, world, console or Console(soft_wrap=True))
+    ledger, checkpoint = _ledger(run)
+    while not run.plan.done(ledger.ends):
+        _run_phase(run, ledger, checkpoint)
+        ledger, checkpoint = _ledger(run)
+    return conclude(run, ledger)
+
+
+def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
+    """The plan of a job as plain values (plan.json) and as a table for people."""
+    network = _network(job)
+    return plan_table(_plan(job), network, job.data)
+
+
+def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
+    folder.mkdir(parents=True, exist_ok=True)
+    job.data.preprocessing = job.backbone.preprocessing
+    job.data.rank, job.data.world_size = world.rank, world.size
+    network = _network(job)
+    plan = world.agree(saved_plan(folder) if world.is_first else None) or _plan(job)
+    if world.is_first:
+        table = save_plan(folder, plan, network, job.data)
+        console.print(table, highlight=False, markup=False)
+    module = Classifier(network, len(job.data.classes), job.optimizer, job.label_smoothing)
+    return Run(job, folder, world, plan, module, console)
+
+
+def _network(job: Job) -> Network:
+    """Random values come from the seed alone: those of a random backbone and those of the head."""
+    if job.backbone.weights == "random":
+        job.backbone.reinitialise(job.backbone.stages, seed_of(job.seed, 1))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(job.seed, 2))
+        head = job.head(in_features=job.backbone.out_features, classes=len(job.data.classes))
+    return Network(job.backbone, head)
+
+
+def _plan(job: Job) -> Plan:
+    plan = job.strategy(tuple(job.backbone.stages))
+    most = job.trainer.limit_epochs
+    if most is None:
+        return plan
+    return replace(plan, phases=tuple(replace(p, epochs=min(p.epochs, most)) for p in plan.phases))
+
+
+def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
+    """The callback that holds the ledger, and the newest checkpoint, whose ledger it is."""
+    ledger = Finetuning(
+        run.plan,
+        run.job.monitor,
+        run.job.higher_is_better,
+        save_weights=functools.partial(_save_best, run),
+        load_weights=lambda name, sha256: load_weights(run.network, run.checkpoints / name, sha256),
+        reinitialise=functools.partial(_reinitialise, run),
+    )
+    path = run.world.agree(newest(run.checkpoints) if run.world.is_first else None)
+    if path is not None:
+        ledger.load_state_dict(read(path)["callbacks"][ledger.state_key])
+    else:
+        _reinitialise(run, run.plan.phases[0].reinitialise)
+    return ledger, path
+
+
+def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
+    job, phase = run.job, run.plan.phase(ledger.ends)
+    run.network.freeze_except(phase.trains)
+    job.data.augmenting = job.data.phase_augments(phase)
+    recorder = Recorder(
+        run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, "head")
+    )
+    settings = job.trainer
+    saver = Saver(run.checkpoints, settings.checkpoint_seconds, settings.checkpoint_steps, ledger.files_in_use)
+    progress = ProgressDisplay(run.console, lambda: _epoch_line(run, recorder), run.log)
+    callbacks: list[Callback] = [StepRandomness(job.seed), recorder, ledger, progress, saver]
+    trainer = settings.make(run.plan.max_epochs, callbacks, run.folder)
+    job.data.position = functools.partial(_position, trainer)
+    if run.world.is_first and not ledger.history:
+        run.console.print(f"phase {len(ledger.ends) + 1}/{len(run.plan.phases)}: {phase.name}", markup=False)
+    trainer.fit(run.module, datamodule=job.data, ckpt_path=checkpoint)
+
+
+def _position(trainer: Trainer) -> int:
+    """Batches processed so far in the whole run: the one counter that is the truth."""
+    return int(trainer.fit_loop.epoch_loop.batch_progress.total.processed)
+
+
+def _reinitialise(run: Run, stages: tuple[str, ...]) -> None:
+    run.network.backbone.reinitialise(stages, seed_of(run.job.seed, 3))
+
+
+def _save_best(run: Run, name: str) -> str:
+    digest = save_weights(run.network, run.checkpoints / name) if run.world.is_first else ""
+    agreed: str = run.world.agree(digest)
+    return agreed
+
+
+def _epoch_line(run: Run, recorder: Recorder) -> str:
+    row = recorder.row
+    rates = [f"{part} {row[f'rate/{part}']:.1e}" for part in (*run.plan.stages, HEAD) if row[f"rate/{part}"]]
+    return (
+        f"epoch {row['epoch']:>3}  train loss {row['train/loss']:.4f}  accuracy {row['train/accuracy']:.3f}"
+        f"  val loss {row['val/loss']:.4f}  accuracy {row['val/accuracy']:.3f}  rate {', '.join(rates)}"
+    )
+
+
+def _quieten() -> None:
+    """Silence what Lightning says about choices that tlx made on purpose."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"lightning\.")
