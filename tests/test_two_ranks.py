@@ -1,0 +1,55 @@
+"""Two ranks train as one: identical after every phase, resumed to the bit, counted once."""
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.jobs import BY_EPOCHS, MadeUp
+from tests.faults.outcome import differences, outcome
+from tests.faults.processes import run_process
+from tests.faults.ranks import differing, phases_written, thaw_inside_a_running_fit, write_down
+from tlx.strategies.feature_extraction import feature_extraction
+
+TWO: dict[str, Any] = {"ranks": 2, "strategy": BY_EPOCHS}
+
+
+@pytest.fixture(scope="module")
+def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("two")
+    assert run_process(folder / "run", prepare=functools.partial(write_down, folder / "ranks"), **TWO) == [0, 0]
+    return folder
+
+
+def test_ranks_are_identical_after_every_phase_of_a_late_unfreezing(two_ranks: Path) -> None:
+    assert phases_written(two_ranks / "ranks") == [1, 2, 3]
+    for phase in (1, 2, 3):
+        assert differing(two_ranks / "ranks", phase) == []
+
+
+def test_unfreezing_inside_a_running_fit_drives_ranks_apart(tmp_path: Path) -> None:
+    """The negative control: without the planned kill the test above would fail."""
+    one_phase = functools.partial(feature_extraction, epochs=3)
+    broken = functools.partial(thaw_inside_a_running_fit, tmp_path / "ranks")
+    run_process(tmp_path / "run", prepare=broken, ranks=2, strategy=one_phase)
+    assert phases_written(tmp_path / "ranks") == [1]
+    apart = differing(tmp_path / "ranks", 1)
+    assert any("backbone" in name for name in apart)
+
+
+@pytest.mark.parametrize("moment", [("on_train_batch_end", 6), ("on_train_end", 1)], ids=str)
+def test_both_ranks_killed_and_resumed_end_in_the_same_bits(
+    two_ranks: Path, tmp_path: Path, moment: tuple[str, int]
+) -> None:
+    assert run_process(tmp_path, kill=moment, **TWO) == [-9, -9]
+    assert run_process(tmp_path, **TWO) == [0, 0]
+    assert differences(outcome(tmp_path), outcome(two_ranks / "run")) == []
+
+
+def test_an_uneven_test_set_is_counted_once(two_ranks: Path) -> None:
+    summary = json.loads((two_ranks / "run" / "summary.json").read_text())
+    assert MadeUp().test % 2 == 1
+    assert summary["test/samples"] == MadeUp().test
+    assert summary["val/samples"] == MadeUp().val
