@@ -49,7 +49,9 @@ def test_the_reference_goes_through_an_unfreezing_and_a_plateau_that_brings_olde
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda m: f"{m[0]}-{m[1]}")
-def test_a_killed_run_ends_in_the_same_bits(never_killed: Path, tmp_path: Path, moment: tuple[str, int]) -> None:
+def test_a_killed_run_ends_in_the_same_bits(
+    never_killed: Path, tmp_path: Path, moment: tuple[str, int]
+) -> None:
     assert differences(killed_and_resumed(tmp_path, moment), outcome(never_killed)) == []
 
 
@@ -90,5 +92,7 @@ def without_step_randomness() -> None:
 
 def test_without_the_randomness_of_the_step_a_resume_ends_elsewhere(tmp_path: Path) -> None:
     assert run_process(tmp_path / "whole", prepare=without_step_randomness) == [0]
-    ended = killed_and_resumed(tmp_path / "killed", ("on_train_batch_end", 22), prepare=without_step_randomness)
+    ended = killed_and_resumed(
+        tmp_path / "killed", ("on_train_batch_end", 22), prepare=without_step_randomness
+    )
     assert "weights" in differences(ended, outcome(tmp_path / "whole"))

@@ -19,7 +19,10 @@ TWO: dict[str, Any] = {"ranks": 2, "strategy": BY_EPOCHS}
 @pytest.fixture(scope="module")
 def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("two")
-    assert run_process(folder / "run", prepare=functools.partial(write_down, folder / "ranks"), **TWO) == [0, 0]
+    assert run_process(folder / "run", prepare=functools.partial(write_down, folder / "ranks"), **TWO) == [
+        0,
+        0,
+    ]
     return folder
 
 

@@ -242,7 +242,7 @@ def ended_by(
         if since_best >= phase.patience:
             return f"no better {monitor} for {since_best} {_epochs(since_best)}", True
     if len(history) >= phase.epochs:
-        return f"its {phase.epochs} {_epochs(phase.epochs)} are over", False
+        return ("its 1 epoch is over" if phase.epochs == 1 else f"its {phase.epochs} epochs are over"), False
     return None
 
 

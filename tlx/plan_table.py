@@ -48,7 +48,9 @@ def saved_plan(folder: Path) -> Plan | None:
 
 
 def _as_text(plan: Plan, plain: dict[str, Any]) -> str:
-    table = Table(title=f"Plan: {len(plan.phases)} phases, at most {plan.max_epochs} epochs", title_justify="left")
+    table = Table(
+        title=f"Plan: {len(plan.phases)} phases, at most {plan.max_epochs} epochs", title_justify="left"
+    )
     for heading in ("", "trains, at peak rate", "frozen", "schedule", "epochs", "parameters", "augment"):
         table.add_column(heading, justify="right" if heading in ("", "parameters") else "left")
     for number, (phase, described) in enumerate(zip(plan.phases, plain["phases"], strict=True), 1):

@@ -100,7 +100,8 @@ class TrainerSettings:
             raise bad_value("trainer.gradient_clip_val", self.gradient_clip_val, "a number > 0, or null")
         if self.accelerator == "gpu" and torch.cuda.device_count() < self.devices:
             raise ConfigError(
-                f"trainer.accelerator=gpu asks for {self.devices} CUDA devices, here are {torch.cuda.device_count()}",
+                f"trainer.accelerator=gpu asks for {self.devices} CUDA devices, "
+                f"here are {torch.cuda.device_count()}",
                 fix="trainer=cpu",
             )
 
@@ -138,7 +139,7 @@ class TrainerSettings:
             accelerator="cuda" if self.on_gpu else "cpu",
             devices=self.devices,
             strategy=ddp,
-            precision=self.precision,
+            precision=self.precision,  # type: ignore[arg-type]  # checked against PRECISIONS
             max_epochs=max_epochs,
             callbacks=callbacks,
             plugins=[DurableCheckpointIO()],

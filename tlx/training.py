@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback
 from rich.console import Console
 
 from tlx.checkpoint.durable import newest, read
+from tlx.checkpoint.position import batches_processed
 from tlx.checkpoint.randomness import StepRandomness, seed_of
 from tlx.checkpoint.saver import Saver
 from tlx.checkpoint.weights import load_weights, save_weights
@@ -31,7 +32,8 @@ from tlx.report.recorder import Recorder
 from tlx.strategies.finetuning import Finetuning
 from tlx.trainer import World
 
-__all__ = ["describe_plan", "fit"]
+__all__ = ["build_network", "describe_plan", "fit"]
+
 
 def fit(job: Job, folder: Path, console: Console | None = None) -> dict[str, Any]:
     """Train a job to its end, from wherever its run directory stands.
@@ -60,7 +62,7 @@ def fit(job: Job, folder: Path, console: Console | None = None) -> dict[str, Any
 
 def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
     """The plan of a job as plain values (plan.json) and as a table for people."""
-    network = _network(job)
+    network = build_network(job)
     return plan_table(_plan(job), network, job.data)
 
 
@@ -68,7 +70,7 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     folder.mkdir(parents=True, exist_ok=True)
     job.data.preprocessing = job.backbone.preprocessing
     job.data.rank, job.data.world_size = world.rank, world.size
-    network = _network(job)
+    network = build_network(job)
     plan = world.agree(saved_plan(folder) if world.is_first else None) or _plan(job)
     if world.is_first:
         table = save_plan(folder, plan, network, job.data)
@@ -77,7 +79,7 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     return Run(job, folder, world, plan, module, console)
 
 
-def _network(job: Job) -> Network:
+def build_network(job: Job) -> Network:
     """Random values come from the seed alone: those of a random backbone and those of the head."""
     if job.backbone.weights == "random":
         job.backbone.reinitialise(job.backbone.stages, seed_of(job.seed, 1))
@@ -117,23 +119,18 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     job, phase = run.job, run.plan.phase(ledger.ends)
     run.network.freeze_except(phase.trains)
     job.data.augmenting = job.data.phase_augments(phase)
-    recorder = Recorder(
-        run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, "head")
-    )
+    recorder = Recorder(run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, "head"))
     settings = job.trainer
-    saver = Saver(run.checkpoints, settings.checkpoint_seconds, settings.checkpoint_steps, ledger.files_in_use)
+    saver = Saver(
+        run.checkpoints, settings.checkpoint_seconds, settings.checkpoint_steps, ledger.files_in_use
+    )
     progress = ProgressDisplay(run.console, lambda: _epoch_line(run, recorder), run.log)
     callbacks: list[Callback] = [StepRandomness(job.seed), recorder, ledger, progress, saver]
     trainer = settings.make(run.plan.max_epochs, callbacks, run.folder)
-    job.data.position = functools.partial(_position, trainer)
+    job.data.position = functools.partial(batches_processed, trainer)
     if run.world.is_first and not ledger.history:
         run.console.print(f"phase {len(ledger.ends) + 1}/{len(run.plan.phases)}: {phase.name}", markup=False)
     trainer.fit(run.module, datamodule=job.data, ckpt_path=checkpoint)
-
-
-def _position(trainer: Trainer) -> int:
-    """Batches processed so far in the whole run: the one counter that is the truth."""
-    return int(trainer.fit_loop.epoch_loop.batch_progress.total.processed)
 
 
 def _reinitialise(run: Run, stages: tuple[str, ...]) -> None:

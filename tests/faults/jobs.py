@@ -118,7 +118,12 @@ PLATEAU = functools.partial(
     backbone_rate=1e-2,
 )
 BY_EPOCHS = functools.partial(
-    gradual_unfreezing, head_epochs=1, epochs_per_phase=2, stages_per_phase=2, head_rate=3e-2, backbone_rate=1e-2
+    gradual_unfreezing,
+    head_epochs=1,
+    epochs_per_phase=2,
+    stages_per_phase=2,
+    head_rate=3e-2,
+    backbone_rate=1e-2,
 )
 
 
@@ -130,7 +135,9 @@ def small_job(
         backbone=small_backbone(),
         head=functools.partial(Linear, dropout=0.3),
         head_recipe={"_target_": "tlx.heads.linear.Linear", "dropout": 0.3},
-        data=TransferData(source or MadeUp(), batch_size=8, eval_batch_size=16, num_workers=workers, seed=seed),
+        data=TransferData(
+            source or MadeUp(), batch_size=8, eval_batch_size=16, num_workers=workers, seed=seed
+        ),
         strategy=strategy,
         optimizer=functools.partial(torch.optim.AdamW, weight_decay=0.01),
         trainer=TrainerSettings(**settings),

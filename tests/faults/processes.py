@@ -26,7 +26,8 @@ def run_process(
     context.set_forkserver_preload(PRELOAD)
     port = _free_port()
     started = [
-        context.Process(target=_work, args=(folder, kill, prepare, rank, ranks, port, job)) for rank in range(ranks)
+        context.Process(target=_work, args=(folder, kill, prepare, rank, ranks, port, job))
+        for rank in range(ranks)
     ]
     for process in started:
         process.start()
@@ -112,7 +113,9 @@ def _arm_hook(hook: str, count: int) -> None:
     original = TrainerSettings.make
 
     def make(self: TrainerSettings, epochs: int, callbacks: list[Any], where: Path) -> Any:
-        return original(self, epochs, [*callbacks, killer()] if hook.endswith("_last") else [killer(), *callbacks], where)
+        return original(
+            self, epochs, [*callbacks, killer()] if hook.endswith("_last") else [killer(), *callbacks], where
+        )
 
     TrainerSettings.make = make  # type: ignore[method-assign]
 

@@ -115,7 +115,9 @@ def _read_meta(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"cannot read bundle.json ({error})", where=str(path)) from error
     if made_by > FORMAT:
-        raise CheckpointError(f"the bundle has format {made_by}, this tlx reads up to {FORMAT}", where=str(path))
+        raise CheckpointError(
+            f"the bundle has format {made_by}, this tlx reads up to {FORMAT}", where=str(path)
+        )
     return meta
 
 
@@ -136,8 +138,8 @@ def _card(content: Mapping[str, Any]) -> str:
         "",
         f"Classes: {', '.join(content['classes'][:50])}",
         "",
-        "`model.safetensors` holds the weights, `bundle.json` how to build the network and its "
-        "preprocessing, `features.safetensors` mean and covariance of the training features.",
+        "`model.safetensors` holds the weights, `bundle.json` how to build network and preprocessing,",
+        "`features.safetensors` mean and covariance of the training features.",
         "",
         "```python",
         "import tlx",

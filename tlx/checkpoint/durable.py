@@ -35,6 +35,7 @@ def write_durably(path: Path, write: Callable[[Path], object], *, sidecar: bool 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(temporary)
+        temporary.chmod(0o666 & ~_umask())
         _flush(temporary)
         digest = file_hash(temporary)
         if sidecar:
@@ -73,7 +74,7 @@ def newest(folder: Path) -> Path | None:
             return path
     if found:
         raise CheckpointError(
-            f"all {len(found)} checkpoints are damaged: their SHA-256 does not agree with the file beside them",
+            f"all {len(found)} checkpoints are damaged: their SHA-256 is not that of the file beside them",
             where=str(folder),
             fix="start the run anew under another run_dir",
         )
@@ -131,6 +132,13 @@ def _agrees(path: Path) -> bool:
         return file_hash(path) == expected
     except (OSError, IndexError):
         return False
+
+
+def _umask() -> int:
+    """Some writers make private files; a result is as readable as any other file."""
+    current = os.umask(0)
+    os.umask(current)
+    return current
 
 
 def _flush(path: Path) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from tlx.checkpoint.position import batches_processed
+
 __all__ = ["StepRandomness", "seed_of"]
 
 
@@ -34,8 +36,7 @@ class StepRandomness(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int
     ) -> None:
-        position = trainer.fit_loop.epoch_loop.batch_progress.total.processed
-        value = seed_of(self.seed, position, trainer.global_rank)
+        value = seed_of(self.seed, batches_processed(trainer), trainer.global_rank)
         torch.manual_seed(value)
         np.random.seed(value % 2**32)
         random.seed(value)

@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from tlx.checkpoint.durable import SUFFIX, DurableCheckpointIO, checkpoints
+from tlx.checkpoint.position import batches_processed
 from tlx.errors import bad_value
 
 __all__ = ["Saver"]
@@ -61,10 +62,10 @@ class Saver(Checkpoint):
         progress = trainer.fit_loop.epoch_loop.batch_progress
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         if stepped and not progress.is_last_batch and self._due(trainer):
-            self._save(trainer, 2 * progress.total.processed)
+            self._save(trainer, 2 * batches_processed(trainer))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._save(trainer, 2 * trainer.fit_loop.epoch_loop.batch_progress.total.processed + 1)
+        self._save(trainer, 2 * batches_processed(trainer) + 1)
 
     def _due(self, trainer: Trainer) -> bool:
         step = trainer.global_step

@@ -39,8 +39,8 @@ def load_weights(net: nn.Module, path: Path, sha256: str | None = None) -> None:
     except SafetensorError as error:
         raise CheckpointError(f"cannot read the weights ({error})", where=str(path)) from error
     own = net.state_dict()
-    differing = sorted(own.keys() ^ tensors.keys())
-    differing += [n for n in own.keys() & tensors.keys() if own[n].shape != tensors[n].shape]
+    both = own.keys() & tensors.keys()
+    differing = sorted((own.keys() ^ tensors.keys()) | {n for n in both if own[n].shape != tensors[n].shape})
     if differing:
         raise CheckpointError(
             f"the weights are of another network: {len(differing)} names or shapes differ, "

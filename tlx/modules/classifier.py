@@ -1,14 +1,14 @@
 """The LightningModule that trains one network on one classification task."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, Metric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from tlx.errors import bad_value
@@ -72,16 +72,19 @@ class Classifier(LightningModule):
         if len(targets) == 0:
             return
         probabilities = logits.softmax(dim=1)
-        self.val_metrics["loss"].update(F.cross_entropy(logits, targets), len(targets))
-        self.val_metrics["accuracy"].update(probabilities, targets)
-        self.val_metrics["f1"].update(probabilities, targets)
-        self.val_metrics["calibration_error"].update(probabilities, targets)
+        metrics = self._metrics()
+        metrics["loss"].update(F.cross_entropy(logits, targets), len(targets))
+        for name in ("accuracy", "f1", "calibration_error"):
+            metrics[name].update(probabilities, targets)
 
     def on_validation_epoch_end(self) -> None:
-        for name, metric in self.val_metrics.items():
+        for name, metric in self._metrics().items():
             value = metric.compute()
             self.log(f"val/{name}", torch.as_tensor(value, dtype=torch.float32), rank_zero_only=False)
             metric.reset()
+
+    def _metrics(self) -> dict[str, Metric]:
+        return cast("dict[str, Metric]", dict(self.val_metrics.items()))
 
     def _loss_terms(self) -> Iterator[LossTerm]:
         callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set dynamically by Lightning

@@ -52,7 +52,9 @@ class Reliability(Metric):
     def diagram(self) -> list[dict[str, float | None]]:
         """One row per bin: low, high, count, and mean confidence and accuracy where it has samples."""
         rows: list[dict[str, float | None]] = []
-        for b, (n, c, h) in enumerate(zip(self.counts.tolist(), self.confidences.tolist(), self.hits.tolist())):
+        for b, (n, c, h) in enumerate(
+            zip(*(state.tolist() for state in (self.counts, self.confidences, self.hits)), strict=True)
+        ):
             rows.append(
                 {
                     "low": b / self.bins,

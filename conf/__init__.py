@@ -1,0 +1,1 @@
+"""The groups that compose a run; packaged as `tlx.conf`."""

@@ -1,0 +1,119 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from tlx.checkpoint import durable
+from tlx.checkpoint.durable import DurableCheckpointIO, checkpoints, file_hash, newest, read, write_durably
+from tlx.errors import CheckpointError
+
+
+def save(folder: Path, position: int, value: float = 0.0) -> Path:
+    path = folder / f"{position:012d}.ckpt"
+    DurableCheckpointIO().save_checkpoint({"value": torch.tensor(value)}, path)
+    return path
+
+
+def flip_a_bit(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def test_a_writer_that_fails_leaves_the_old_file_and_no_temporary(tmp_path: Path) -> None:
+    path = tmp_path / "result"
+    path.write_text("old")
+
+    def fail(to: Path) -> None:
+        to.write_text("half")
+        raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        write_durably(path, fail)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("result", "old")]
+
+
+def test_the_temporary_lies_in_the_same_directory_and_the_hash_is_returned(tmp_path: Path) -> None:
+    seen: list[Path] = []
+
+    def write(to: Path) -> None:
+        seen.append(to)
+        to.write_text("new")
+
+    digest = write_durably(tmp_path / "result", write)
+    assert seen[0].parent == tmp_path
+    assert digest == file_hash(tmp_path / "result")
+
+
+def test_a_file_is_as_readable_as_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        write_durably(tmp_path / "result", lambda to: to.touch(0o600))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "result").stat().st_mode & 0o777 == 0o644
+
+
+def test_the_newest_is_the_last_by_position_not_by_time(tmp_path: Path) -> None:
+    late = save(tmp_path, 40)
+    save(tmp_path, 9)
+    assert newest(tmp_path) == late
+    assert [path.name for path in checkpoints(tmp_path)] == ["000000000009.ckpt", "000000000040.ckpt"]
+
+
+@pytest.mark.parametrize("place", [0, 101, 555, -1])
+def test_a_flipped_bit_is_found_and_the_one_before_is_taken(tmp_path: Path, place: int) -> None:
+    good = save(tmp_path, 1)
+    flip_a_bit(save(tmp_path, 2), place)
+    assert newest(tmp_path) == good
+
+
+def test_a_truncated_or_unaccompanied_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    good = save(tmp_path, 1)
+    cut = save(tmp_path, 2)
+    cut.write_bytes(cut.read_bytes()[:-10])
+    (tmp_path / f"{save(tmp_path, 3).name}.sha256").unlink()
+    assert newest(tmp_path) == good
+
+
+def test_when_all_are_damaged_it_says_so(tmp_path: Path) -> None:
+    flip_a_bit(save(tmp_path, 1), 7)
+    with pytest.raises(CheckpointError, match="all 1 checkpoints are damaged"):
+        newest(tmp_path)
+
+
+def test_an_empty_folder_has_no_newest_and_leftovers_are_swept(tmp_path: Path) -> None:
+    leftover = tmp_path / ".000000000001.ckpt.123.tmp"
+    leftover.touch()
+    assert newest(tmp_path) is None
+    assert not leftover.exists()
+
+
+def test_the_hash_is_in_place_before_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    replace = os.replace
+
+    def watched(source: object, target: object) -> None:
+        order.append(Path(str(target)).suffix)
+        replace(str(source), str(target))
+
+    monkeypatch.setattr(durable.os, "replace", watched)
+    save(tmp_path, 1)
+    assert order == [".sha256", ".ckpt"]
+
+
+class Canary:
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (os.mkdir, (self.path,))
+
+
+def test_nothing_in_a_checkpoint_is_instantiated(tmp_path: Path) -> None:
+    path = tmp_path / "1.ckpt"
+    torch.save({"value": Canary(str(tmp_path / "canary"))}, path)
+    with pytest.raises(CheckpointError, match="cannot read the checkpoint"):
+        read(path)
+    assert not (tmp_path / "canary").exists()

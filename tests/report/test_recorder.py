@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from tests.faults.jobs import BY_EPOCHS, small_job
+from tests.faults.outcome import epochs
+from tests.quiet import fit_quietly
+from tlx.report.recorder import Recorder
+
+
+def test_train_figures_are_means_over_all_samples_of_the_epoch(tmp_path: Path) -> None:
+    """52 samples in batches of 8: the last batch of 4 must count half."""
+    seen: dict[str, float] = {"loss": 0.0, "hits": 0.0, "samples": 0.0}
+    original = Recorder.on_train_batch_end
+
+    def spy(self, trainer, module, outputs, batch, batch_idx):  # type: ignore[no-untyped-def]
+        if trainer.current_epoch == 0:
+            seen["loss"] += float(outputs["task_loss"]) * len(batch.targets)
+            seen["hits"] += float(outputs["hits"])
+            seen["samples"] += len(batch.targets)
+        original(self, trainer, module, outputs, batch, batch_idx)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recorder, "on_train_batch_end", spy)
+        fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
+    first = epochs(tmp_path)[0]
+    assert seen["samples"] == 52
+    assert float(first["train/loss"]) == pytest.approx(seen["loss"] / 52)
+    assert float(first["train/accuracy"]) == pytest.approx(seen["hits"] / 52)
+
+
+def test_a_record_longer_than_the_checkpoint_knew_is_cut_back(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    recorder = Recorder(path, lambda: 0, ("head",))
+    recorder._cut_back()
+    recorder.row = {"epoch": 1}
+    recorder._append()
+    kept = path.read_bytes()
+    state = recorder.state_dict()
+    recorder.row = {"epoch": 2}
+    recorder._append()
+    again = Recorder(path, lambda: 0, ("head",))
+    again.load_state_dict(state)
+    again._cut_back()
+    assert path.read_bytes() == kept
+
+
+def test_a_run_without_a_checkpoint_starts_its_record_anew(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("left over\n")
+    Recorder(path, lambda: 0, ("head",))._cut_back()
+    assert path.read_text().startswith("epoch,step,phase,train/loss")

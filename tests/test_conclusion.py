@@ -1,0 +1,76 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
+from tests.quiet import fit_quietly
+from tlx import conclusion
+from tlx.checkpoint.durable import newest, read
+from tlx.checkpoint.weights import load_weights
+from tlx.training import build_network
+
+
+def test_the_bundle_holds_the_weights_of_the_best_epoch(tmp_path: Path) -> None:
+    job = small_job()
+    fit_quietly(job, tmp_path)
+    path = newest(tmp_path / "checkpoints")
+    assert path is not None
+    best = read(path)["callbacks"]["Finetuning"]["best"]["run"]
+    network = build_network(small_job())
+    load_weights(network, tmp_path / "checkpoints" / best["file"], best["sha256"])
+    bundled = load_file(tmp_path / "bundle" / "model.safetensors")
+    assert all(torch.equal(tensor, bundled[name]) for name, tensor in network.state_dict().items())
+
+
+def test_moments_are_those_of_the_training_features(tmp_path: Path) -> None:
+    job = small_job(strategy=BY_EPOCHS)
+    fit_quietly(job, tmp_path)
+    train = job.data.splits.train
+    prepare = job.backbone.preprocessing.prepare
+    images = torch.stack([prepare(train.read(i)) for i in range(len(train))])
+    with torch.inference_mode():
+        features = job.backbone.eval()(images).double()
+    found = load_file(tmp_path / "bundle" / "features.safetensors")
+    torch.testing.assert_close(found["mean"].double(), features.mean(dim=0), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found["covariance"].double(), features.T.cov(), atol=1e-5, rtol=1e-4)
+
+
+def test_a_large_training_set_is_sampled_for_its_moments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conclusion, "MOMENT_SAMPLES", 10)
+    counted: list[int] = []
+    original = conclusion.FeatureMoments.update
+
+    def update(self: conclusion.FeatureMoments, features: torch.Tensor) -> None:
+        counted.append(len(features))
+        original(self, features)
+
+    monkeypatch.setattr(conclusion.FeatureMoments, "update", update)
+    fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
+    assert sum(counted) == 10
+
+
+def test_every_phase_says_why_it_ended(tmp_path: Path) -> None:
+    fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
+    phases = json.loads((tmp_path / "phases.json").read_text())
+    assert [(p["first_epoch"], p["last_epoch"]) for p in phases] == [(1, 1), (2, 3), (4, 5)]
+    assert [p["reason"] for p in phases] == ["its 1 epoch is over", *["its 2 epochs are over"] * 2]
+
+
+def test_data_without_a_test_split_gets_no_test_figures(tmp_path: Path) -> None:
+    class TwoSplits(MadeUp):
+        def splits(self):  # type: ignore[no-untyped-def]
+            return super().splits()._replace(test=None)
+
+    summary = fit_quietly(small_job(strategy=BY_EPOCHS, source=TwoSplits()), tmp_path)
+    assert "val/accuracy" in summary
+    assert not any(name.startswith("test/") for name in summary)
+    assert (tmp_path / "report.html").exists()
+
+
+def test_versions_name_what_the_bits_depend_on() -> None:
+    assert {"tlx", "torch", "lightning", "python", "machine", "threads"} <= conclusion.versions().keys()

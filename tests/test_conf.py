@@ -1,0 +1,98 @@
+"""YAML and signature say the same, and every choice composes."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from tlx.composition.compose import compose
+from tlx.composition.groups import choices, conf_folder, groups, meaning
+from tlx.composition.job import LOADING, check_values
+from tlx.recipe import resolve
+
+CHOICES = [(group, choice) for group in groups() for choice in choices(group)]
+OPEN = {
+    "folder": ["data.root=photos"],
+    "text_csv": ["data.root=texts"],
+    "transformers": ["model.name=encoder"],
+}
+GIVEN = {"strategy": {"stages"}, "optimizer": {"params", "lr"}, "head": {"in_features", "classes"}}
+"""Arguments that the fit supplies."""
+LIBRARY = {
+    "torch.optim.AdamW": {"amsgrad", "maximize", "foreach", "capturable", "differentiable", "fused"},
+    "torch.optim.SGD": {"dampening", "maximize", "foreach", "differentiable", "fused"},
+}
+"""Arguments of other libraries that tlx leaves alone."""
+
+
+def node(group: str, choice: str) -> dict[str, Any]:
+    overrides = [] if group == "experiment" else [f"{group}={choice}", *OPEN.get(choice, [])]
+    if group == "experiment":
+        overrides = [f"+experiment={choice}"]
+    config = compose("fit", overrides).config
+    return dict(config[group]) if group in config else {}
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_composes_and_says_what_it_means(group: str, choice: str) -> None:
+    assert group == "experiment" or node(group, choice)
+    said = meaning(group, choice)
+    assert 10 < len(said) < 110
+
+
+def arguments(path: str) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(resolve(path)).parameters)
+
+
+@pytest.mark.parametrize(("group", "choice"), [pair for pair in CHOICES if pair[0] != "experiment"])
+def test_a_yaml_lists_every_argument_with_its_default(group: str, choice: str) -> None:
+    found = node(group, choice)
+    head = found.pop("head", None)
+    path = found.pop("_target_")
+    if group == "data":
+        found = {key: value for key, value in found.items() if key not in LOADING}
+    hold_together(
+        path, found, GIVEN.get(group, set()), overridden=set() if group != "trainer" else set(found)
+    )
+    check_values({"_target_": path, **found}, group)
+    if head is not None:
+        hold_together(head.pop("_target_"), head, GIVEN["head"])
+
+
+def hold_together(
+    path: str, found: dict[str, Any], given: set[str], overridden: set[str] = frozenset()
+) -> None:  # type: ignore[assignment]
+    known = arguments(path)
+    left = given | LIBRARY.get(path, set())
+    assert set(found) == set(known) - left
+    own = path.startswith("tlx.")
+    for key, value in found.items():
+        default = known[key].default
+        if own and key not in overridden and default is not inspect.Parameter.empty:
+            same = list(default) == list(value) if isinstance(default, tuple) else default == value
+            assert same or key in VARIED.get(path, ()), f"{key}: {value!r} in the YAML, {default!r} in Python"
+
+
+VARIED: dict[str, tuple[str, ...]] = {"tlx.backbones.torchvision.torchvision": ("weights",)}
+"""Arguments whose value is what the choice is about."""
+
+
+def test_the_keys_of_loading_are_those_of_the_data_module() -> None:
+    loading = OmegaConf.to_container(OmegaConf.load(conf_folder() / "data" / "loading.yaml"))
+    assert set(dict(loading)) == set(LOADING)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(conf_folder().rglob("*.yaml")), ids=lambda p: f"{p.parent.name}/{p.name}"
+)
+def test_every_key_has_a_comment_of_why(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert lines[0].startswith("# ")
+    body = lines[: lines.index("hydra:")] if "hydra:" in lines else lines
+    for number, line in enumerate(body):
+        key = re.match(r"\s*(\w+): *(\S.*)?$", line)
+        if key and key.group(2) and key.group(1) not in ("_target_", "defaults"):
+            assert " # " in line or body[number - 1].lstrip().startswith("#"), f"{path.name}: {key.group(1)}"

@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from tlx.errors import ConfigError
+from tlx.trainer import TrainerSettings, World
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"accelerator": "tpu"}, "trainer.accelerator 'tpu'"),
+        ({"precision": "bf16"}, "Try: bf16-mixed"),
+        ({"devices": 0}, "trainer.devices=0"),
+        ({"devices": "all"}, "trainer.devices='all'"),
+        ({"accumulate_grad_batches": 0}, "accumulate_grad_batches=0"),
+        ({"limit_epochs": 0}, "limit_epochs=0"),
+        ({"gradient_clip_val": 0.0}, "gradient_clip_val=0.0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(setting: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TrainerSettings(**setting)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without a GPU")
+def test_a_gpu_that_is_not_there_is_refused_with_a_way_out() -> None:
+    with pytest.raises(ConfigError, match="here are 0.*Try: trainer=cpu"):
+        TrainerSettings(accelerator="gpu")
+
+
+def test_cpu_means_cpu_and_gloo() -> None:
+    settings = TrainerSettings(accelerator="cpu")
+    assert (settings.on_gpu, settings.backend, settings.device(World()).type) == (False, "gloo", "cpu")
+
+
+def test_evaluation_runs_under_the_precision_of_training() -> None:
+    layer = torch.nn.Linear(2, 2)
+    for precision, dtype in (("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)):
+        with TrainerSettings(accelerator="cpu", precision=precision).precision_context():
+            assert layer(torch.ones(1, 2)).dtype == dtype
+
+
+def test_a_process_alone_is_the_first_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    world = World.from_environment()
+    assert (world, world.is_first, world.agree("x")) == (World(0, 0, 1), True, "x")
+    monkeypatch.setenv("RANK", "3")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert not World.from_environment().is_first

@@ -1,0 +1,112 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
+from tests.faults.outcome import epochs
+from tests.quiet import fit_quietly
+from tlx.errors import ConfigError, NumericalError
+from tlx.plan import HEAD, Phase, Plan
+from tlx.training import build_network, describe_plan
+
+
+def test_a_finished_run_holds_what_it_promises(tmp_path: Path) -> None:
+    summary = fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"plan.json", "phases.json", "metrics.csv", "log.txt", "evaluation.json", "summary.json"} <= names
+    assert {"report.html", "bundle", "checkpoints"} <= names
+    assert json.loads((tmp_path / "summary.json").read_text()) == summary
+    rows = epochs(tmp_path)
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5]
+    assert [int(row["step"]) for row in rows] == [7, 14, 21, 28, 35]
+    assert summary["train/steps"] == 35
+    assert summary["train/seconds"] > 0
+
+
+def test_figures_come_from_the_best_epoch_by_the_monitor(tmp_path: Path) -> None:
+    summary = fit_quietly(small_job(), tmp_path)
+    by_epoch = {int(row["epoch"]): row for row in epochs(tmp_path)}
+    best = by_epoch[summary["best/epoch"]]
+    assert float(best["val/accuracy"]) == max(float(row["val/accuracy"]) for row in by_epoch.values())
+    for name in ("accuracy", "f1", "loss", "calibration_error"):
+        assert summary[f"val/{name}"] == pytest.approx(float(best[f"val/{name}"]), abs=1e-6)
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    """Chance is 1/3 on three classes."""
+    summary = fit_quietly(small_job(strategy=BY_EPOCHS, source=MadeUp(train=300, val=60, test=60)), tmp_path)
+    assert summary["test/accuracy"] > 0.8
+
+
+def test_a_finished_run_trains_nothing_when_fitted_again(tmp_path: Path) -> None:
+    first = fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
+    record = (tmp_path / "metrics.csv").read_bytes()
+    assert fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path) == first
+    assert (tmp_path / "metrics.csv").read_bytes() == record
+
+
+def test_random_values_come_from_the_seed_alone() -> None:
+    torch.manual_seed(1)
+    one = build_network(small_job(seed=4)).state_dict()
+    torch.manual_seed(2)
+    other = build_network(small_job(seed=4)).state_dict()
+    apart = build_network(small_job(seed=5)).state_dict()
+    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+    assert not torch.equal(one["head.linear.weight"], apart["head.linear.weight"])
+
+
+def test_the_described_plan_counts_parameters_by_hand() -> None:
+    plain, text = describe_plan(small_job(strategy=BY_EPOCHS))
+    head, block, stem = 8 * 3 + 3, 8 * 8 * 9 + 8 + 16, 8 * 9 + 8 + 16
+    assert [phase["parameters"] for phase in plain["phases"]] == [
+        head,
+        head + 2 * block,
+        head + 2 * block + stem,
+    ]
+    assert plain["total_parameters"] == head + 2 * block + stem
+    assert [phase["augment"] for phase in plain["phases"]] == [False, True, True]
+    assert "block0, block1: 0.01" in text
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_overwrites_nothing(tmp_path: Path) -> None:
+    def explode(stages: tuple[str, ...]) -> Plan:
+        return Plan(stages, (Phase("", {HEAD: 1e30, "stem": 1e30}, 3, schedule="constant"),))
+
+    with pytest.raises(NumericalError, match="not finite"):
+        fit_quietly(small_job(strategy=explode, checkpoint_steps=None), tmp_path)
+    assert not (tmp_path / "summary.json").exists()
+    assert not list((tmp_path / "checkpoints").glob("*.ckpt"))
+
+
+def test_epochs_can_be_limited_for_a_smoke_test(tmp_path: Path) -> None:
+    fit_quietly(small_job(limit_epochs=1, limit_train_batches=2, limit_val_batches=1), tmp_path)
+    rows = epochs(tmp_path)
+    assert len(rows) == 3
+    assert [int(row["step"]) for row in rows] == [2, 4, 6]
+
+
+def test_the_plan_that_was_written_down_is_the_one_that_goes_on(tmp_path: Path) -> None:
+    fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
+    written = json.loads((tmp_path / "plan.json").read_text())
+    (tmp_path / "summary.json").unlink()
+    fit_quietly(small_job(), tmp_path)
+    assert json.loads((tmp_path / "plan.json").read_text()) == written
+
+
+def test_an_unknown_monitor_and_a_negative_seed_are_refused() -> None:
+    job = small_job()
+    for change, message in (({"monitor": "val/acuracy"}, "val/accuracy"), ({"seed": -1}, "seed=-1")):
+        with pytest.raises(ConfigError, match=message):
+            type(job)(**{**vars(job), **change})
+
+
+def test_the_record_is_plain_csv(tmp_path: Path) -> None:
+    fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
+    with (tmp_path / "metrics.csv").open() as file:
+        header, *rows = csv.reader(file)
+    assert header[:5] == ["epoch", "step", "phase", "train/loss", "train/accuracy"]
+    assert header[-4:] == ["rate/stem", "rate/block0", "rate/block1", "rate/head"]
+    assert all(len(row) == len(header) for row in rows)

@@ -1,0 +1,23 @@
+"""What transfers, how to carry it over, what it costs, and what is forgotten on the way."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tlx.api import compose, fit, load
+
+    __version__: str
+
+__all__ = ["__version__", "compose", "fit", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for at first use; no module of tlx bears one of these names."""
+    if name in ("compose", "fit", "load"):
+        import tlx.api
+
+        return getattr(tlx.api, name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tlx")
+    raise AttributeError(f"module 'tlx' has no attribute {name!r}")

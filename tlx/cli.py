@@ -1,0 +1,106 @@
+"""The command `tlx`: verbs, and the one place where an error becomes a line and a code.
+
+Nothing heavy is imported here: `tlx --help` answers at once, and a verb loads what it needs.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from tlx.errors import ConfigError, nearest, unknown_name
+from tlx.outcome import ending, stoppable
+
+__all__ = ["VERBS", "main"]
+
+VERBS = {
+    "fit": ("tlx.verbs.fit:fit", "train a model on data by a strategy; -m for a sweep"),
+    "plan": ("tlx.verbs.fit:plan", "print what fit would train, and train nothing"),
+    "test": ("tlx.verbs.test:test", "score a finished run on its test split, or on other data"),
+    "predict": ("tlx.verbs.predict:predict", "classify files with a finished run"),
+    "resume": ("tlx.verbs.resume:resume", "go on with a run or a sweep that was cut off"),
+    "report": ("tlx.verbs.report:report", "write the page of a run or a sweep again"),
+    "list": ("tlx.verbs.listing:listing", "show the models, strategies, data ... there are"),
+}
+"""Verb to the function that does it, and what it does."""
+
+HYDRA_VERBS = ("fit", "plan")
+
+USAGE = """\
+tlx: what transfers, how to carry it over, and what it costs.
+
+  tlx fit model=tiny data=digits strategy=gradual_unfreezing      train, and leave a page to look at
+  tlx plan strategy=partial                                       what would train when, and how fast
+  tlx fit -m strategy=full,feature_extraction seed=0,1,2          every combination, with its spread
+
+Verbs
+{verbs}
+
+  tlx list          every choice of every group, one line each
+  tlx fit --help    every key of fit
+  eval "$(tlx -sc install=bash)"   completion in this shell
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and give its exit code.
+
+    Args:
+        argv: Without the program's name; None: this process's own.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+
+    def work() -> None:
+        with stoppable():
+            _dispatch(words)
+
+    return ending(work)
+
+
+def _dispatch(words: list[str]) -> None:
+    verb, rest = (words[0], words[1:]) if words else ("--help", [])
+    if verb in ("--help", "-h", "help"):
+        print(USAGE.format(verbs=_verbs()), end="")  # noqa: T201
+    elif verb == "--version":
+        from importlib.metadata import version
+
+        print(f"tlx {version('tlx')}")  # noqa: T201
+    elif verb in ("-sc", "--shell-completion"):
+        _complete(words)
+    elif verb in VERBS:
+        _do(verb, rest)
+    elif "=" in verb:
+        raise ConfigError(f"{verb!r} is an override, and the verb is missing", fix=f"tlx fit {verb}")
+    else:
+        error = unknown_name("verb", verb, VERBS)
+        raise ConfigError(error.what, fix=f"tlx {nearest(verb, VERBS) or '--help'}")
+
+
+def _do(verb: str, rest: list[str]) -> None:
+    module, _, name = VERBS[verb][0].partition(":")
+    if verb not in HYDRA_VERBS and any(word in ("--help", "-h") for word in rest):
+        print(importlib.import_module(module).USAGE, end="")  # noqa: T201
+        return
+    getattr(importlib.import_module(module), name)(rest)
+
+
+def _verbs() -> str:
+    return "\n".join(f"  {verb:8} {what}" for verb, (_, what) in VERBS.items())
+
+
+def _complete(words: list[str]) -> None:
+    """Answer the shell: Hydra completes a verb's overrides, and never sees the verb."""
+    line = os.environ.get("COMP_LINE", "")
+    program, _, typed = line.partition(" ")
+    verb, space, rest = typed.lstrip().partition(" ")
+    if not any(word.startswith("query=") for word in words):
+        _do("fit", words)
+    elif not space:
+        print(" ".join(name for name in VERBS if name.startswith(verb)))  # noqa: T201
+    elif verb in HYDRA_VERBS:
+        os.environ["COMP_LINE"] = f"{program} {rest}"
+        _do(verb, words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
