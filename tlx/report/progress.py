@@ -30,9 +30,18 @@ class ProgressDisplay(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero and self.console.is_terminal:
             self._close()
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, TextColumn("{task.fields[rates]}"), console=self.console, transient=True)
-            self._bar.add_task(f"epoch {trainer.current_epoch + 1}", total=trainer.num_training_batches, rates="")
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            )
+            self._bar = Progress(
+                *columns, TextColumn("{task.fields[rates]}"), console=self.console, transient=True
+            )
+            self._bar.add_task(
+                f"epoch {trainer.current_epoch + 1}", total=trainer.num_training_batches, rates=""
+            )
             self._bar.start()
 
     def on_train_batch_end(

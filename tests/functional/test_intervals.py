@@ -1,0 +1,71 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from tlx.errors import ConfigError
+from tlx.functional.intervals import t_interval, wilson
+
+
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_agrees_with_scipy(case):
+    successes, n = case
+    expected = stats.binomtest(successes, n).proportion_ci(0.95, method="wilson")
+    assert wilson(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_wilson_has_a_width_where_every_sample_is_right():
+    low, high = wilson(20, 20)
+    z = 1.959963984540054
+    assert low == pytest.approx(1 / (1 + z * z / 20))
+    assert high == 1.0
+
+
+def test_wilson_of_no_samples_knows_nothing():
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_more_confidence_means_a_wider_interval():
+    narrow, wide = wilson(70, 100, 0.8), wilson(70, 100, 0.99)
+    assert wide[0] < narrow[0] < 0.7 < narrow[1] < wide[1]
+
+
+@pytest.mark.parametrize(("successes", "n"), [(-1, 10), (11, 10), (0, -1)])
+def test_wilson_rejects_counts_that_cannot_be(successes, n):
+    with pytest.raises(ConfigError, match="is not usable"):
+        wilson(successes, n)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 95])
+def test_a_confidence_is_a_share(confidence):
+    with pytest.raises(ConfigError, match="confidence"):
+        wilson(1, 2, confidence)
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=2, max_size=20).filter(lambda values: max(values) - min(values) > 1e-3)
+)
+def test_the_t_interval_agrees_with_scipy(values):
+    expected = stats.t.interval(0.95, len(values) - 1, loc=sum(values) / len(values), scale=stats.sem(values))
+    assert t_interval(values) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_t_interval_of_two_values_by_hand():
+    low, high = t_interval([1.0, 3.0])
+    assert (low, high) == pytest.approx((2 - 12.7062047, 2 + 12.7062047))  # t of one degree of freedom
+
+
+def test_a_single_value_has_no_interval():
+    assert t_interval([0.5]) is None
+
+
+def test_equal_values_have_an_interval_without_width():
+    low, high = t_interval([0.5, 0.5, 0.5])
+    assert math.isclose(low, 0.5) and math.isclose(high, 0.5)
+
+
+def test_no_value_is_refused():
+    with pytest.raises(ConfigError, match="at least one value"):
+        t_interval([])

@@ -1,0 +1,140 @@
+import csv
+import json
+import shutil
+from statistics import fmean, stdev
+
+import pytest
+from scipy import stats
+
+from tlx.errors import CheckpointError
+from tlx.report.page import write_page
+from tlx.report.sweep import sweep_table, write_sweep
+
+
+def set_summary(job, **values):
+    path = job / "summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+@pytest.fixture
+def sweep(sweep_maker, tmp_path):
+    """Full and partial finished with seeds 0 to 2; scratch finished with seed 0, runs, and failed."""
+    made = sweep_maker(tmp_path / "sweep")
+    for seed, accuracy in enumerate((0.90, 0.92, 0.94)):
+        set_summary(made / "jobs" / str(seed), **{"test/accuracy": accuracy})
+    return made
+
+
+def test_jobs_that_differ_in_the_seed_alone_are_one_row(sweep):
+    rows = sweep_table(sweep)
+    assert [row.overrides for row in rows] == [
+        {"strategy": strategy, "data": "folder"} for strategy in ("full", "partial", "scratch")
+    ]
+    assert [[job.seed for job in row.jobs] for row in rows] == [["0", "1", "2"], ["0", "1", "2"], ["0"]]
+
+
+def test_mean_spread_and_interval_are_those_of_scipy(sweep):
+    figure = sweep_table(sweep)[0].figures["test/accuracy"]
+    values = [0.90, 0.92, 0.94]
+    assert figure.values == tuple(values)
+    assert (figure.mean, figure.std) == pytest.approx((fmean(values), stdev(values)))
+    expected = stats.t.interval(0.95, 2, loc=0.92, scale=stats.sem(values))
+    assert figure.interval == pytest.approx(expected)
+
+
+def test_the_interval_of_an_accuracy_stays_in_its_range(sweep):
+    for seed, accuracy in enumerate((0.9, 1.0, 1.0)):
+        set_summary(sweep / "jobs" / str(seed), **{"test/accuracy": accuracy})
+    low, high = sweep_table(sweep)[0].figures["test/accuracy"].interval
+    assert high == 1.0 and low > 0
+
+
+def test_one_job_has_no_interval_and_says_so(sweep):
+    figure = sweep_table(sweep)[2].figures["test/accuracy"]
+    assert (figure.n, figure.std, figure.interval) == (1, None, None)
+    assert "no interval" in write_sweep(sweep)[0].read_text()
+
+
+def test_failed_and_unfinished_jobs_are_listed_and_in_no_mean(sweep):
+    page = write_sweep(sweep)[0].read_text()
+    assert "2 of 9 jobs have no result" in page
+    assert "out of memory: 3.1 GiB asked for" in page
+    assert "it runs, or it was killed without notice" in page
+    assert sum(len(row.jobs) for row in sweep_table(sweep)) == 7
+
+
+def test_a_job_that_never_began_is_listed_as_missing(sweep):
+    shutil.rmtree(sweep / "jobs" / "4")
+    page = write_sweep(sweep)[0].read_text()
+    assert "3 of 9 jobs have no result" in page
+    assert "it has no directory" in page
+
+
+def test_the_csv_has_every_figure_unrounded(sweep):
+    with write_sweep(sweep)[1].open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["strategy"] for row in rows] == ["full", "partial", "scratch"]
+    full, _, scratch = rows
+    assert (full["n"], full["seeds"]) == ("3", "0 1 2")
+    assert float(full["test/accuracy/mean"]) == fmean((0.90, 0.92, 0.94))
+    assert (full["test/accuracy/min"], full["test/accuracy/max"]) == ("0.9", "0.94")
+    assert (scratch["n"], scratch["test/accuracy/std"], scratch["test/accuracy/low"]) == ("1", "", "")
+
+
+def test_a_job_with_a_page_is_linked_relatively(sweep):
+    assert 'href="jobs/0/report.html"' not in write_sweep(sweep)[0].read_text()
+    write_page(sweep / "jobs" / "0")
+    assert 'href="jobs/0/report.html"' in write_sweep(sweep)[0].read_text()
+
+
+def test_a_seed_that_repeats_is_said(sweep):
+    job = sweep / "jobs" / "1" / "job.json"
+    job.write_text(json.dumps({"overrides": {"strategy": "full", "seed": "0", "data": "folder"}}))
+    assert "a seed repeats" in write_sweep(sweep)[0].read_text()
+
+
+def test_without_a_test_split_the_page_says_that_validation_chose(sweep):
+    for job in (sweep / "jobs").iterdir():
+        if (job / "summary.json").exists():
+            raw = json.loads((job / "summary.json").read_text())
+            kept = {key: value for key, value in raw.items() if not key.startswith("test/")}
+            (job / "summary.json").write_text(json.dumps(kept))
+    assert "Validation chose the epoch of each job" in write_sweep(sweep)[0].read_text()
+
+
+def test_hostile_values_show_as_text(sweep_maker, tmp_path):
+    sweep = sweep_maker(tmp_path / "sweep", seeds=2, strategies=("<script>alert(1)</script>", "y" * 200, "z"))
+    page = write_sweep(sweep)[0].read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+@pytest.mark.parametrize("name", ["job.json", "state.json", "summary.json"])
+@pytest.mark.parametrize("content", ["", "[]", '{"overrides": 3, "status": [], "error": {}}'])
+def test_a_damaged_job_costs_only_itself(sweep, name, content):
+    (sweep / "jobs" / "5" / name).write_text(content)
+    rows = sweep_table(sweep)
+    assert len(rows[0].jobs) == 3
+    write_sweep(sweep)
+
+
+def test_no_finished_job_is_said(sweep):
+    for job in (sweep / "jobs").iterdir():
+        (job / "summary.json").unlink(missing_ok=True)
+    assert sweep_table(sweep) == []
+    page, table = write_sweep(sweep)
+    assert "No job has finished" in page.read_text()
+    assert table.read_text().startswith("n,seeds,val/accuracy/mean")
+
+
+def test_the_same_sweep_gives_the_same_bytes(sweep):
+    first = [path.read_bytes() for path in write_sweep(sweep)]
+    assert [path.read_bytes() for path in write_sweep(sweep)] == first
+
+
+def test_a_folder_without_jobs_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="is no sweep"):
+        sweep_table(tmp_path)
+    (tmp_path / "jobs").mkdir()
+    with pytest.raises(CheckpointError, match="no job yet"):
+        sweep_table(tmp_path)

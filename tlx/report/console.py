@@ -1,0 +1,78 @@
+"""What a fit says on the console: a line per epoch, and the result at its end."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tlx.functional.intervals import wilson
+from tlx.report.formats import DASH, count, decimal, duration, finite, label, percent, percent_range, rate
+
+__all__ = ["epoch_line", "result_lines"]
+
+
+def epoch_line(metrics: Mapping[str, float], epochs: int, phase: str) -> str:
+    """One epoch as one line, for logs and for consoles that are no terminal.
+
+    Args:
+        metrics: A row of metrics.csv.
+        epochs: The most epochs the whole run can last.
+        phase: The name of the phase.
+
+    >>> row = {"epoch": 3, "train/loss": 0.5, "val/loss": 0.6, "train/accuracy": 0.9, "val/accuracy": 0.85}
+    >>> print(epoch_line(row | {"rate/stem": 0.0, "rate/head": 1e-3}, 20, "head").replace(chr(160), " "))
+    epoch  3/20  head  loss 0.500 val 0.600  accuracy 90.0 % val 85.0 %  rate head 0.001
+    """
+    whole = str(epochs)
+    place = f"epoch {int(metrics['epoch']):>{len(whole)}}/{whole}"
+    loss = f"loss {decimal(metrics.get('train/loss'))} val {decimal(metrics.get('val/loss'))}"
+    right = f"accuracy {percent(metrics.get('train/accuracy'))} val {percent(metrics.get('val/accuracy'))}"
+    return f"{place}  {label(phase, 24)}  {loss}  {right}  rate {_rates(metrics)}"
+
+
+def _rates(metrics: Mapping[str, float]) -> str:
+    """The parts that train and their rates; neighbours with the same rate share it."""
+    groups: list[tuple[list[str], str]] = []
+    for key, value in metrics.items():
+        if not key.startswith("rate/") or not finite(value):
+            continue
+        if groups and groups[-1][1] == rate(value):
+            groups[-1][0].append(label(key.removeprefix("rate/"), 24))
+        else:
+            groups.append(([label(key.removeprefix("rate/"), 24)], rate(value)))
+    shown = [
+        f"{names[0]}{DASH}{names[-1]} {value}" if len(names) > 1 else f"{names[0]} {value}"
+        for names, value in groups
+    ]
+    return ", ".join(shown) or "0"
+
+
+def result_lines(summary: Mapping[str, Any], page: Path | None = None) -> str:
+    """The end of a fit: result with Wilson's 95 % interval, why it ended, where the page lies.
+
+    Args:
+        summary: What summary.json holds.
+        page: report.html, or None where there is none.
+    """
+    splits = [split for split in ("test", "val") if finite(summary.get(f"{split}/accuracy")) is not None]
+    lines = [_split_line(summary, split) for split in splits]
+    lines.append(
+        f"weights  of epoch {count(summary.get('best/epoch'))}, "
+        f"the best by {label(summary.get('monitor', ''))}"
+    )
+    lines.append(
+        f"ended    {label(summary.get('ended', ''), 200)}, after {count(summary.get('train/epochs'))} epochs "
+        f"and {duration(summary.get('train/seconds'))} of training"
+    )
+    if page is not None:
+        lines.append(f"page     {page}")
+    return "\n".join(lines)
+
+
+def _split_line(summary: Mapping[str, Any], split: str) -> str:
+    accuracy, samples = float(summary[f"{split}/accuracy"]), int(summary.get(f"{split}/samples") or 0)
+    right = min(max(round(accuracy * samples), 0), samples)
+    note = " (it chose the epoch)" if split == "val" else ""
+    return (
+        f"{split:<8} accuracy {percent(accuracy)}, 95 % interval {percent_range(wilson(right, samples))}, "
+        f"{count(samples)} samples{note}"
+    )
