@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+import torch
+
+from tlx.data.datamodule import TransferData
+from tlx.data.digits import Digits
+from tlx.errors import ConfigError, DataError
+from tlx.plan import Phase
+from tlx.types import PADDING, Splits
+
+
+@pytest.fixture
+def digits(preprocessing):
+    def make(**arguments):
+        data = TransferData(Digits(), **{"batch_size": 64, **arguments})
+        data.preprocessing = preprocessing
+        return data
+
+    return make
+
+
+def values(loader):
+    return [(batch.inputs, batch.targets, batch.ids) for batch in loader]
+
+
+def assert_equal(first, second):
+    assert len(first) == len(second)
+    for one, other in zip(first, second, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_workers_do_not_change_a_batch(digits):
+    alone, helped = digits(), digits(num_workers=2)
+    alone.augmenting = helped.augmenting = True
+    assert_equal(values(alone.train_dataloader()), values(helped.train_dataloader()))
+
+
+def test_a_loader_made_later_goes_on_where_the_run_stands(digits):
+    data = digits()
+    data.augmenting = True
+    epoch = values(data.train_dataloader())
+    assert len(epoch) == data.batches_per_epoch == 17
+    data.position = lambda: 5
+    assert_equal(values(data.train_dataloader()), epoch[5:])
+    data.position = lambda: 17
+    assert values(data.train_dataloader())[0][2].tolist() != epoch[0][2].tolist()
+
+
+def test_making_an_iterator_draws_nothing_from_the_global_state(digits):
+    before = torch.get_rng_state()
+    next(iter(digits().train_dataloader()))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_ranks_share_the_batch_of_one_process(digits):
+    whole = values(digits().train_dataloader())
+    shares = []
+    for rank in (0, 1):
+        data = digits()
+        data.rank, data.world_size = rank, 2
+        shares.append(values(data.train_dataloader()))
+    for (inputs, _, ids), (first, _, left), (second, _, right) in zip(whole, *shares, strict=True):
+        assert torch.cat([left, right])[: len(ids)].tolist() == ids.tolist()
+        assert torch.equal(torch.cat([first, second])[: len(ids)], inputs)
+
+
+def test_evaluation_counts_every_sample_once_over_two_ranks(digits):
+    seen = []
+    for rank in (0, 1):
+        data = digits(eval_batch_size=50)
+        data.rank, data.world_size = rank, 2
+        seen += [int(i) for batch in data.val_dataloader() for i in batch.ids]
+    assert seen.count(PADDING) == 1
+    assert sorted(i for i in seen if i != PADDING) == list(range(359))
+
+
+def test_evaluation_is_never_varied(digits, preprocessing):
+    data = digits()
+    data.augmenting = True
+    batch = next(iter(data.val_dataloader()))
+    assert torch.equal(batch.inputs[0], preprocessing.prepare(data.splits.val.read(0)))
+
+
+def test_few_shots_are_drawn_on_train_alone(digits):
+    few, all_ = digits(per_class=5), digits()
+    assert np.bincount(few.splits.train.labels).tolist() == [5] * 10
+    assert few.splits.val.fingerprint() == all_.splits.val.fingerprint()
+    more = digits(per_class=10)
+    names = [{d.splits.train.name(i) for i in range(len(d.splits.train))} for d in (few, more)]
+    assert names[0] < names[1]
+
+
+def test_the_fingerprint_follows_the_samples(digits):
+    prints = [digits(**a).fingerprint() for a in ({}, {}, {"per_class": 5}, {"per_class": 5, "seed": 1})]
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 3
+
+
+HEAD, STAGE = Phase("head", {"head": 1e-3}, epochs=1), Phase("all", {"head": 1e-3, "layer1": 1e-4}, epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("augment", "kind", "expected"),
+    [
+        ("auto", "image", [False, True]),
+        ("auto", "text", [False, False]),
+        ("none", "image", [False, False]),
+        ("always", "image", [True, True]),
+    ],
+)
+def test_samples_vary_by_default_while_a_stage_trains(digits, augment, kind, expected):
+    data = digits(augment=augment)
+    data.source.kind = kind
+    assert [data.phase_augments(phase) for phase in (HEAD, STAGE)] == expected
+
+
+class Given:
+    kind, flip = "image", False
+
+    def __init__(self, labels, classes):
+        self.labels, self.classes = labels, classes
+
+    def splits(self):
+        train = Digits().splits().train.subset(np.arange(len(self.labels)))
+        train.labels = np.array(self.labels)
+        return Splits(train, train, None, self.classes)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], [0, 1, -1]])
+def test_labels_outside_the_classes_are_found_before_training(labels):
+    with pytest.raises(DataError, match=rf"outside 0\.\.1.* {labels[2]} at digits row"):
+        _ = TransferData(Given(labels, ("a", "b"))).splits
+
+
+def test_a_missing_test_split_and_a_foreign_model_are_said(digits, preprocessing):
+    data = digits()
+    data.source = Digits(test_fraction=0.0)
+    with pytest.raises(ConfigError, match=r"no test split.*data\.test_fraction"):
+        data.test_dataloader()
+    data.source.kind = "text"
+    with pytest.raises(ConfigError, match="the model reads image and the data is text"):
+        data.val_dataloader()
+    data.preprocessing = None
+    with pytest.raises(ConfigError, match="no preprocessing"):
+        data.val_dataloader()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"eval_batch_size": 0}, "eval_batch_size=0"),
+        ({"num_workers": -1}, "num_workers=-1"),
+        ({"per_class": 0}, "per_class=0"),
+        ({"seed": -1}, "seed=-1"),
+        ({"augment": "autom"}, "'autom'.*Try: auto"),
+    ],
+)
+def test_rejects_values_out_of_range(arguments, named):
+    with pytest.raises(ConfigError, match=named):
+        TransferData(Digits(), **arguments)

@@ -1,0 +1,111 @@
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+from tlx.data.samples import Loader, Samples, sample_generator
+from tlx.errors import DataError, DistributedError
+from tlx.types import PADDING
+
+
+class Numbers:
+    """Sample i is the number i; some indices misbehave."""
+
+    def __init__(self, behaviour=None):
+        self.labels = np.arange(8, dtype=np.int64) * 2
+        self.behaviour = behaviour or {}
+
+    def __len__(self):
+        return 8
+
+    def read(self, index):
+        if index in self.behaviour:
+            self.behaviour[index]()
+        return index
+
+    def name(self, index):
+        return f"number {index}"
+
+
+class Numeric:
+    def prepare(self, sample):
+        return torch.tensor(float(sample))
+
+    def augment(self, sample, generator, flip):
+        return self.prepare(sample) + torch.rand((), generator=generator)
+
+    def collate(self, prepared):
+        return torch.stack(list(prepared))
+
+
+def samples(split=None, augment=False, seed=0):
+    return Samples(split or Numbers(), Numeric(), augment=augment, flip=False, seed=seed)
+
+
+def loader(split, workers):
+    batches = [[(0, 0), (0, 1)], [(0, 2), (0, 3)]]
+    context = "fork" if workers else None
+    return Loader(
+        samples(split),
+        batch_sampler=batches,
+        collate_fn=lambda batch: batch,
+        num_workers=workers,
+        multiprocessing_context=context,
+    )
+
+
+def fail():
+    raise OSError("broken\npipe")
+
+
+def test_a_batch_holds_inputs_targets_and_ids():
+    batch = samples().__getitems__([(0, 3), (0, 1), (0, PADDING)])
+    assert batch.inputs.tolist() == [3.0, 1.0, 0.0]
+    assert batch.targets.tolist() == [6, 2, 0]
+    assert batch.ids.tolist() == [3, 1, PADDING]
+    assert batch.targets.dtype == batch.ids.dtype == torch.int64
+
+
+def test_variation_depends_on_seed_epoch_and_index_alone():
+    varied = samples(augment=True)
+    together = varied.__getitems__([(1, 3), (1, 4)]).inputs
+    torch.rand(5)
+    assert torch.equal(varied.__getitems__([(1, 4)]).inputs, together[1:])
+    others = [samples(augment=True, seed=1)[(1, 4)], varied[(2, 4)]]
+    assert all(not torch.equal(other.inputs, together[1:]) for other in others)
+
+
+def test_the_global_random_state_is_left_alone():
+    before = torch.get_rng_state()
+    samples(augment=True).__getitems__([(0, 1)])
+    sample_generator(0, 0, 0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_file_that_cannot_be_read_is_named_in_one_line(workers):
+    batches = iter(loader(Numbers({3: fail}), workers))
+    assert next(batches).ids.tolist() == [0, 1]
+    with pytest.raises(DataError) as caught:
+        next(batches)
+    assert caught.value.line() == (
+        "tlx: error[data]: cannot read number 3: OSError: broken pipe. Try: repair or remove it"
+    )
+
+
+def test_a_worker_that_is_killed_is_one_line():
+    def die():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(DistributedError, match=r"a process that loads data died: .*num_workers=0"):
+        list(loader(Numbers({1: die}), workers=1))
+
+
+def test_running_out_of_memory_is_not_blamed_on_the_file():
+    def exhaust():
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        samples(Numbers({1: exhaust})).__getitems__([(0, 1)])

@@ -1,0 +1,175 @@
+"""The data of one run: splits, loaders, and the position a resumed run goes on from."""
+
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from typing import Literal, get_args
+
+from lightning import LightningDataModule
+from torch import Generator
+from torch.utils.data import Sampler
+
+from tlx.data.checks import check_splits
+from tlx.data.order import EpochBatches, EvaluationBatches, Pairs
+from tlx.data.samples import Loader, Samples, leave_signals_to_the_parent
+from tlx.data.stratified import few_shot
+from tlx.errors import ConfigError, bad_value, unknown_name
+from tlx.plan import Phase
+from tlx.types import Preprocessing, Source, Split, Splits
+
+__all__ = ["Augment", "TransferData"]
+
+Augment = Literal["auto", "none", "always"]
+
+
+class TransferData(LightningDataModule):
+    """A source of samples, ready to train on.
+
+    Order is pure in (seed, epoch, offset) and augmentation in (seed, epoch, index); so the
+    batches do not depend on workers, ranks or restarts. The trainer must leave the samplers
+    alone (`use_distributed_sampler=False`).
+
+    Attributes set by the fit, before it asks for a loader:
+        preprocessing: What the backbone's weights were trained with.
+        augmenting: Whether training samples vary, see `phase_augments`.
+        position: Global batches processed so far in the whole run.
+        rank, world_size: This process, and how many train together.
+
+    Args:
+        source: Where samples come from.
+        batch_size: Samples per training batch over all ranks, >= 1.
+        eval_batch_size: The same for validation, test and prediction; None: `batch_size`.
+        num_workers: Processes that load, per rank; 0 loads in the main process.
+        per_class: Train on so many samples of each class; None: on all. The draw of a
+            smaller number is part of the draw of a larger one.
+        augment: "auto" varies images while a stage of the backbone trains; "none"; "always".
+        seed: Of order, augmentation and the few-shot draw; a whole number >= 0.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        batch_size: int = 32,
+        eval_batch_size: int | None = None,
+        num_workers: int = 0,
+        per_class: int | None = None,
+        augment: str = "auto",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("eval_batch_size", eval_batch_size or batch_size, 1),
+            ("num_workers", num_workers, 0),
+            ("per_class", 1 if per_class is None else per_class, 1),
+            ("seed", seed, 0),
+        ):
+            if value < least:
+                raise bad_value(name, value, f"a whole number >= {least}")
+        if eval_batch_size == 0:
+            raise bad_value("eval_batch_size", 0, "a whole number >= 1, or null for batch_size")
+        if augment not in get_args(Augment):
+            raise unknown_name("augment", augment, get_args(Augment))
+        self.source = source
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
+        self.num_workers, self.per_class = num_workers, per_class
+        self.augment, self.seed = augment, seed
+        self.preprocessing: Preprocessing | None = None
+        self.augmenting = False
+        self.position: Callable[[], int] = int
+        self.rank, self.world_size = 0, 1
+
+    @functools.cached_property
+    def splits(self) -> Splits:
+        """Found and checked at first use; the few-shot draw is made on train alone."""
+        found = self.source.splits()
+        check_splits(found)
+        if self.per_class is None:
+            return found
+        chosen = few_shot(found.train.labels, self.per_class, self.seed, found.classes)
+        return found._replace(train=found.train.subset(chosen))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names; a target is a position in them."""
+        return self.splits.classes
+
+    def fingerprint(self) -> str:
+        """A hash that changes when a sample, a label, a class name or a split does."""
+        train, val, test, classes = self.splits
+        parts = [split.fingerprint() if split is not None else None for split in (train, val, test)]
+        return hashlib.sha256(json.dumps([parts, classes]).encode()).hexdigest()
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Global training batches in an epoch."""
+        return math.ceil(len(self.splits.train) / self.batch_size)
+
+    def phase_augments(self, phase: Phase) -> bool:
+        """Whether training samples vary during a phase: by default where a stage trains."""
+        if self.augment == "auto":
+            return phase.trains_backbone and self.source.kind == "image"
+        return self.augment == "always"
+
+    def train_dataloader(self) -> Loader:
+        """The batches from `position` to the end of its epoch; later epochs are whole."""
+        train = self.splits.train
+        batches = EpochBatches(
+            len(train), self.batch_size, self.seed, self.rank, self.world_size, lambda: self.position()
+        )
+        return self._loader(train, batches, self.augmenting)
+
+    def val_dataloader(self) -> Loader:
+        """The validation split in index order."""
+        return self.loader(self.splits.val)
+
+    def test_dataloader(self) -> Loader:
+        """The test split in index order.
+
+        Raises:
+            ConfigError: The data has none.
+        """
+        if self.splits.test is None:
+            raise ConfigError(
+                "the data has no test split", fix="data.test_fraction, or a test folder or file"
+            )
+        return self.loader(self.splits.test)
+
+    def loader(self, split: Split) -> Loader:
+        """Any split in index order, never augmented; ids tell fillers from samples."""
+        batches = EvaluationBatches(len(split), self.eval_batch_size, self.rank, self.world_size)
+        return self._loader(split, batches, augment=False)
+
+    def _loader(self, split: Split, batches: Sampler[Pairs], augment: bool) -> Loader:
+        if self.preprocessing is None:
+            raise ConfigError(
+                "the data has no preprocessing yet", fix="data.preprocessing = backbone.preprocessing"
+            )
+        if self.preprocessing.kind != self.source.kind:
+            raise ConfigError(
+                f"the model reads {self.preprocessing.kind} and the data is {self.source.kind}",
+                fix=f"a model for {self.source.kind}, or other data",
+            )
+        samples = Samples(split, self.preprocessing, augment=augment, flip=self.source.flip, seed=self.seed)
+        return Loader(
+            samples,
+            batch_sampler=batches,
+            collate_fn=_as_it_is,
+            num_workers=self.num_workers,
+            multiprocessing_context="fork" if self.num_workers else None,
+            worker_init_fn=leave_signals_to_the_parent,
+            pin_memory=self._on_cuda(),
+            generator=Generator(),  # else making an iterator draws from the global state
+        )
+
+    def _on_cuda(self) -> bool:
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+
+
+def _as_it_is(batch: object) -> object:
+    return batch

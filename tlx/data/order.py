@@ -1,0 +1,159 @@
+"""Which samples make a batch: pure functions of seed, epoch and offset.
+
+Nothing is remembered between batches, so a resumed run needs only its position to go on
+with the same stream, in any number of worker processes and on any number of ranks.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+from tlx.errors import DataError, bad_value
+from tlx.types import PADDING
+
+__all__ = ["EpochBatches", "EvaluationBatches", "Pairs", "random_order"]
+
+Pairs = list[tuple[int, int]]
+"""A batch to read: (epoch, index) per sample."""
+
+
+def random_order(length: int, *key: int) -> NDArray[np.int64]:
+    """A permutation of `length` indices, a pure function of `key`.
+
+    The order that sorts random bits, one 64-bit word per index, drawn from a Philox generator
+    (Salmon et al. 2011, https://doi.org/10.1145/2063384.2063405) seeded with `key`. NumPy
+    keeps that bit stream across versions, which it does not promise for its own
+    `permutation`. A word's low bits give way to the index, so that one sort in place is
+    enough; words equal above them, some 45 pairs among ten million, stay in index order.
+
+    Ten million indices took 1.6 s on a busy core and 230 MB while drawing, 80 MB after.
+
+    Args:
+        length: N, >= 0.
+        *key: Whole numbers >= 0; any other key gives an unrelated order.
+
+    Returns:
+        Shape (N,), int64.
+    """
+    words = np.random.Philox(np.random.SeedSequence(key)).random_raw(length).astype(np.uint64, copy=False)
+    low = np.uint64((1 << max(length - 1, 0).bit_length()) - 1)
+    words &= ~low
+    words |= np.arange(length, dtype=np.uint64)
+    words.sort()
+    words &= low
+    return words.view(np.int64)
+
+
+class EpochBatches(Sampler[Pairs]):
+    """The training batches of one rank, from the run's position to the end of its epoch.
+
+    Epoch e runs over `random_order(length, seed, e)` in global batches of `batch_size`; the
+    last one may be short. Rank r takes the r-th of `world_size` equal, contiguous shares of
+    each global batch, so that the ranks together read what one process would. With more
+    than one rank a batch that does not divide is filled from the start of the epoch's order.
+    Holds one permutation while an epoch is read: 8 bytes a sample.
+
+    Args:
+        length: Samples in the training split, >= 1.
+        batch_size: Samples in a batch over all ranks; a multiple of `world_size`.
+        seed: Whole number >= 0.
+        rank: This process, in [0, world_size).
+        world_size: Processes that train together, >= 1.
+        position: Global batches processed so far in the whole run; read when an iterator is
+            made.
+
+    Raises:
+        DataError: There are no samples.
+        ConfigError: A value is out of its range, or the batch does not divide by the ranks.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        position: Callable[[], int] = int,
+    ) -> None:
+        _check(length, batch_size, rank, world_size)
+        if seed < 0:
+            raise bad_value("seed", seed, "a whole number >= 0")
+        self._length, self._batch_size, self._seed = length, batch_size, seed
+        self._rank, self._world_size, self._position = rank, world_size, position
+
+    def __len__(self) -> int:
+        """Batches in a whole epoch, wherever the run stands."""
+        return math.ceil(self._length / self._batch_size)
+
+    def __iter__(self) -> Iterator[Pairs]:
+        epoch, offset = divmod(self._position(), len(self))
+        return self._from(epoch, offset)
+
+    def _from(self, epoch: int, offset: int) -> Iterator[Pairs]:
+        order = random_order(self._length, _ORDER, self._seed, epoch)
+        for batch in range(offset, len(self)):
+            indices = order[batch * self._batch_size : (batch + 1) * self._batch_size]
+            missing = -len(indices) % self._world_size
+            if missing:
+                indices = np.concatenate([indices, np.resize(order, missing)])
+            share = np.split(indices, self._world_size)[self._rank]
+            yield [(epoch, int(index)) for index in share]
+
+
+class EvaluationBatches(Sampler[Pairs]):
+    """The samples of a split in index order, each once over all ranks.
+
+    With more than one rank a batch that does not divide is filled with PADDING, so that all
+    ranks make the same number of batches of the same shape; fillers are never counted.
+
+    Args:
+        length: Samples in the split, >= 1.
+        batch_size: Samples in a batch over all ranks; a multiple of `world_size`.
+        rank: This process, in [0, world_size).
+        world_size: Processes that evaluate together, >= 1.
+
+    Raises:
+        DataError: There are no samples.
+        ConfigError: A value is out of its range, or the batch does not divide by the ranks.
+    """
+
+    def __init__(self, length: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
+        _check(length, batch_size, rank, world_size)
+        self._length, self._batch_size = length, batch_size
+        self._rank, self._world_size = rank, world_size
+
+    def __len__(self) -> int:
+        return math.ceil(self._length / self._batch_size)
+
+    def __iter__(self) -> Iterator[Pairs]:
+        for start in range(0, self._length, self._batch_size):
+            count = min(self._batch_size, self._length - start)
+            share = math.ceil(count / self._world_size)
+            first = start + self._rank * share
+            indices = range(first, first + share)
+            yield [(0, index if index < start + count else PADDING) for index in indices]
+
+
+_ORDER = 0x6F72646572
+"""Keeps the stream of orders apart from other draws with the same seed."""
+
+
+def _check(length: int, batch_size: int, rank: int, world_size: int) -> None:
+    if length < 1:
+        raise DataError("the split has no samples", fix="check the path and the split's name")
+    if batch_size < 1:
+        raise bad_value("batch_size", batch_size, "a whole number >= 1")
+    if not 0 <= rank < world_size:
+        raise bad_value("rank", rank, f"a whole number in [0, {world_size})")
+    if batch_size % world_size:
+        better = math.ceil(batch_size / world_size) * world_size
+        raise bad_value(
+            "batch_size",
+            batch_size,
+            f"a multiple of the {world_size} ranks that share it",
+            f"data.batch_size={better}",
+        )

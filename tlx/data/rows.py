@@ -1,0 +1,106 @@
+"""Rows of a CSV file, each checked as it is read."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from typing import IO
+
+from tlx.errors import DataError, nearest
+
+__all__ = ["bad_row", "read_lines", "read_rows"]
+
+_LONGEST_FIELD = 1 << 28
+
+
+def bad_row(file: str, row: int, what: str, fix: str) -> DataError:
+    """The error for one row; rows count from 1, the header included, as spreadsheets do."""
+    return DataError(f"{file} row {row} has {what}", fix=fix)
+
+
+def read_rows(file: str, columns: Mapping[str, str]) -> Iterator[tuple[int, list[str]]]:
+    """The wanted columns of every row, with the row's number.
+
+    Commas, double quotes, UTF-8 with or without a byte order mark; empty lines are skipped.
+
+    Args:
+        file: The CSV file; its first row names the columns.
+        columns: Argument of the data source to the column it names, as wanted.
+
+    Raises:
+        DataError: The file cannot be read, lacks a column, or a row is not valid.
+    """
+    with _open(file) as stream:
+        rows = _parsed(file, stream)
+        header = [name.strip() for name in next(rows, (1, []))[1]]
+        places = [_place(file, header, *column) for column in columns.items()]
+        for row, fields in rows:
+            if len(fields) != len(header):
+                raise bad_row(
+                    file,
+                    row,
+                    f"{len(fields)} fields where the header has {len(header)}",
+                    "double quotes around texts that contain commas",
+                )
+            wanted = [fields[place] for place in places]
+            for name, field in zip(columns.values(), wanted, strict=True):
+                _check_characters(file, row, name, field)
+            yield row, wanted
+
+
+def read_lines(file: str) -> Iterator[tuple[int, str]]:
+    """The lines of a text file that are not empty, with their numbers.
+
+    Raises:
+        DataError: The file cannot be read, or a line is not valid UTF-8.
+    """
+    with _open(file) as stream:
+        for number, line in enumerate(stream, start=1):
+            text = line.rstrip("\r\n")
+            _check_characters(file, number, "line", text)
+            if text.strip():
+                yield number, text
+
+
+def _open(file: str) -> IO[str]:
+    try:
+        return open(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error.strerror}", fix="check the path") from error
+
+
+def _parsed(file: str, stream: IO[str]) -> Iterator[tuple[int, list[str]]]:
+    before = csv.field_size_limit(_LONGEST_FIELD)
+    reader = csv.reader(stream, strict=True)
+    row = 0
+    try:
+        for fields in reader:
+            row += 1
+            if fields:
+                yield row, fields
+    except csv.Error as error:
+        raise bad_row(
+            file, row + 1, f"a fault: {error}", 'quotes that close, and "" for a quote inside quotes'
+        ) from error
+    finally:
+        csv.field_size_limit(before)
+
+
+def _place(file: str, header: list[str], argument: str, name: str) -> int:
+    if name in header:
+        return header.index(name)
+    shown = ", ".join(repr(field[:30]) for field in header[:10]) or "none"
+    column = nearest(name, header) or "COLUMN"
+    raise DataError(
+        f"{file} has no column {name!r}; its first row names {shown}",
+        fix=f"data.{argument}={column}, or a first row that names the columns",
+    )
+
+
+def _check_characters(file: str, row: int, name: str, field: str) -> None:
+    if "\0" in field:
+        raise bad_row(file, row, f"a NUL character in {name}", "remove it; is this a text file?")
+    try:
+        field.encode()
+    except UnicodeEncodeError as error:
+        raise bad_row(
+            file, row, f"bytes that are not UTF-8 in {name}", f"iconv -t utf-8 {file} > NEW.csv"
+        ) from error

@@ -1,0 +1,122 @@
+"""What runs inside a loader's worker: read, prepare, collate; and how its failures come out."""
+
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator
+from torch.utils.data import DataLoader, Dataset
+
+from tlx.data.order import Pairs
+from tlx.errors import DataError, DistributedError, TlxError
+from tlx.types import Batch, Preprocessing, Split
+
+__all__ = ["Loader", "Samples", "sample_generator"]
+
+
+def sample_generator(seed: int, epoch: int, index: int) -> Generator:
+    """The random numbers of one sample in one epoch; the global state is not touched.
+
+    >>> a, b = sample_generator(0, 3, 7), sample_generator(0, 3, 7)
+    >>> bool(torch.equal(torch.rand(2, generator=a), torch.rand(2, generator=b)))
+    True
+    """
+    word = np.random.SeedSequence((_AUGMENTATION, seed, epoch, index)).generate_state(1, np.uint32)[0]
+    return Generator().manual_seed(int(word))
+
+
+class Samples(Dataset[Batch | TlxError]):
+    """A split, read a batch at a time.
+
+    Args:
+        split: Where samples come from.
+        preprocessing: What turns them into inputs.
+        augment: Whether samples vary from epoch to epoch.
+        flip: Whether a mirrored sample still belongs to its class.
+        seed: Of the variation.
+    """
+
+    def __init__(
+        self, split: Split, preprocessing: Preprocessing, *, augment: bool, flip: bool, seed: int
+    ) -> None:
+        self._split, self._preprocessing = split, preprocessing
+        self._augment, self._flip, self._seed = augment, flip, seed
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def __getitem__(self, pair: tuple[int, int]) -> Batch | TlxError:
+        return self.__getitems__([pair])
+
+    def __getitems__(self, pairs: Pairs) -> Batch | TlxError:
+        """The batch of (epoch, index) pairs; PADDING reads sample 0 in its place.
+
+        An error is returned, not raised, because a loader rebuilds what its worker raised
+        from the text of its traceback.
+        """
+        try:
+            prepared = [self._prepared(epoch, max(index, 0)) for epoch, index in pairs]
+            inputs = self._preprocessing.collate(prepared)
+        except TlxError as error:
+            return error
+        ids = torch.tensor([index for _, index in pairs])
+        labels = self._split.labels
+        targets = torch.tensor([int(labels[max(index, 0)]) for _, index in pairs])
+        return Batch(inputs, targets, ids)
+
+    def _prepared(self, epoch: int, index: int) -> Any:
+        try:
+            sample = self._split.read(index)
+            if self._augment:
+                generator = sample_generator(self._seed, epoch, index)
+                return self._preprocessing.augment(sample, generator, self._flip)
+            return self._preprocessing.prepare(sample)
+        except (TlxError, MemoryError):
+            raise
+        except Exception as error:
+            raise DataError(
+                f"cannot read {self._split.name(index)}: {type(error).__name__}: {error}",
+                fix="repair or remove it",
+            ) from error
+
+
+class Loader(DataLoader[Any]):
+    """A DataLoader that raises what its workers found, in one line.
+
+    Raises:
+        DataError: A sample cannot be read.
+        DistributedError: A worker process died.
+    """
+
+    def __iter__(self) -> Any:
+        return _raising(super().__iter__())
+
+
+def leave_signals_to_the_parent(worker: int) -> None:
+    """Let the main process decide what an interrupt means; a worker ends when it does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _raising(batches: Iterator[Batch | TlxError]) -> Iterator[Batch]:
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise DistributedError(
+                f"a process that loads data died: {str(error).splitlines()[0]}",
+                fix="data.num_workers=0 to see why; more memory or a larger /dev/shm",
+            ) from error
+        if isinstance(batch, TlxError):
+            raise batch
+        yield batch
+
+
+_AUGMENTATION = 0x61756765
+"""Keeps the stream of augmentation apart from other draws with the same seed."""
