@@ -27,6 +27,7 @@ from tlx.modules.classifier import Classifier
 from tlx.modules.network import Network
 from tlx.plan import HEAD, Plan
 from tlx.plan_table import plan_table, save_plan, saved_plan
+from tlx.report.console import epoch_line
 from tlx.report.progress import ProgressDisplay
 from tlx.report.recorder import Recorder
 from tlx.strategies.finetuning import Finetuning
@@ -119,12 +120,14 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     job, phase = run.job, run.plan.phase(ledger.ends)
     run.network.freeze_except(phase.trains)
     job.data.augmenting = job.data.phase_augments(phase)
-    recorder = Recorder(run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, "head"))
+    recorder = Recorder(run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, HEAD))
     settings = job.trainer
     saver = Saver(
         run.checkpoints, settings.checkpoint_seconds, settings.checkpoint_steps, ledger.files_in_use
     )
-    progress = ProgressDisplay(run.console, lambda: _epoch_line(run, recorder), run.log)
+    progress = ProgressDisplay(
+        run.console, lambda: epoch_line(recorder.row, run.plan.max_epochs, phase.name), run.log
+    )
     callbacks: list[Callback] = [StepRandomness(job.seed), recorder, ledger, progress, saver]
     trainer = settings.make(run.plan.max_epochs, callbacks, run.folder)
     job.data.position = functools.partial(batches_processed, trainer)
@@ -141,15 +144,6 @@ def _save_best(run: Run, name: str) -> str:
     digest = save_weights(run.network, run.checkpoints / name) if run.world.is_first else ""
     agreed: str = run.world.agree(digest)
     return agreed
-
-
-def _epoch_line(run: Run, recorder: Recorder) -> str:
-    row = recorder.row
-    rates = [f"{part} {row[f'rate/{part}']:.1e}" for part in (*run.plan.stages, HEAD) if row[f"rate/{part}"]]
-    return (
-        f"epoch {row['epoch']:>3}  train loss {row['train/loss']:.4f}  accuracy {row['train/accuracy']:.3f}"
-        f"  val loss {row['val/loss']:.4f}  accuracy {row['val/accuracy']:.3f}  rate {', '.join(rates)}"
-    )
 
 
 def _quieten() -> None:

@@ -96,12 +96,12 @@ def test_a_file_is_loaded_like_the_shipped_weights(copied, shipped):
     assert backbone.original_classes == shipped.original_classes
 
 
-def test_a_file_without_a_card_says_its_own_hash(copied):
+def test_a_file_without_a_card_says_its_own_hash_and_numbers_its_classes(copied):
     copied.with_suffix(".json").unlink()
     backbone = tiny(str(copied))
     assert CARD["sha256"][copied.name][:12] in backbone.weights
-    assert backbone.original_classes == ()
-    assert backbone.original_head is not None
+    assert backbone.original_classes == tuple(str(number) for number in range(242))
+    assert backbone.recipe["original_classes"] == list(backbone.original_classes)
 
 
 def test_one_flipped_bit_is_refused(copied):
@@ -244,3 +244,11 @@ def test_the_page_for_people_has_the_figures_of_the_card():
             low, high = 100 * figure["low"], 100 * figure["high"]
             assert f"{100 * figure['mean']:.1f} [{low:.1f}, {high:.1f}]" in line
     assert CARD["transfer"]["command"] in page
+
+
+def test_weights_bring_their_own_head_and_take_no_other_classes() -> None:
+    with pytest.raises(ConfigError, match="original_classes="):
+        tiny(original_classes=["a", "b"])
+    assert tiny(weights=None, original_classes=["a", "b"]).original_logits(
+        torch.zeros(2, 1, 32, 32)
+    ).shape == (2, 2)

@@ -18,7 +18,7 @@ CLASSES = ("a", "b", "<b>c</b>")
 @pytest.fixture
 def network() -> Network:
     torch.manual_seed(3)
-    backbone = tiny(weights=None)
+    backbone = tiny()  # with an original head, which a bundle has to carry too
     network = Network(backbone, Linear(backbone.out_features, 3, dropout=0.1))
     network.train()(torch.randn(4, 1, 32, 32))
     return network.eval()

@@ -20,7 +20,7 @@ def test_without_a_terminal_there_is_one_line_per_epoch_and_no_control_character
     lines = [line for line in text.splitlines() if line.startswith("epoch")]
     assert len(lines) == 5
     assert "\x1b" not in text
-    assert "rate block0 " in lines[1]
+    assert "block0" in lines[1]
     assert "stem" not in lines[1]
     assert (tmp_path / "log.txt").read_text().splitlines() == lines
 

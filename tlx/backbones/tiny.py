@@ -8,6 +8,7 @@ beside them says how well, and how much they help on digits.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tlx.backbones.staged import StagedBackbone
-from tlx.errors import CheckpointError, nearest, unknown_name
+from tlx.errors import CheckpointError, bad_value, nearest, unknown_name
 from tlx.preprocessing.image import ImagePreprocessing
 
 __all__ = ["FEATURES", "SIZE", "WEIGHTS", "Network", "source_statistics", "tiny"]
@@ -87,25 +88,35 @@ class Block(nn.Module):
         return functional.relu(self.norm2(self.conv2(inner)) + self.shortcut(maps))
 
 
-def tiny(weights: str | None = "omniglot") -> StagedBackbone:
+def tiny(weights: str | None = "omniglot", original_classes: Sequence[str] = ()) -> StagedBackbone:
     """The built-in residual network for grey images of 32 x 32.
 
     Args:
         weights: The name of shipped weights; None for random values; or the path of a file
             that `scripts/pretrain_tiny.py` wrote. The SHA-256 in the card beside a file is
             compared with the file's own.
+        original_classes: With random values: make room for an original head of these classes,
+            as a bundle that brings its own values does.
 
     Raises:
-        ConfigError: There are no shipped weights of that name.
+        ConfigError: There are no shipped weights of that name, or they come with a head of their own.
         CheckpointError: The file is missing, damaged, or not of this network.
     """
-    net, head, classes, said = Network(), None, (), "random"
+    net, said, classes = Network(), "random", tuple(original_classes)
+    head: nn.Sequential | None = None
+    if classes:
+        head = nn.Sequential(*_pool(), nn.Linear(FEATURES, len(classes)))
+    if weights is not None and original_classes:
+        raise bad_value(
+            "original_classes", list(original_classes), "none beside weights, which bring their own head"
+        )
     if weights is not None:
         file = _find(weights)
         content, card = _verified(file)
         tensors = _tensors(content, file)
         head = _fill(net, tensors, file)
-        classes = tuple(card.get("classes", ()))
+        numbers = range(len(tensors.get("head.bias", ())))
+        classes = tuple(card.get("classes", map(str, numbers)))
         said = f"{weights} (SHA-256 {hashlib.sha256(content).hexdigest()[:12]})"
     return StagedBackbone(
         net,
@@ -114,7 +125,11 @@ def tiny(weights: str | None = "omniglot") -> StagedBackbone:
         preprocessing=ImagePreprocessing(
             crop=SIZE, resize=SIZE, mean=(0.3,), std=(0.35,), channels=1, scale=(0.7, 1.0)
         ),
-        recipe={"_target_": "tlx.backbones.tiny.tiny", "weights": None},
+        recipe={
+            "_target_": "tlx.backbones.tiny.tiny",
+            "weights": None,
+            "original_classes": list(classes) if head is not None else [],
+        },
         fresh=Network,
         pool=_pool(),
         original_head=head,
@@ -185,7 +200,7 @@ def _tensors(content: bytes, file: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _fill(net: nn.Module, tensors: dict[str, Tensor], file: Path) -> nn.Module | None:
+def _fill(net: nn.Module, tensors: dict[str, Tensor], file: Path) -> nn.Sequential | None:
     own = {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}
     try:
         net.load_state_dict(own)
