@@ -16,7 +16,7 @@ def gradual_unfreezing(
     epochs_per_phase: int = 3,
     until_plateau: bool = False,
     patience: int = 2,
-    head_rate: float = 1e-3,
+    head_rate: float = 1e-2,
     backbone_rate: float = 1e-4,
     schedule: Schedule | None = None,
     warmup: float = 0.1,
