@@ -16,9 +16,10 @@ from tlx.recipe import resolve
 CHOICES = [(group, choice) for group in groups() for choice in choices(group)]
 OPEN = {
     "folder": ["data.root=photos"],
-    "text_csv": ["data.root=texts"],
+    "torchvision": ["model.name=resnet18"],
     "transformers": ["model.name=encoder"],
 }
+"""What has to be given, beside the choice."""
 GIVEN = {"strategy": {"stages"}, "optimizer": {"params", "lr"}, "head": {"in_features", "classes"}}
 """Arguments that the fit supplies."""
 LIBRARY = {
@@ -94,5 +95,6 @@ def test_every_key_has_a_comment_of_why(path: Path) -> None:
     body = lines[: lines.index("hydra:")] if "hydra:" in lines else lines
     for number, line in enumerate(body):
         key = re.match(r"\s*(\w+): *(\S.*)?$", line)
-        if key and key.group(2) and key.group(1) not in ("_target_", "defaults"):
+        says_itself = key and (key.group(1) in ("_target_", "defaults") or key.group(2) == path.stem)
+        if key and key.group(2) and not says_itself:
             assert " # " in line or body[number - 1].lstrip().startswith("#"), f"{path.name}: {key.group(1)}"

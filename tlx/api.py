@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tlx.plan import Plan
     from tlx.types import Source
 
-__all__ = ["compose", "fit", "load"]
+__all__ = ["compose", "fit", "load", "words"]
 
 OBJECT = "given as an object"
 
@@ -65,7 +65,7 @@ def fit(
     given = {"model": model, "data": data, "strategy": strategy}
     names = {group: value for group, value in given.items() if isinstance(value, str)}
     objects = {group: value for group, value in given.items() if group not in names}
-    composed = compose_config("fit", _words(names | overrides))
+    composed = compose_config("fit", words(names | overrides))
     if objects:
         composed = _with_objects(composed, objects)
     run = place(composed.run_dir, "runs", composed.name)
@@ -105,7 +105,8 @@ def _open(run: Path, composed: Composed, resume: bool) -> None:
     begin(run, resumed=resume)
 
 
-def _words(values: Mapping[str, Any]) -> list[str]:
+def words(values: Mapping[str, Any]) -> list[str]:
+    """Keyword arguments as overrides of the command line."""
     return [f"{key.replace('__', '.')}={_quoted(value)}" for key, value in values.items()]
 
 

@@ -1,0 +1,57 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each sets up what it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types lock clean
+
+help:
+	@echo "make setup   .venv with the locked dependencies, tlx installed editable"
+	@echo "make demo    fine-tune the built-in network on real handwriting, print the result"
+	@echo "make test    every test that needs no GPU and no data from outside"
+	@echo "make check   lint, format, types, tests: what CI runs"
+	@echo "make lock    resolve the dependencies again (needs uv)"
+	@echo "make clean   remove .venv, caches and build artefacts"
+
+setup: $(STAMP)
+
+# setuptools comes out of the lock first, so that nothing is built with an unlocked one.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "tlx needs Python >= 3.11: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked dependencies into $(VENV) (about 3 minutes, once)"
+	@awk '/^[a-z]/ { keep = /^(setuptools|wheel|packaging)==/ } keep' requirements.lock > $(VENV)/build.lock
+	@$(PIP) install --quiet --require-hashes --no-deps -r $(VENV)/build.lock
+	@$(PIP) install --quiet --require-hashes --no-build-isolation --compile -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --compile --editable .
+	@$(BIN)/python -m compileall -q tlx conf
+	@touch $@
+
+demo: $(STAMP)
+	@rm -rf runs/demo
+	@$(BIN)/tlx fit run_dir=runs/demo
+
+test: $(STAMP)
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -q
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+check: lint types test
+
+lock:
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find tlx conf tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

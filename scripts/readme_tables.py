@@ -1,0 +1,51 @@
+"""Writes the tables of README.md between their markers, from the configs and the code.
+
+    python scripts/readme_tables.py
+
+`tests/test_readme.py` fails where the README holds other tables than this would write.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tlx.composition.groups import choices, meaning
+from tlx.report.summary import SUMMARY_KEYS
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def group_table(group: str) -> str:
+    """A choice a line: its name and what it means."""
+    rows = [f"| `{choice}` | {meaning(group, choice)} |" for choice in choices(group)]
+    return "\n".join([f"| `{group}=` | what it means |", "|---|---|", *rows])
+
+
+def summary_table() -> str:
+    """Every key of summary.json and what it holds."""
+    rows = [f"| `{key}` | {what} |" for key, what in SUMMARY_KEYS.items()]
+    return "\n".join(["| key of summary.json | what it holds |", "|---|---|", *rows])
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "strategies": lambda: group_table("strategy"),
+    "models": lambda: group_table("model"),
+    "data": lambda: group_table("data"),
+    "summary": summary_table,
+}
+
+
+def filled(text: str) -> str:
+    """README's text with every table made anew."""
+    for name, make in TABLES.items():
+        before, opening, rest = text.partition(f"<!-- {name} -->\n")
+        _, closing, after = rest.partition(f"<!-- /{name} -->")
+        if not (opening and closing):
+            raise SystemExit(f"README.md has no place for the table {name!r}")
+        text = f"{before}{opening}{make()}\n{closing}{after}"
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.exit(0)

@@ -1,0 +1,37 @@
+import copy
+
+import pytest
+
+from tlx.composition.amend import amended
+from tlx.composition.compose import compose
+from tlx.errors import ConfigError
+
+SAVED = compose("fit", ["data.batch_size=7"]).config
+
+
+def test_keys_of_a_run_can_be_changed_and_the_run_stays_as_it_was() -> None:
+    before = copy.deepcopy(SAVED)
+    found = amended(SAVED, {"data.num_workers": "2", "data.augment": "none"})
+    assert (found["data"]["num_workers"], found["data"]["augment"]) == (2, "none")
+    assert found["data"]["batch_size"] == 7
+    assert before == SAVED
+
+
+def test_other_data_replace_those_of_the_run() -> None:
+    found = amended(SAVED, {"data": "folder", "data.root": "/photos"})
+    assert found["data"]["_target_"] == "tlx.data.folder.Folder"
+    assert found["data"]["root"] == "/photos"
+    assert found["model"] == SAVED["model"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"data.roto": "x"}, "no key 'data.roto'"),
+        ({"data": "foldr"}, "Try: data=folder"),
+        ({"strategy": "full"}, "no key 'strategy'"),
+    ],
+)
+def test_what_does_not_exist_is_refused(options: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        amended(SAVED, options)

@@ -1,0 +1,63 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tlx.composition import app
+from tlx.composition.compose import Composed, compose
+from tlx.errors import ConfigError, SecurityError
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_app_composes_what_python_composes_and_leaves_no_trace(tmp_path: Path) -> None:
+    before = (list(sys.argv), dict(os.environ))
+    found = app.run("fit", ["strategy=full", "seed=3"])
+    assert found is not None
+    assert found.config == compose("fit", ["strategy=full", "seed=3"]).config
+    assert (list(sys.argv), dict(os.environ)) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flag_that_only_shows_gives_no_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run("fit", ["--cfg", "job"]) is None
+    assert "label_smoothing" in capsys.readouterr().out
+
+
+def test_a_sweep_gives_every_combination_in_order(tmp_path: Path) -> None:
+    seen: list[tuple[int, list[str]]] = []
+
+    def job(composed: Composed | ConfigError, overrides: list[str]) -> float:
+        assert isinstance(composed, Composed)
+        seen.append((composed.config["seed"], overrides))
+        return 0.5
+
+    app.sweep("fit", ["-m", "seed=2,1", "strategy=full"], job)
+    assert seen == [(2, ["seed=2", "strategy=full"]), (1, ["seed=1", "strategy=full"])]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_that_cannot_be_composed_is_handed_on_as_its_error() -> None:
+    seen: list[str] = []
+    app.sweep("fit", ["-m", "data=folder,digits"], lambda found, _: seen.append(type(found).__name__))
+    assert seen == ["ConfigError", "Composed"]
+
+
+def test_an_unexpected_error_of_a_job_comes_out_as_it_is() -> None:
+    def job(composed: Composed | ConfigError, overrides: list[str]) -> float:
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        app.sweep("fit", ["-m", "seed=0,1"], job)
+
+
+def test_flags_are_those_of_hydra_less_one() -> None:
+    assert app.parse(["-m", "a=1"]).multirun
+    with pytest.raises(ConfigError, match="--multirum"):
+        app.parse(["--multirum"])
+    with pytest.raises(SecurityError):
+        app.parse(["--experimental-rerun", "config.pickle"])

@@ -1,0 +1,65 @@
+import pytest
+from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+
+from tlx.composition.explain import check_words, explain
+from tlx.errors import ConfigError
+
+KEYS = ["seed", "model", "model.weights", "model.head", "model.head.dropout", "data.batch_size", "strategy"]
+
+
+def explained(error: Exception, *overrides: str) -> str:
+    return str(explain(error, overrides, lambda: KEYS))
+
+
+@pytest.mark.parametrize(
+    ("override", "fix"),
+    [
+        ("model.wieghts=a", "model.weights=a"),
+        ("sed=1", "seed=1"),
+        ("optimizer.batch_size=8", "data.batch_size=8"),
+        ("stratgy=full", "strategy=full"),
+        ("batch_size=8", "data.batch_size=8"),
+    ],
+)
+def test_an_unknown_key_names_the_one_that_was_meant(override: str, fix: str) -> None:
+    key = override.partition("=")[0]
+    error = ConfigCompositionException(
+        f"Could not override '{key}'.\nTo append to your config use +{override}"
+    )
+    assert explained(error, "seed=1", override).endswith(f"Try: {fix}")
+
+
+def test_a_key_that_resembles_nothing_gets_no_false_suggestion() -> None:
+    error = ConfigCompositionException("Could not override 'model.zzz'.")
+    assert explained(error, "model.zzz=1") == (
+        "no key 'model.zzz'; model has weights, head. Try: tlx fit --cfg job, which shows every key"
+    )
+
+
+def test_an_unknown_choice_shows_what_there_is() -> None:
+    found = explained(MissingConfigException("In 'fit': Could not find 'strategy/ful'", "strategy/ful"))
+    assert found.startswith("no strategy 'ful'. Known: feature_extraction, full")
+    assert found.endswith("Try: strategy=full")
+    nothing = explained(MissingConfigException("In 'fit': Could not find 'data/zzzz'", "data/zzzz"))
+    assert nothing.endswith("Try: tlx list data says what each one means")
+
+
+def test_an_override_that_cannot_be_read_is_repeated() -> None:
+    error = OverrideParseException("data.root=a=b", "mismatched input")
+    assert "'data.root=a=b' cannot be read" in explained(error)
+
+
+def test_other_errors_keep_their_first_line() -> None:
+    assert explained(ValueError("first\nsecond")) == "first"
+    assert explained(ConfigCompositionException("strange.\nmore")) == "strange"
+    assert explained(OmegaConfBaseException("odd\nfull_key: a")) == "odd"
+
+
+@pytest.mark.parametrize(
+    ("word", "fix"), [("digits", "data=digits"), ("strategi", "strategy="), ("zz", "key=value")]
+)
+def test_a_word_that_is_no_override_is_refused_with_its_group(word: str, fix: str) -> None:
+    with pytest.raises(ConfigError, match=f"Try: {fix}"):
+        check_words(["seed=1", word])
+    check_words(["seed=1", "+a=2", "~b"])

@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from tlx.composition.resolve import (
+    absolute,
+    from_yaml,
+    keys,
+    open_keys,
+    refuse_secrets,
+    resolved,
+    saved,
+    to_yaml,
+)
+from tlx.errors import ConfigError
+
+
+def test_what_is_saved_is_resolved_but_for_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HIDDEN", "hunter2")
+    monkeypatch.delenv("ABSENT", raising=False)
+    config = OmegaConf.create(
+        {
+            "seed": 3,
+            "data": {"seed": "${seed}", "key": "${oc.env:HIDDEN}", "else": "${oc.env:ABSENT,plain}"},
+            "copy": "${data.key}",
+        }
+    )
+    plain = saved(config)
+    assert plain["data"]["seed"] == 3
+    assert plain["copy"] == plain["data"]["key"] == "${oc.env:HIDDEN}"
+    assert "hunter2" not in to_yaml(plain)
+    assert resolved(plain)["copy"] == "hunter2"
+    assert resolved(plain)["data"]["else"] == "plain"
+    (tmp_path / "config.yaml").write_text(to_yaml(plain))
+    assert from_yaml(tmp_path / "config.yaml") == plain
+    assert OmegaConf.to_container(config, resolve=True)["copy"] == "hunter2"  # type: ignore[call-overload, index]
+
+
+def test_a_variable_that_is_not_set_is_an_error_that_names_it() -> None:
+    with pytest.raises(ConfigError, match="data.key cannot be resolved.*NOT_SET_ANYWHERE"):
+        resolved({"data": {"key": "${oc.env:NOT_SET_ANYWHERE}"}})
+
+
+@pytest.mark.parametrize("key", ["token", "api_key", "hub_token", "password", "client_secret", "APIKEY"])
+def test_a_literal_secret_is_refused_and_not_repeated(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"data.{key} holds a secret") as caught:
+        refuse_secrets({"data": {key: "hunter2"}})
+    assert "hunter2" not in str(caught.value)
+    refuse_secrets({"data": {key: "${oc.env:HUB_TOKEN}"}})
+    refuse_secrets({"data": {key: None}})
+
+
+@pytest.mark.parametrize("key", ["tokenizer", "max_tokens_seen", "monkey", "keys"])
+def test_a_key_that_only_sounds_alike_is_let_through(key: str) -> None:
+    refuse_secrets({key: "value"})
+
+
+def test_paths_no_longer_depend_on_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.pth").write_bytes(b"")
+    (tmp_path / "train").mkdir()
+    (tmp_path / "hub" / "encoder").mkdir(parents=True)
+    assert absolute({"root": "photos", "train": "train"}) == {
+        "root": str(tmp_path / "photos"),
+        "train": "train",
+    }
+    assert absolute({"root": None, "train": "train"})["train"] == str(tmp_path / "train")
+    assert absolute({"weights": "net.pth"})["weights"] == str(tmp_path / "net.pth")
+    assert absolute({"weights": "DEFAULT"})["weights"] == "DEFAULT"
+    assert absolute({"name": "train"})["name"] == "train"
+    assert absolute({"name": "hub/encoder"})["name"] == str(tmp_path / "hub" / "encoder")
+    assert absolute({"name": "google/vit", "n": 3, "root": "${oc.env:ROOT}"}) == {
+        "name": "google/vit",
+        "n": 3,
+        "root": "${oc.env:ROOT}",
+    }
+
+
+def test_keys_are_dotted_and_open_ones_are_found() -> None:
+    plain = {"a": {"b": 1, "c": {"d": "???"}}, "e": "???"}
+    assert list(keys(plain)) == ["a", "a.b", "a.c", "a.c.d", "e"]
+    assert list(open_keys(plain)) == ["a.c.d", "e"]
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "a: ${nowhere}"])
+def test_a_damaged_config_is_an_error_that_names_the_file(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="config.yaml"):
+        from_yaml(tmp_path / "config.yaml")

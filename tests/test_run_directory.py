@@ -1,0 +1,147 @@
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from tlx.errors import CheckpointError, ConfigError, DataError
+from tlx.run_directory import (
+    begin,
+    check_free,
+    check_run,
+    place,
+    read_json,
+    read_state,
+    record_death,
+    recorded,
+    shown,
+    write_text,
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "run"
+    write_text(folder / "config.yaml", "seed: 0\n")
+    begin(folder)
+    return folder
+
+
+def test_a_run_lives_where_it_is_wished_or_after_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert place(None, "runs", "name") == tmp_path / "runs" / "name"
+    assert place("mine", "runs", "name") == tmp_path / "mine"
+    assert place("/elsewhere", "runs", "name") == Path("/elsewhere")
+    for wish in ("../up", "a/../b", "", " "):
+        with pytest.raises(ConfigError, match="not usable"):
+            place(wish, "runs", "name")
+
+
+def test_state_goes_from_running_to_finished(run: Path) -> None:
+    assert read_state(run) | {
+        "status": "running",
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+    } == read_state(run)
+    with recorded(run):
+        pass
+    assert read_state(run)["status"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "log"),
+    [
+        (DataError("no photos"), "failed", True),
+        (ZeroDivisionError("by zero"), "failed", True),
+        (KeyboardInterrupt(), "interrupted", False),
+    ],
+)
+def test_how_a_run_ends_is_written_down(run: Path, error: BaseException, status: str, log: bool) -> None:
+    with pytest.raises(type(error)), recorded(run):
+        raise error
+    assert read_state(run)["status"] == status
+    assert (run / "crash.log").exists() == log
+    if log:
+        assert type(error).__name__ in (run / "crash.log").read_text()
+        assert str(error) in read_state(run)["error"]
+
+
+def test_an_interrupt_that_a_library_turned_into_an_exit_is_an_interrupt_again(run: Path) -> None:
+    turned = SystemExit(1)
+    turned.__context__ = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt), recorded(run):
+        raise turned
+    assert read_state(run)["status"] == "interrupted"
+
+
+def test_leaving_by_exit_never_counts_as_finished(run: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"sys.exit\(0\)"), recorded(run):
+        raise SystemExit(0)
+    assert read_state(run)["status"] == "failed"
+
+
+def test_a_resumed_run_keeps_its_start_and_counts(run: Path) -> None:
+    started = read_state(run)["started"]
+    (run / "metrics.csv").write_text("kept")
+    begin(run, resumed=True)
+    begin(run, resumed=True)
+    assert (read_state(run)["started"], read_state(run)["resumes"]) == (started, 2)
+    assert (run / "metrics.csv").exists()
+    begin(run)
+    assert not (run / "metrics.csv").exists()
+
+
+def test_only_what_cannot_be_lost_is_trained_over(run: Path) -> None:
+    state = read_state(run) | {"status": "failed"}
+    write_text(run / "state.json", json.dumps(state))
+    check_free(run)
+    check_free(run.parent / "new")
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "1.ckpt").touch()
+    with pytest.raises(ConfigError, match="run is unfinished.*Try: tlx resume run"):
+        check_free(run)
+    write_text(run / "state.json", json.dumps(state | {"status": "finished"}))
+    with pytest.raises(ConfigError, match="is finished and is not overwritten"):
+        check_free(run)
+
+
+def test_a_process_that_is_gone_no_longer_trains(run: Path) -> None:
+    write_text(run / "state.json", json.dumps(read_state(run) | {"pid": 2**22 + 1}))
+    check_run(run)
+    record_death(run, "killed by SIGKILL")
+    assert (read_state(run)["status"], read_state(run)["error"]) == ("failed", "killed by SIGKILL")
+    record_death(run, "again")
+    assert read_state(run)["error"] == "killed by SIGKILL"
+
+
+def test_a_folder_that_is_no_run_is_refused_with_its_neighbours(run: Path) -> None:
+    with pytest.raises(CheckpointError, match="no run at rum.* holds run"):
+        check_run(run.parent / "rum")
+    with pytest.raises(CheckpointError, match="no config.yaml"):
+        check_run(run.parent)
+
+
+def test_damaged_files_are_errors_or_the_cautious_state(run: Path) -> None:
+    (run / "state.json").write_text("{")
+    assert read_state(run) == {"status": "interrupted", "resumes": 0}
+    for text, said in (("{", "cannot be read"), ("[]", "holds no object")):
+        (run / "summary.json").write_text(text)
+        with pytest.raises(CheckpointError, match=said):
+            read_json(run / "summary.json")
+    with pytest.raises(CheckpointError, match="there is no nothing.json"):
+        read_json(run / "nothing.json")
+
+
+def test_a_file_is_written_whole_and_leaves_no_temporary(run: Path) -> None:
+    before = set(run.iterdir())
+    write_text(run / "state.json", "{}")
+    assert set(run.iterdir()) == before
+
+
+def test_paths_are_shown_as_one_would_type_them(run: Path) -> None:
+    assert shown(run) == "run"
+    assert shown(Path("/elsewhere")) == "/elsewhere"

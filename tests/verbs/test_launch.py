@@ -1,0 +1,68 @@
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.command import SMOKE, Server, until
+from tlx.errors import DataError, DistributedError
+from tlx.verbs.launch import as_error, note_failure, rank_failures
+
+TWO = ("trainer=ddp", "trainer.accelerator=cpu", "run_dir=runs/two")
+SHORT = ("trainer.limit_train_batches=2", "trainer.limit_val_batches=2")
+
+
+def processes_of(run: Path) -> list[int]:
+    """Every living process that was started for a run."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if str(run).encode() in words:
+            found.append(int(path.parent.name))
+    return found
+
+
+def test_the_rank_that_failed_first_is_the_one_that_speaks(tmp_path: Path) -> None:
+    note_failure(tmp_path, 1, RuntimeError("the other side is gone"), seconds=2.0)
+    note_failure(tmp_path, 0, DataError("no photos", "photos", "look"), seconds=1.0)
+    first, second = rank_failures(tmp_path)
+    assert str(as_error(first)) == "no photos, photos. Try: look"
+    assert isinstance(as_error(first), DataError)
+    assert isinstance(as_error(second), DistributedError)
+    assert "rank 1: RuntimeError: the other side is gone" in str(as_error(second))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
+def test_two_processes_train_one_run_and_leave_nobody_behind(command: Server, tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "two"
+    argv = ("fit", "model.weights=null", *TWO, *SHORT, "strategy=full")
+    result = command.run(tmp_path, *argv, "trainer.limit_epochs=1")
+    assert result.code == 0, result.err + (run / "ranks.log").read_text()
+    assert json.loads((run / "summary.json").read_text())["val/samples"] == 359
+    assert processes_of(run) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
+def test_a_killed_rank_ends_the_run_with_one_line_and_no_orphans(command: Server, tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "two"
+    argv = ("fit", "model.weights=null", *TWO, *SHORT, "strategy=full", "strategy.epochs=4000")
+    started = command.start(tmp_path, *argv)
+    until(lambda: list((run / "checkpoints").glob("*.ckpt")))
+    os.kill(max(processes_of(run)), signal.SIGKILL)
+    result = started.wait()
+    assert result.code == 9
+    assert result.err.count("\n") == 1
+    assert "Try: tlx resume runs/two" in result.err
+    assert until(lambda: processes_of(run) == [])
+
+
+def test_an_error_of_the_ranks_is_one_line_with_its_own_code(command: Server, tmp_path: Path) -> None:
+    result = command.run(tmp_path, "fit", *SMOKE, *TWO, "data=folder", "data.root=nowhere")
+    assert result.code == 3
+    assert result.err.count("\n") == 1
+    assert "nowhere does not exist" in result.err

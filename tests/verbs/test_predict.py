@@ -1,0 +1,57 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.command import Server
+from tlx.data.digits import Digits
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_predictions_have_exactly_the_accuracy_that_test_gives(
+    command: Server, finished: Path, tmp_path: Path
+) -> None:
+    result = command.run(tmp_path, "predict", str(finished), "split=test", "out=here.csv")
+    assert result.code == 0, result.err
+    found = rows(tmp_path / "here.csv")
+    split = Digits().splits().test
+    assert split is not None
+    right = sum(row["class"] == str(label) for row, label in zip(found, split.labels, strict=True))
+    assert right / len(found) == pytest.approx(
+        json.loads((finished / "summary.json").read_text())["test/accuracy"]
+    )
+
+
+def test_files_and_folders_get_a_row_each(command: Server, finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    for path in ("one.png", "more/two.png", "more/three.png"):
+        Image.new("L", (8, 8), 128).save(tmp_path / path)
+    result = command.run(tmp_path, "predict", str(finished), "one.png", "more", "out=out.csv")
+    assert result.code == 0, result.err
+    assert "3 predictions in out.csv" in result.out
+    found = rows(tmp_path / "out.csv")
+    assert [Path(row["input"]).name for row in found] == ["one.png", "three.png", "two.png"]
+    assert len({(row["class"], row["probability"]) for row in found}) == 1
+    assert all(0 < float(row["probability"]) <= 1 for row in found)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], 2, "either PATHS or split="),
+        (["x.png", "split=test"], 2, "either"),
+        (["no.png"], 3, "there is no no.png"),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused(
+    command: Server, finished: Path, tmp_path: Path, words: list[str], code: int, said: str
+) -> None:
+    result = command.run(tmp_path, "predict", str(finished), *words)
+    assert (result.code, said in result.err) == (code, True), result.err
+    assert list(tmp_path.iterdir()) == []

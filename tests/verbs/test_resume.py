@@ -1,0 +1,46 @@
+import json
+import shutil
+from pathlib import Path
+
+from tests.command import Server
+
+
+def test_a_run_whose_page_was_cut_off_is_concluded_again(
+    command: Server, finished: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    for name in ("report.html", "summary.json"):
+        (run / name).unlink()
+    state = json.loads((run / "state.json").read_text()) | {"status": "interrupted"}
+    (run / "state.json").write_text(json.dumps(state))
+    result = command.run(tmp_path, "resume", "run")
+    assert result.code == 0, result.err
+    seconds = ("train/seconds",)
+    before, after = (json.loads((folder / "summary.json").read_text()) for folder in (finished, run))
+    assert {k: v for k, v in before.items() if k not in seconds} == {
+        k: v for k, v in after.items() if k not in seconds
+    }
+    assert (run / "report.html").is_file()
+
+
+def test_an_unfinished_run_is_not_used(command: Server, finished: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    (run / "state.json").write_text('{"status": "interrupted"}')
+    for argv in (("test", "run"), ("predict", "run", "split=test")):
+        result = command.run(tmp_path, *argv)
+        assert result.code == 4
+        assert "run is not finished (interrupted). Try: tlx resume run" in result.err
+
+
+def test_a_run_made_of_python_objects_is_left_to_python(
+    command: Server, finished: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    (run / "state.json").write_text('{"status": "interrupted"}')
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("model:\n", "model:\n  object: given as an object\n"))
+    result = command.run(tmp_path, "resume", "run")
+    assert (result.code, "made from Python objects" in result.err) == (2, True)

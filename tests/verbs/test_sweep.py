@@ -1,0 +1,107 @@
+import csv
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from tests.command import SMOKE, Server, until
+
+SWEEP = "sweep_dir=sweeps/one"
+
+
+def jobs(folder: Path) -> dict[str, dict[str, Any]]:
+    """State of each job by its overrides."""
+    found = {}
+    for path in (folder / "sweeps" / "one" / "jobs").iterdir():
+        varied = json.loads((path / "job.json").read_text())["overrides"]
+        name = " ".join(f"{key}={value}" for key, value in varied.items())
+        found[name] = json.loads((path / "state.json").read_text()) | {"folder": path}
+    return found
+
+
+def test_a_failing_job_costs_only_itself_and_resume_runs_what_is_missing(
+    command: Server, tmp_path: Path
+) -> None:
+    result = command.run(tmp_path, "fit", "-m", *SMOKE, "seed=0,-1,1", SWEEP)
+    assert result.code == 8
+    assert result.err.splitlines()[-1].startswith(
+        "tlx: error[sweep]: 1 of 3 jobs failed: seed=-1. Try: tlx resume"
+    )
+    assert {name: job["status"] for name, job in jobs(tmp_path).items()} == {
+        "seed=0": "finished",
+        "seed=-1": "failed",
+        "seed=1": "finished",
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["sweeps"]
+    home = tmp_path / "sweeps" / "one"
+    assert {path.name for path in home.iterdir()} == {"jobs", "sweep.json", "sweep.html", "sweep.csv"}
+    assert len(list(csv.DictReader((home / "sweep.csv").open()))) >= 1
+    before = {
+        name: (job["folder"] / "summary.json").stat().st_mtime_ns
+        for name, job in jobs(tmp_path).items()
+        if job["status"] == "finished"
+    }
+    broken = next(job["folder"] for name, job in jobs(tmp_path).items() if name == "seed=1")
+    (broken / "state.json").write_text('{"status": "interrupted", "resumes": 0}')
+    again = command.run(tmp_path / "sweeps", "resume", "one")
+    assert again.code == 8
+    assert again.out.count("is finished already") == 1
+    after = jobs(tmp_path)
+    assert (after["seed=0"]["folder"] / "summary.json").stat().st_mtime_ns == before["seed=0"]
+    assert (after["seed=1"]["status"], after["seed=1"]["resumes"]) == ("finished", 1)
+
+
+def test_a_killed_job_costs_only_itself(command: Server, tmp_path: Path) -> None:
+    long = ("strategy.epochs=4000,1", "trainer.limit_epochs=null")
+    started = command.start(tmp_path, "fit", "-m", *SMOKE, *long, SWEEP)
+    home = tmp_path / "sweeps" / "one" / "jobs"
+    pid = until(
+        lambda: [
+            json.loads(p.read_text())["pid"]
+            for p in home.glob("*/state.json")
+            if list((p.parent / "checkpoints").glob("*"))
+        ]
+    )[0]
+    assert pid != started.pid
+    os.kill(pid, signal.SIGKILL)
+    result = started.wait()
+    assert result.code == 8
+    states = {name: (job["status"], job.get("error")) for name, job in jobs(tmp_path).items()}
+    assert states == {
+        "strategy.epochs=4000": ("failed", "killed by SIGKILL"),
+        "strategy.epochs=1": ("finished", None),
+    }
+
+
+def test_a_sweep_that_is_asked_to_end_ends_with_its_job(command: Server, tmp_path: Path) -> None:
+    started = command.start(
+        tmp_path, "fit", "-m", *SMOKE, "trainer.limit_epochs=null", "strategy.epochs=4000,4001", SWEEP
+    )
+    home = tmp_path / "sweeps" / "one" / "jobs"
+    pid = until(
+        lambda: [
+            json.loads(p.read_text())["pid"]
+            for p in home.glob("*/state.json")
+            if list((p.parent / "checkpoints").glob("*"))
+        ]
+    )[0]
+    os.kill(started.pid, signal.SIGTERM)
+    result = started.wait()
+    assert result.code == 143
+    assert not Path(f"/proc/{pid}").exists()
+    assert [job["status"] for job in jobs(tmp_path).values()] == ["interrupted"]
+
+
+def test_a_job_whose_key_is_open_is_refused_and_the_others_run(command: Server, tmp_path: Path) -> None:
+    result = command.run(tmp_path, "fit", "-m", *SMOKE, "data=folder,digits", SWEEP)
+    assert result.code == 8
+    assert "data.root is not given" in result.err
+    assert [job["status"] for job in jobs(tmp_path).values()] == ["finished"]
+
+
+def test_a_sweep_never_stores_a_secret(command: Server, tmp_path: Path) -> None:
+    result = command.run(tmp_path, "fit", "-m", *SMOKE, "+data.token=hunter2", "seed=0,1", SWEEP)
+    assert result.code == 2
+    assert "hunter2" not in result.err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,158 @@
+"""A verb as a Hydra app: its flags, its help, its completion, its sweeps."""
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from tlx.composition.compose import VERSION_BASE, Composed, from_hydra, known_keys
+from tlx.composition.explain import EXPLAINED, check_words, explain
+from tlx.composition.groups import conf_folder
+from tlx.errors import ConfigError, SecurityError, nearest
+
+__all__ = ["Arguments", "parse", "run", "sweep"]
+
+FLAGS = (
+    "--multirun",
+    "--cfg",
+    "--info",
+    "--help",
+    "--config-dir",
+    "--resolve",
+    "--package",
+    "--shell-completion",
+)
+
+
+class Arguments(argparse.Namespace):
+    """What Hydra's parser found."""
+
+    overrides: list[str]
+    multirun: bool
+    config_dir: str | None
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Read Hydra's flags and the overrides.
+
+    Raises:
+        ConfigError: A flag that Hydra does not have.
+        SecurityError: The flag that unpickles a file.
+    """
+    parser = get_args_parser()
+
+    def refuse(message: str) -> Any:
+        flag = next((word for word in argv if word.startswith("-") and word not in FLAGS), "")
+        near = nearest(flag, FLAGS) if flag.startswith("--") else None
+        raise ConfigError(message, fix=near or "options are keys: key=value; tlx fit --help shows them")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    arguments = parser.parse_args(list(argv), namespace=Arguments())
+    if arguments.experimental_rerun is not None:
+        raise SecurityError(
+            "--experimental-rerun unpickles a file, which can run any code", fix="tlx resume RUN"
+        )
+    if not arguments.shell_completion:
+        check_words(arguments.overrides)
+    return arguments
+
+
+def run(verb: str, argv: Sequence[str]) -> Composed | None:
+    """Do what the flags ask for.
+
+    Returns:
+        The config of the one run that was asked for; None where the flags asked for
+        something else (the config, help, completion), which is then done.
+    """
+    taken: list[Composed] = []
+    _hydra_main(verb, argv, lambda config: taken.append(from_hydra(config)))
+    return taken[0] if taken else None
+
+
+def sweep(
+    verb: str, argv: Sequence[str], job: Callable[[Composed | ConfigError, list[str]], float | None]
+) -> None:
+    """Run a job for each combination of a `-m` command line, by Hydra's sweeper and launcher.
+
+    Args:
+        verb: The primary config.
+        argv: Flags and overrides, `-m` among them.
+        job: Takes a config, or why there is none, and the overrides that made it; gives the
+            monitored value. It must not raise for what a single job did wrong: the other
+            jobs go on.
+    """
+
+    def task(config: DictConfig) -> float | None:
+        overrides = [str(override) for override in HydraConfig.get().overrides.task]
+        try:
+            composed: Composed | ConfigError = from_hydra(config)
+        except ConfigError as error:
+            composed = error
+        return job(composed, overrides)
+
+    _hydra_main(verb, argv, task)
+
+
+def _hydra_main(verb: str, argv: Sequence[str], task: Callable[[DictConfig], Any]) -> None:
+    arguments = parse(argv)
+    folders = [arguments.config_dir] if arguments.config_dir else []
+    failure: list[Exception] = []
+
+    def guarded(config: DictConfig) -> Any:
+        try:
+            return task(config)
+        except Exception as error:  # Hydra would print it in its own way
+            failure.append(error)
+            return None
+
+    application = hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name=verb)(
+        guarded
+    )
+    with _own_folder() as folder, _command_line([*argv, *_quiet(arguments, folder)]):
+        try:
+            application()
+        except EXPLAINED as error:
+            overrides = arguments.overrides
+            raise explain(error, overrides, lambda: known_keys(verb, overrides, folders)) from error
+    if failure:
+        raise failure[0]
+
+
+def _quiet(arguments: Any, folder: str) -> list[str]:
+    runs = not (
+        arguments.cfg
+        or arguments.info
+        or arguments.help
+        or arguments.hydra_help
+        or arguments.shell_completion
+    )
+    return [f"hydra.run.dir={folder}", f"hydra.sweep.dir={folder}"] if runs else []
+
+
+@contextlib.contextmanager
+def _own_folder() -> Iterator[str]:
+    """A place for what Hydra writes; removed by the process that made it, not by its forks."""
+    with tempfile.TemporaryDirectory(prefix="tlx-hydra-", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def _command_line(argv: Sequence[str]) -> Iterator[None]:
+    before, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = [before[0], *argv]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = before
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if full is not None:
+            os.environ["HYDRA_FULL_ERROR"] = full

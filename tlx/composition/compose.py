@@ -1,0 +1,173 @@
+"""From overrides to one config of plain values; the rooms below never see Hydra."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from tlx.composition import resolve
+from tlx.composition.explain import EXPLAINED, check_words, explain
+from tlx.composition.groups import conf_folder, hint
+from tlx.errors import ConfigError
+
+__all__ = ["Composed", "compose", "digest", "from_hydra", "known_keys", "plain_stem"]
+
+VERSION_BASE = "1.3"
+GROUPS_OF_THE_NAME = ("model", "data", "strategy")
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A complete config.
+
+    Args:
+        config: What is saved: plain values, references to the environment kept. `names`
+            holds the chosen model, data and strategy for people.
+        trust: Packages the person trusts; never saved.
+        run_dir: Where the run is wished to live; None: a place made from the config.
+        sweep_dir: The same for the jobs of a sweep.
+    """
+
+    config: dict[str, Any]
+    trust: tuple[str, ...] = ()
+    run_dir: str | None = None
+    sweep_dir: str | None = None
+
+    @property
+    def stem(self) -> str:
+        """The readable part of the run's name."""
+        return plain_stem([*self.config["names"].values(), f"seed{self.config['seed']}"])
+
+    @property
+    def name(self) -> str:
+        """The run's name: the same for the same config, on any day."""
+        return f"{self.stem}-{digest(self.config)}"
+
+    def resolved(self) -> dict[str, Any]:
+        """The config with the environment filled in, for building."""
+        return resolve.resolved(self.config)
+
+
+def compose(verb: str, overrides: Sequence[str] = (), folders: Sequence[str] = ()) -> Composed:
+    """Compose the config of a verb.
+
+    Args:
+        verb: A primary config of `conf/`: fit or plan.
+        overrides: As on the command line.
+        folders: Further folders of configs, searched first.
+
+    Raises:
+        ConfigError: An override names something that does not exist, or a value is open.
+    """
+    check_words(overrides)
+    try:
+        config = _hydra(verb, overrides, folders)
+    except EXPLAINED as error:
+        raise explain(error, overrides, lambda: known_keys(verb, overrides, folders)) from error
+    choices = dict(config.hydra.runtime.choices)
+    with open_dict(config):
+        del config["hydra"]
+    return from_hydra(config, choices)
+
+
+def from_hydra(config: DictConfig, choices: Mapping[str, Any] | None = None) -> Composed:
+    """Turn what Hydra composed into plain values.
+
+    Args:
+        config: Without Hydra's own node.
+        choices: The choice of each group; taken from the running app where omitted.
+    """
+    chosen = dict(HydraConfig.get().runtime.choices if choices is None else choices)
+    for group in GROUPS_OF_THE_NAME:
+        if group not in chosen:
+            raise ConfigError(
+                f"{group} takes one choice, not a list", fix=f"tlx fit -m {group}=A,B for a sweep"
+            )
+    _refuse_open(config, chosen)
+    plain = resolve.saved(config)
+    resolve.refuse_secrets(plain)
+    for node in ("model", "data"):
+        plain[node] = resolve.absolute(plain[node])
+    trust, run_dir, sweep_dir = (plain.pop(key, None) for key in ("trust", "run_dir", "sweep_dir"))
+    plain["names"] = {group: _name(plain[group], chosen[group]) for group in GROUPS_OF_THE_NAME}
+    return Composed(plain, tuple([trust] if isinstance(trust, str) else trust or ()), run_dir, sweep_dir)
+
+
+def known_keys(verb: str, overrides: Sequence[str] = (), folders: Sequence[str] = ()) -> list[str]:
+    """Every key there is, with the choices of `overrides` as far as they can be composed."""
+    kept: list[str] = []
+    keys: list[str] = list(_hydra(verb, (), folders, with_hydra=False))
+    for override in ("", *overrides):
+        if override.startswith(("+", "~")):
+            continue
+        try:
+            config = _hydra(verb, [*kept, override] if override else kept, folders, with_hydra=False)
+        except EXPLAINED:
+            continue
+        kept += [override] if override else []
+        plain = OmegaConf.to_container(config, resolve=False)
+        keys = list(resolve.keys({str(k): v for k, v in dict(plain).items()}))  # type: ignore[arg-type]
+    return keys
+
+
+def digest(plain: Any) -> str:
+    """Eight hex digits that change when a value does."""
+    text = json.dumps(plain, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def plain_stem(words: Sequence[str]) -> str:
+    """Words as one file name, safe on any system.
+
+    >>> plain_stem(["tiny", "../photos", "full", "seed0"])
+    'tiny-photos-full-seed0'
+    """
+    clean = (re.sub(r"[^A-Za-z0-9_]+", "_", word).strip("_") for word in words)
+    return "-".join(word for word in clean if word)[:100]
+
+
+def _hydra(
+    verb: str, overrides: Sequence[str], folders: Sequence[str], with_hydra: bool = True
+) -> DictConfig:
+    search = (
+        [f"hydra.searchpath=[{','.join(f'file://{os.path.abspath(f)}' for f in folders)}]"] if folders else []
+    )
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE):
+            return hydra_compose(verb, [*search, *overrides], return_hydra_config=with_hydra)
+    finally:
+        GlobalHydra.instance().hydra = outer
+
+
+def _name(node: Mapping[str, Any], choice: Any) -> str:
+    """What a choice is called: its file, or the thing it was pointed at where it is a general one."""
+    target = str(node.get("_target_", "")).rpartition(".")[2]
+    pointed = node.get("name")
+    general = isinstance(pointed, str) and str(choice) == target
+    return Path(pointed).name if general and isinstance(pointed, str) else str(choice)
+
+
+def _refuse_open(config: DictConfig, choices: Mapping[str, Any]) -> None:
+    plain = dict(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
+    missing = sorted(resolve.open_keys({str(key): value for key, value in plain.items()}))
+    if not missing:
+        return
+    key = missing[0]
+    group, _, leaf = key.partition(".")
+    comment = hint(group, str(choices.get(group, "")), leaf) if leaf else ""
+    meaning, _, example = comment.partition("for example ")
+    what = f"{key} is not given" + (f": {meaning.strip(' ,;')}" if meaning.strip() else "")
+    also = f" (also open: {', '.join(missing[1:])})" if missing[1:] else ""
+    raise ConfigError(what + also, fix=example.strip() or f"{key}={'PATH' if leaf == 'root' else 'VALUE'}")

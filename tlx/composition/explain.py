@@ -1,0 +1,122 @@
+"""Hydra's errors in one line, with the key or choice that was probably meant."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf.errors import OmegaConfBaseException
+
+from tlx.composition.groups import choices, groups
+from tlx.errors import ConfigError, nearest, unknown_name
+
+__all__ = ["EXPLAINED", "check_words", "explain"]
+
+EXPLAINED = (HydraException, OmegaConfBaseException, OSError, ValueError)
+"""What composing may raise that is the fault of an override or of a config."""
+
+
+def explain(error: Exception, overrides: Sequence[str], known: Callable[[], Sequence[str]]) -> ConfigError:
+    """The error in tlx's own words.
+
+    Args:
+        error: What Hydra or OmegaConf raised.
+        overrides: What was given on the command line.
+        known: Gives every key of the config; called only if it is needed.
+    """
+    text = str(error)
+    if isinstance(error, MissingConfigException):
+        found = re.search(r"Could not (?:find|load) '([^']+)'", text)
+        if found:
+            return _unknown_choice(found.group(1))
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error.override, text)
+    if isinstance(error, ConfigCompositionException):
+        return _composition(text, overrides, known)
+    if isinstance(error, OmegaConfBaseException):
+        key = getattr(error, "full_key", None)
+        return ConfigError(_first(text), where=str(key) if key else "")
+    return ConfigError(_first(text))
+
+
+def check_words(overrides: Sequence[str]) -> None:
+    """Refuse a word that is no `key=value`, with the group it is a choice of.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    for word in overrides:
+        if "=" in word or word.startswith("~"):
+            continue
+        group = next((group for group in groups() if word in choices(group)), None)
+        key = nearest(word, groups())
+        fix = f"{group}={word}" if group else f"{key}={choices(key)[0]}" if key else "key=value"
+        raise ConfigError(f"{word!r} is not written as key=value", fix=fix)
+
+
+def _composition(text: str, overrides: Sequence[str], known: Callable[[], Sequence[str]]) -> ConfigError:
+    found = re.search(r"Could not override '([^']+)'|Could not delete from config. '([^']+)'", text)
+    if found:
+        key = found.group(1) or found.group(2)
+        given = next((o for o in overrides if o.lstrip("+~").startswith(f"{key}=")), key)
+        return _unknown_key(key, given.partition("=")[2], known())
+    found = re.search(r"Ambiguous value for argument '([^=]+)=([^']+)'", text)
+    if found:
+        key, value = found.groups()
+        return ConfigError(
+            f"{key}={value} names several values for one run",
+            fix=f"tlx fit -m {key}={value} for a sweep, or {key}=[{value}] for a list",
+        )
+    found = re.search(r"An item is already at '([^']+)'", text)
+    if found:
+        return ConfigError(
+            f"+{found.group(1)} adds a key that exists", fix=f"{found.group(1)}=... without the +"
+        )
+    return ConfigError(_first(text))
+
+
+def _unknown_key(key: str, value: str, known: Sequence[str]) -> ConfigError:
+    parent, _, leaf = key.rpartition(".")
+    beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == parent}
+    elsewhere = [name for name in known if name.rpartition(".")[2] == leaf]
+    close = nearest(leaf, beside)
+    if close:
+        near = beside[close]
+    elif elsewhere:
+        near = elsewhere[0]
+    else:
+        near = "" if beside and parent else nearest(key, known) or ""
+    what = f"no key {key!r}"
+    if parent and beside:
+        what += f"; {parent} has {', '.join(name for name in beside if not name.startswith('_'))}"
+    fix = f"{near}={value}" if near and value else near
+    return ConfigError(what, fix=fix or "tlx fit --cfg job, which shows every key")
+
+
+def _unknown_choice(path: str) -> ConfigError:
+    group, _, choice = path.rpartition("/")
+    if group not in groups():
+        return unknown_name("config", path, groups())
+    error = unknown_name(group, choice, choices(group))
+    if error.fix:
+        return ConfigError(error.what, fix=f"{group}={error.fix}")
+    return ConfigError(error.what, fix=f"tlx list {group} says what each one means")
+
+
+def _unreadable(override: str | None, text: str) -> ConfigError:
+    given = override or _first(text)
+    key, equals, value = given.partition("=")
+    if equals:
+        return ConfigError(
+            f"{given!r} cannot be read: the value holds a character that needs quotes",
+            fix=f"'{key}=\"{value}\"' (quotes inside quotes, so that the shell keeps the inner ones)",
+        )
+    return ConfigError(f"{given!r} is not written as key=value", fix="key=value")
+
+
+def _first(text: str) -> str:
+    return text.partition("\n")[0].rstrip(". ")

@@ -1,0 +1,73 @@
+"""The groups of `conf/` and what their choices mean, read from the files alone."""
+
+import functools
+import importlib
+import re
+from pathlib import Path
+
+from tlx.errors import unknown_name
+
+__all__ = ["choices", "conf_folder", "groups", "hint", "meaning", "parts"]
+
+
+@functools.cache
+def conf_folder() -> Path:
+    """Where the configs lie: `conf/` of a checkout, `tlx/conf` of an installed package."""
+    return Path(str(importlib.import_module("tlx.conf").__file__)).parent
+
+
+def groups() -> list[str]:
+    """The names of the groups, sorted."""
+    found = [path.name for path in conf_folder().iterdir() if path.is_dir() and list(path.glob("*.yaml"))]
+    return sorted(found)
+
+
+def choices(group: str) -> list[str]:
+    """The choices of a group, sorted; files that other choices of the group build on are left out.
+
+    Raises:
+        ConfigError: There is no such group.
+    """
+    if group not in groups():
+        raise unknown_name("group", group, groups())
+    return sorted(path.stem for path in _files(group) if path.stem not in parts(group))
+
+
+def parts(group: str) -> set[str]:
+    """The files of a group that only serve as a part of its choices."""
+    named: set[str] = set()
+    for path in _files(group):
+        named |= set(re.findall(r"^\s*- (\w+)\s*$", _defaults(path.read_text(encoding="utf-8")), re.M))
+    return named - {"_self_"}
+
+
+def meaning(group: str, choice: str) -> str:
+    """What a choice means: the first comment line of its file."""
+    first = (conf_folder() / group / f"{choice}.yaml").read_text(encoding="utf-8").partition("\n")[0]
+    return first.lstrip("# ").rstrip() if first.startswith("#") else ""
+
+
+def hint(group: str, choice: str, key: str) -> str:
+    """The comment beside or above a key in a choice's file, or in a part that it builds on."""
+    name = re.escape(key)
+    for stem in (choice, *sorted(parts(group))):
+        path = conf_folder() / group / f"{stem}.yaml"
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        found = re.search(rf"^\s*{name}:.*?#\s*(.+)$", text, re.M) or re.search(
+            rf"^\s*#\s*(.+)\n\s*{name}:", text, re.M
+        )
+        if found:
+            return found.group(1).strip()
+    return ""
+
+
+def _files(group: str) -> list[Path]:
+    return sorted((conf_folder() / group).glob("*.yaml"))
+
+
+def _defaults(text: str) -> str:
+    block = re.search(r"^defaults:\s*\n((?:\s+-.*\n?)+)", text, re.M)
+    inline = re.search(r"^defaults: *\[(.*)\]", text, re.M)
+    if inline:
+        return "\n".join(f"- {name.strip()}" for name in inline.group(1).split(","))
+    return block.group(1) if block else ""

@@ -1,0 +1,147 @@
+"""From Hydra's config to plain values: what is saved, and what is built from it."""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from omegaconf.resolvers import oc
+
+from tlx.errors import ConfigError
+
+__all__ = ["absolute", "from_yaml", "keys", "open_keys", "refuse_secrets", "resolved", "saved", "to_yaml"]
+
+SECRET = re.compile(r"(^|_)(token|password|passwd|secret|api_?key|credential)s?$", re.I)
+PATHS = frozenset({"root", "folder", "file", "path", "weights"})
+FILES_OF_SPLITS = frozenset({"train", "val", "test"})
+FROM_ENVIRONMENT = "${oc.env:"
+
+
+def saved(config: DictConfig) -> dict[str, Any]:
+    """Plain values with every interpolation resolved but those of the environment.
+
+    A value that reaches the environment through another key is kept as that reference
+    too, so that what is written down never holds what the environment holds.
+    """
+    with _environment_kept():
+        return _container(config)
+
+
+def resolved(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values with the environment filled in, for building.
+
+    Raises:
+        ConfigError: A variable is not set.
+    """
+    return _container(OmegaConf.create(dict(plain)))
+
+
+def to_yaml(plain: Mapping[str, Any]) -> str:
+    """The text of a saved config."""
+    return str(OmegaConf.to_yaml(OmegaConf.create(dict(plain))))
+
+
+def from_yaml(path: Path) -> dict[str, Any]:
+    """The saved config in a file, references to the environment kept.
+
+    Raises:
+        ConfigError: The file is no config.
+    """
+    try:
+        with _environment_kept():
+            plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except (OSError, ValueError, OmegaConfBaseException) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"{path} is no config that tlx wrote: {reason}") from error
+    except Exception as error:
+        if type(error).__module__.startswith("yaml"):
+            raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        raise
+    if not isinstance(plain, dict):
+        raise ConfigError(f"{path} is no config that tlx wrote")
+    return {str(key): value for key, value in plain.items()}
+
+
+def refuse_secrets(plain: Mapping[str, Any], where: str = "") -> None:
+    """Refuse a literal under a key that names a secret, before it is written anywhere.
+
+    Raises:
+        ConfigError: There is one; the message does not repeat it.
+    """
+    for key, value in plain.items():
+        name = f"{where}.{key}" if where else str(key)
+        if isinstance(value, Mapping):
+            refuse_secrets(value, name)
+        elif SECRET.search(str(key)) and value not in (None, "") and FROM_ENVIRONMENT not in str(value):
+            variable = str(key).upper()
+            raise ConfigError(
+                f"{name} holds a secret as plain text, and a config is written into the run directory",
+                fix=f"export {variable}=..., then {name}='${{oc.env:{variable}}}'",
+            )
+
+
+def absolute(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A model or data node whose paths no longer depend on the current folder.
+
+    `root` always is a path. Other keys that may name one (weights ...) are where the file
+    exists, `name` where it is written like a path and leads to a folder. The names of splits
+    are looked up in `root` where there is one, and are paths where there is none.
+    """
+    paths = PATHS if node.get("root") else PATHS | FILES_OF_SPLITS
+    return {key: _absolute(str(key), value, paths) for key, value in node.items()}
+
+
+def keys(plain: Mapping[str, Any], where: str = "") -> Iterator[str]:
+    """Every dotted key, nodes and leaves."""
+    for key, value in plain.items():
+        name = f"{where}.{key}" if where else str(key)
+        yield name
+        if isinstance(value, Mapping):
+            yield from keys(value, name)
+
+
+def open_keys(plain: Mapping[str, Any], where: str = "") -> Iterator[str]:
+    """Every dotted key whose value the person still has to give."""
+    for key, value in plain.items():
+        name = f"{where}.{key}" if where else str(key)
+        if isinstance(value, Mapping):
+            yield from open_keys(value, name)
+        elif value == "???":
+            yield name
+
+
+def _absolute(key: str, value: Any, paths: frozenset[str]) -> Any:
+    if isinstance(value, Mapping):
+        return absolute(value)
+    if not isinstance(value, str) or FROM_ENVIRONMENT in value or value.startswith("???"):
+        return value
+    path = Path(value).expanduser()
+    named = key in paths and path.exists()
+    like_a_path = key == "name" and os.sep in value and path.is_dir()
+    return os.path.abspath(path) if key == "root" or named or like_a_path else value
+
+
+def _container(config: DictConfig) -> dict[str, Any]:
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or ""
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"{key or 'the config'} cannot be resolved: {reason}") from error
+    return {str(key): value for key, value in dict(plain).items()}  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _environment_kept() -> Iterator[None]:
+    def reference(key: str, *default: Any) -> str:
+        return f"{FROM_ENVIRONMENT}{','.join([key, *('null' if d is None else str(d) for d in default)])}}}"
+
+    OmegaConf.register_new_resolver("oc.env", reference, replace=True)
+    try:
+        yield
+    finally:
+        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)

@@ -1,0 +1,130 @@
+"""Where a run trains: in this process, or in several that torch's launcher starts."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tlx import errors
+from tlx.errors import DistributedError, TlxError
+from tlx.outcome import die_with_parent
+from tlx.run_directory import read_json, shown
+
+__all__ = ["as_error", "note_failure", "rank_failures", "train"]
+
+PATIENCE = 30.0
+"""Seconds that ranks get to end by themselves once they were asked to."""
+
+
+def train(run: Path, config: Mapping[str, Any], trust: Sequence[str] = ()) -> Mapping[str, Any]:
+    """Train a run from wherever its directory stands, to its end.
+
+    Args:
+        run: Its directory; config.yaml is there.
+        config: What that file holds.
+        trust: Packages that the person trusts.
+
+    Returns:
+        The summary.
+    """
+    devices = config["trainer"]["devices"]
+    if isinstance(devices, int) and devices > 1:
+        _launch(run, devices, trust)
+        return read_json(run / "summary.json")
+    from tlx.composition.job import make_job
+    from tlx.training import fit
+
+    return fit(make_job(config, trust), run)
+
+
+def rank_failures(run: Path) -> list[dict[str, Any]]:
+    """What ranks wrote down before they ended, the first one first; the notes are taken away."""
+    notes = []
+    for path in run.glob("rank-*.json"):
+        with contextlib.suppress(TlxError):
+            notes.append(read_json(path))
+        path.unlink(missing_ok=True)
+    return sorted(notes, key=lambda note: float(note.get("time", 0.0)))
+
+
+def _launch(run: Path, devices: int, trust: Sequence[str]) -> None:
+    """Start the ranks and wait for them.
+
+    Raises:
+        TlxError: That of the rank which failed first, or DistributedError where none said why.
+    """
+    rank_failures(run)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={devices}"]
+    command += ["-m", "tlx.worker", str(run), *trust]
+    environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    log = run / "ranks.log"
+    with log.open("ab") as errors_of_ranks, _ended_with(run) as started:
+        started.append(
+            subprocess.Popen(
+                command, stderr=errors_of_ranks, stdin=subprocess.DEVNULL, env=environment, preexec_fn=_tied
+            )
+        )
+        code = started[0].wait()
+    failures = rank_failures(run)
+    if code == 0:
+        return
+    explained = [note for note in failures if note.get("code") != DistributedError.exit_code]
+    if explained:
+        raise as_error(explained[0])
+    what = str(failures[0].get("what", "")) if failures else "none of them said why"
+    raise DistributedError(
+        f"one of {devices} processes died or lost the others ({what[:120]})",
+        where=f"see {shown(log)}",
+        fix=f"tlx resume {shown(run)}",
+    )
+
+
+def _tied() -> None:
+    die_with_parent(signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _ended_with(run: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """End the launcher, and by it the ranks, when this process is asked to end."""
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        yield started
+    except BaseException:
+        for process in started:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        rank_failures(run)
+        raise
+
+
+def as_error(note: Mapping[str, Any]) -> TlxError:
+    """The error that a rank noted."""
+    known = {
+        getattr(errors, name).exit_code: getattr(errors, name) for name in errors.__all__ if name[0].isupper()
+    }
+    kind = known.get(note.get("code"), DistributedError)
+    kind = DistributedError if kind is TlxError else kind
+    error: TlxError = kind(str(note.get("what", "")), str(note.get("where", "")), str(note.get("fix", "")))
+    return error
+
+
+def note_failure(run: Path, rank: int, error: Exception, seconds: float) -> None:
+    """Write down why a rank ends, for the process that started it."""
+    from tlx.outcome import explained
+
+    known = explained(error)
+    note: dict[str, Any] = {"time": seconds, "rank": rank}
+    if known is None:
+        note |= {"code": DistributedError.exit_code, "what": f"rank {rank}: {type(error).__name__}: {error}"}
+    else:
+        note |= {"code": known.exit_code, "what": known.what, "where": known.where, "fix": known.fix}
+    (run / f"rank-{rank}.json").write_text(json.dumps(note), encoding="utf-8")

@@ -1,0 +1,213 @@
+"""`tlx fit -m`: every combination as a job of its own, and a table at the end."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tlx.composition import app
+from tlx.composition.compose import Composed, digest, plain_stem
+from tlx.composition.resolve import SECRET, to_yaml
+from tlx.errors import CheckpointError, ConfigError, SweepError
+from tlx.outcome import INTERNAL, INTERRUPTED, TERMINATED, Terminated, die_with_parent, ending, stoppable
+from tlx.run_directory import begin, place, read_json, read_state, record_death, recorded, shown, write_text
+from tlx.verbs.launch import train
+
+__all__ = ["resume_sweep", "sweep"]
+
+
+def sweep(argv: Sequence[str], home: Path | None = None) -> None:
+    """Run what is missing of a sweep.
+
+    Args:
+        argv: Flags and overrides, `-m` among them.
+        home: The sweep's directory; None: as `sweep_dir` says, or named after the overrides.
+
+    Raises:
+        SweepError: A job failed; the others ran.
+    """
+    arguments = app.parse(argv)
+    _refuse(arguments.overrides)
+    wish = next((o.partition("=")[2] for o in arguments.overrides if o.startswith("sweep_dir=")), None)
+    asked = [override for override in arguments.overrides if not override.startswith("sweep_dir=")]
+    home = home or place(wish, "sweeps", f"{plain_stem(asked)[:60].rstrip('-')}-{digest(asked)}")
+    flags = ["--config-dir", os.path.abspath(arguments.config_dir)] if arguments.config_dir else []
+    jobs = Jobs(home, asked, {"overrides": [*flags, *asked], "folder": str(Path.cwd())})
+    app.sweep("fit", ["-m", *flags, *asked], jobs.run)
+    jobs.conclude()
+
+
+def resume_sweep(home: Path, trust: Sequence[str] = ()) -> None:
+    """Run what is missing of the sweep in a directory, from the folder it was started in."""
+    note = read_json(home / "sweep.json")
+    folder = Path(str(note.get("folder", "")))
+    overrides = [str(override) for override in note.get("overrides", [])]
+    if not folder.is_dir():
+        raise CheckpointError(f"the sweep was started in {folder}, which is gone", fix="tlx fit -m anew")
+    home = home.resolve()
+    os.chdir(folder)
+    sweep(["-m", *overrides, *([f"trust=[{','.join(trust)}]"] if trust else [])], home)
+
+
+class Jobs:
+    """The jobs of one sweep, in the order they ran.
+
+    Args:
+        home: The sweep's directory.
+        asked: Its overrides; one that a job has literally does not vary.
+        note: What sweep.json holds; it is written once Hydra has found every job composable.
+    """
+
+    def __init__(self, home: Path, asked: Sequence[str], note: dict[str, Any]) -> None:
+        self.home, self.asked, self.note = home, set(asked), note
+        self.folders: list[Path] = []
+        self.refused: list[tuple[str, str]] = []
+
+    def run(self, composed: Composed | ConfigError, overrides: Sequence[str]) -> float | None:
+        """Run a job in a process of its own unless it is finished; give its monitored value."""
+        if not self.folders and not self.refused:
+            self._begin()
+        varied = dict(o.lstrip("+").partition("=")[::2] for o in overrides if o not in self.asked)
+        said = " ".join(f"{key}={value}" for key, value in varied.items()) or " ".join(overrides)
+        if isinstance(composed, ConfigError):
+            print(f"job {self._number} {said}", flush=True)  # noqa: T201
+            print(composed.line(), file=sys.stderr, flush=True)  # noqa: T201
+            self.refused.append((said, str(composed)))
+            return None
+        folder = self.home / "jobs" / composed.name
+        if folder in self.folders:
+            return _monitored(folder, composed)
+        print(f"job {self._number} {said or folder.name}", flush=True)  # noqa: T201
+        self.folders.append(folder)
+        if read_state(folder)["status"] == "finished":
+            print("is finished already", flush=True)  # noqa: T201
+            return _monitored(folder, composed)
+        write_text(folder / "job.json", json.dumps({"overrides": varied}, indent=1) + "\n")
+        code = _in_a_fork(lambda: _train(folder, composed), folder / "crash.log")
+        if code in (INTERRUPTED, TERMINATED):
+            raise KeyboardInterrupt if code == INTERRUPTED else Terminated
+        if code < 0:
+            record_death(folder, f"killed by {signal.Signals(-code).name}")
+            print(f"the job was killed by {signal.Signals(-code).name}", file=sys.stderr, flush=True)  # noqa: T201
+        elif code == 0 and read_state(folder)["status"] != "finished":
+            record_death(folder, "the process ended early without an error")
+        return _monitored(folder, composed)
+
+    def conclude(self) -> None:
+        """Print the table of jobs and write the sweep's page.
+
+        Raises:
+            SweepError: A job failed.
+        """
+        from tlx.report.sweep import write_sweep
+
+        rows = [_row(folder) for folder in self.folders]
+        rows += [(said, f"refused: {why}", "", "") for said, why in self.refused]
+        _print_table(rows)
+        page, table = write_sweep(self.home)
+        print(f"page    {shown(page)}\ntable   {shown(table)}", flush=True)  # noqa: T201
+        failed = [row[0] for row in rows if row[1] != "finished"]
+        if failed:
+            raise SweepError(
+                f"{len(failed)} of {len(rows)} jobs failed: {', '.join(failed[:3])}",
+                fix=f"tlx resume {shown(self.home)}, which runs what is missing",
+            )
+
+    def _begin(self) -> None:
+        write_text(self.home / "sweep.json", json.dumps(self.note, indent=1) + "\n")
+        print(f"sweep {shown(self.home)}", flush=True)  # noqa: T201
+        _import_everything()
+
+    @property
+    def _number(self) -> int:
+        return len(self.folders) + len(self.refused) + 1
+
+
+def _refuse(overrides: Sequence[str]) -> None:
+    for override in overrides:
+        key, _, value = override.lstrip("+").partition("=")
+        if key == "run_dir":
+            raise ConfigError("run_dir names one run, and -m makes several", fix="sweep_dir=PATH")
+        if SECRET.search(key.rpartition(".")[2]) and value not in ("", "null") and "${oc.env:" not in value:
+            raise ConfigError(
+                f"{key} holds a secret as plain text, and a sweep's overrides are written down",
+                fix=f"{key}='${{oc.env:VARIABLE}}'",
+            )
+
+
+def _train(folder: Path, composed: Composed) -> None:
+    """What the job's own process does."""
+    resumed = (folder / "config.yaml").is_file() and any((folder / "checkpoints").glob("*"))
+    write_text(folder / "config.yaml", to_yaml(composed.config))
+    begin(folder, resumed)
+    with recorded(folder), stoppable():
+        train(folder, composed.config, composed.trust)
+
+
+def _import_everything() -> None:
+    """Load what every job needs before the first fork; nothing computes, nothing touches CUDA."""
+    import tlx.composition.job
+    import tlx.training  # noqa: F401
+
+
+def _in_a_fork(work: Callable[[], object], crash_log: Path) -> int:
+    """The exit code of some work done in a copy of this process; minus a signal's number."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        code = INTERNAL
+        try:
+            die_with_parent()
+            if os.getppid() == parent:
+                code = ending(work, crash_log)
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
+    try:
+        _, status = os.waitpid(child, 0)
+    except KeyboardInterrupt as stop:
+        os.kill(child, signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+        os.waitpid(child, 0)
+        raise
+    return os.waitstatus_to_exitcode(status)
+
+
+def _monitored(folder: Path, composed: Composed) -> float | None:
+    """What a sweeper that searches wants to see improve."""
+    value = _summary(folder).get(composed.config["monitor"])
+    return float(value) if value is not None else None
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    try:
+        return read_json(folder / "summary.json")
+    except CheckpointError:
+        return {}
+
+
+def _row(folder: Path) -> tuple[str, str, str, str]:
+    state, summary = read_state(folder), _summary(folder)
+    varied = read_json(folder / "job.json").get("overrides", {})
+    name = " ".join(f"{key}={value}" for key, value in varied.items()) or folder.name
+    status = str(state["status"])
+    if status != "finished" and state.get("error"):
+        status += f": {state['error']}"
+    figures = (f"{summary[key]:.4f}" if key in summary else "" for key in ("val/accuracy", "test/accuracy"))
+    return (name, status, *figures)  # type: ignore[return-value]
+
+
+def _print_table(rows: Sequence[tuple[str, str, str, str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("job", "status", "val/accuracy", "test/accuracy")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)

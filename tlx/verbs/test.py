@@ -1,0 +1,39 @@
+"""`tlx test`: score a finished run on its test split, or on other data of the same classes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tlx.verbs.finished import open_run
+from tlx.verbs.words import read_words, trusted
+
+__all__ = ["USAGE", "test"]
+
+USAGE = """\
+tlx test RUN [split=test|val|train] [data=CHOICE] [data.KEY=VALUE] [trainer=CHOICE]: score a
+finished run. Other data must have the classes it was trained on.
+"""
+
+
+def test(argv: Sequence[str]) -> None:
+    """Print the figures of a run on a split, with those of each class."""
+    (path,), options = read_words(argv, "test", least=1, most=1)
+    split, trust = options.pop("split", None), trusted(options)
+    options.pop("trust", None)
+    run = Path(path).resolve()
+    data, settings = open_run(run, options, trust)
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from tlx.inference import score
+
+    scores = score(run, data, settings, split or "test")
+    table = Table("class", "samples", "precision", "recall", "F1")
+    for row in scores["per_class"]:
+        figures = (f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))
+        table.add_row(Text(row["name"]), str(row["samples"]), *figures)
+    console = Console(soft_wrap=True)
+    console.print(table)
+    metrics = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in scores["metrics"].items())
+    console.print(f"{split or 'test'}: {metrics}, {scores['samples']} samples", markup=False, highlight=False)
