@@ -34,7 +34,7 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: $(STAMP)
 	@rm -rf runs/demo
-	@$(BIN)/tlx fit run_dir=runs/demo
+	@$(BIN)/tlx fit data.per_class=10 run_dir=runs/demo
 
 test: $(STAMP)
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -q

@@ -60,7 +60,11 @@ def test_the_help_of_hydra_verbs_shows_groups_and_keys(verb: str, capsys: pytest
         ("fit strategy=fulll", 2, "no strategy 'fulll'. Known: .* Try: strategy=full"),
         ("fit stratgy=full", 2, "no key 'stratgy'. Try: strategy=full"),
         ("fit data=foldr", 2, "no data 'foldr'. Known: .* Try: data=folder"),
-        ("fit model.wieghts=x", 2, "no key 'model.wieghts'; model has weights, original_classes, head. Try: model.weights=x"),
+        (
+            "fit model.wieghts=x",
+            2,
+            "no key 'model.wieghts'; model has weights, original_classes, head. Try: model.weights=x",
+        ),
         ("fit model.head.dropot=.1", 2, "no key 'model.head.dropot'.* Try: model.head.dropout=.1"),
         ("fit strategy.batch_size=3", 2, "no key 'strategy.batch_size'.* Try: data.batch_size=3"),
         ("fit digits", 2, "'digits' is not written as key=value. Try: data=digits"),

@@ -99,7 +99,7 @@ def test_an_installed_tlx_fits_from_an_empty_folder(installed: dict[str, str], t
     assert "tlx fit" in run("--help", tmp_path, installed)
     assert "gradual_unfreezing" in run("list strategies", tmp_path, installed)
     said = run("fit trainer=smoke strategy=feature_extraction run_dir=run", tmp_path, installed)
-    assert "page    run/report.html" in said
+    assert "page     run/report.html" in said
     program = "import tlx.conf; print(tlx.conf.__file__)"
     used = subprocess.run(
         [sys.executable, "-S", "-c", program],

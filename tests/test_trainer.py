@@ -28,6 +28,12 @@ def test_a_gpu_that_is_not_there_is_refused_with_a_way_out() -> None:
         TrainerSettings(accelerator="gpu")
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without a GPU")
+def test_half_precision_is_refused_where_only_bfloat16_works() -> None:
+    with pytest.raises(ConfigError, match="needs a CUDA GPU. Try: trainer.precision=bf16-mixed"):
+        TrainerSettings(precision="16-mixed")
+
+
 def test_cpu_means_cpu_and_gloo() -> None:
     settings = TrainerSettings(accelerator="cpu")
     assert (settings.on_gpu, settings.backend, settings.device(World()).type) == (False, "gloo", "cpu")

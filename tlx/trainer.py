@@ -39,8 +39,10 @@ class World:
         return self.rank == 0
 
     def join(self, backend: str) -> None:
-        """Make the process group; a no-op alone or when it exists."""
+        """Make the process group, each rank on a device of its own; a no-op alone or when it exists."""
         if self.size > 1 and not torch.distributed.is_initialized():
+            if backend == "nccl":
+                torch.cuda.set_device(self.local_rank)  # else NCCL sends every rank's objects to device 0
             torch.distributed.init_process_group(backend)
 
     def agree(self, value: Any) -> Any:
@@ -103,6 +105,11 @@ class TrainerSettings:
                 f"trainer.accelerator=gpu asks for {self.devices} CUDA devices, "
                 f"here are {torch.cuda.device_count()}",
                 fix="trainer=cpu",
+            )
+
+        if self.precision == "16-mixed" and not self.on_gpu:
+            raise ConfigError(
+                "trainer.precision=16-mixed needs a CUDA GPU", fix="trainer.precision=bf16-mixed, or 32-true"
             )
 
     @property

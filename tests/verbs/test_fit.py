@@ -28,7 +28,7 @@ def test_a_run_directory_is_complete_and_nothing_else_appears(command: Server, t
     assert {path.name for path in run.iterdir()} == expected
     state = json.loads((run / "state.json").read_text())
     assert (state["status"], state["resumes"]) == ("finished", 0)
-    assert "page    runs/one/report.html" in result.out
+    assert "page     runs/one/report.html" in result.out
     again = command.run(tmp_path, "fit", *SMOKE, RUN)
     assert again.code == 2
     assert "runs/one is finished and is not overwritten. Try: tlx report runs/one" in again.err

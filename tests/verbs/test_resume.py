@@ -1,8 +1,11 @@
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
-from tests.command import Server
+from tests.command import Server, until
+from tests.faults.outcome import differences, outcome
 
 
 def test_a_run_whose_page_was_cut_off_is_concluded_again(
@@ -44,3 +47,23 @@ def test_a_run_made_of_python_objects_is_left_to_python(
     (run / "config.yaml").write_text(text.replace("model:\n", "model:\n  object: given as an object\n"))
     result = command.run(tmp_path, "resume", "run")
     assert (result.code, "made from Python objects" in result.err) == (2, True)
+
+
+def test_a_killed_command_goes_on_to_the_bits_of_one_that_was_not(command: Server, tmp_path: Path) -> None:
+    """The whole way: overrides, config.yaml, SIGKILL in a later phase, `tlx resume`."""
+    short = (
+        "data.per_class=4",
+        "strategy.head_epochs=1",
+        "strategy.epochs_per_phase=1",
+        "data.num_workers=2",
+    )
+    argv = ("fit", *short, "model.head.dropout=0.3", "trainer.checkpoint_steps=1", "trainer=cpu")
+    assert command.run(tmp_path, *argv, "run_dir=whole").code == 0
+    started = command.start(tmp_path, *argv, "run_dir=killed")
+    metrics = tmp_path / "killed" / "metrics.csv"
+    until(lambda: metrics.exists() and metrics.read_text().count("\n") >= 3)
+    os.kill(started.pid, signal.SIGKILL)
+    assert started.wait().code == -signal.SIGKILL
+    resumed = command.run(tmp_path, "resume", "killed")
+    assert resumed.code == 0, resumed.err
+    assert differences(outcome(tmp_path / "killed"), outcome(tmp_path / "whole")) == []
