@@ -12,7 +12,7 @@ TIERS = (
     ("types", "errors"),
     ("outcome", "run_directory", "recipe", "plan", "functional", "preprocessing"),
     ("modules", "data", "strategies", "backbones", "heads", "checkpoint", "report"),
-    ("evaluation", "plan_table", "trainer"),
+    ("data_record", "evaluation", "plan_table", "trainer"),
     ("job",),
     ("conclusion", "inference"),
     ("training",),

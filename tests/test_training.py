@@ -8,7 +8,8 @@ import torch
 from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
 from tests.faults.outcome import epochs
 from tests.quiet import fit_quietly
-from tlx.errors import ConfigError, NumericalError
+from tlx.checkpoint.durable import checkpoints
+from tlx.errors import ConfigError, DataError, NumericalError
 from tlx.plan import HEAD, Phase, Plan
 from tlx.training import build_network, describe_plan
 
@@ -71,14 +72,33 @@ def test_the_described_plan_counts_parameters_by_hand() -> None:
     assert "block0, block1: 0.01" in text
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_and_overwrites_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", [None, 3])
+def test_a_loss_that_is_not_finite_ends_the_run_and_overwrites_nothing(
+    tmp_path: Path, steps: int | None
+) -> None:
     def explode(stages: tuple[str, ...]) -> Plan:
         return Plan(stages, (Phase("", {HEAD: 1e30, "stem": 1e30}, 3, schedule="constant"),))
 
-    with pytest.raises(NumericalError, match="not finite"):
-        fit_quietly(small_job(strategy=explode, checkpoint_steps=None), tmp_path)
+    with pytest.raises(
+        NumericalError, match=r"not finite at step \d+ or before, in epoch 1, at rates stem 1e\+30"
+    ):
+        fit_quietly(small_job(strategy=explode, checkpoint_steps=steps), tmp_path)
     assert not (tmp_path / "summary.json").exists()
     assert not list((tmp_path / "checkpoints").glob("*.ckpt"))
+
+
+def test_a_damaged_checkpoint_is_named_when_it_is_passed_over(tmp_path: Path) -> None:
+    fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
+    bad = checkpoints(tmp_path / "checkpoints")[-1]
+    bad.write_bytes(bad.read_bytes()[:-7])
+    fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
+    assert f"the checkpoint {bad.name} is damaged" in (tmp_path / "log.txt").read_text()
+
+
+def test_a_run_refuses_to_go_on_with_other_data(tmp_path: Path) -> None:
+    fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
+    with pytest.raises(DataError, match="not what the run was started on"):
+        fit_quietly(small_job(strategy=BY_EPOCHS, source=MadeUp(train=51)), tmp_path)
 
 
 def test_epochs_can_be_limited_for_a_smoke_test(tmp_path: Path) -> None:

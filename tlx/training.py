@@ -22,6 +22,7 @@ from tlx.checkpoint.randomness import StepRandomness, seed_of
 from tlx.checkpoint.saver import Saver
 from tlx.checkpoint.weights import load_weights, save_weights
 from tlx.conclusion import conclude
+from tlx.data_record import hold_data
 from tlx.job import Job, Run
 from tlx.modules.classifier import Classifier
 from tlx.modules.network import Network
@@ -74,6 +75,7 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     network = build_network(job)
     plan = world.agree(saved_plan(folder) if world.is_first else None) or _plan(job)
     if world.is_first:
+        hold_data(folder, job.data)
         table = save_plan(folder, plan, network, job.data)
         console.print(table, highlight=False, markup=False)
     module = Classifier(network, len(job.data.classes), job.optimizer, job.label_smoothing)
@@ -108,7 +110,8 @@ def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
         load_weights=lambda name, sha256: load_weights(run.network, run.checkpoints / name, sha256),
         reinitialise=functools.partial(_reinitialise, run),
     )
-    path = run.world.agree(newest(run.checkpoints) if run.world.is_first else None)
+    damaged = functools.partial(_say_damaged, run)
+    path = run.world.agree(newest(run.checkpoints, damaged) if run.world.is_first else None)
     if path is not None:
         ledger.load_state_dict(read(path)["callbacks"][ledger.state_key])
     else:
@@ -123,7 +126,11 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     recorder = Recorder(run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, HEAD))
     settings = job.trainer
     saver = Saver(
-        run.checkpoints, settings.checkpoint_seconds, settings.checkpoint_steps, ledger.files_in_use
+        run.checkpoints,
+        settings.checkpoint_seconds,
+        settings.checkpoint_steps,
+        ledger.files_in_use,
+        recorder.check_finite,
     )
     progress = ProgressDisplay(
         run.console, lambda: epoch_line(recorder.row, run.plan.max_epochs, phase.name), run.log
@@ -134,6 +141,12 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     if run.world.is_first and not ledger.history:
         run.console.print(f"phase {len(ledger.ends) + 1}/{len(run.plan.phases)}: {phase.name}", markup=False)
     trainer.fit(run.module, datamodule=job.data, ckpt_path=checkpoint)
+
+
+def _say_damaged(run: Run, path: Path) -> None:
+    line = f"the checkpoint {path.name} is damaged (its SHA-256 is another); going on from the one before"
+    run.console.print(line, highlight=False, markup=False)
+    run.log(line)
 
 
 def _reinitialise(run: Run, stages: tuple[str, ...]) -> None:

@@ -1,12 +1,16 @@
+import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from tlx.checkpoint import durable
 from tlx.checkpoint.durable import DurableCheckpointIO, checkpoints, file_hash, newest, read, write_durably
-from tlx.errors import CheckpointError
+from tlx.errors import CheckpointError, ResourceError
 
 
 def save(folder: Path, position: int, value: float = 0.0) -> Path:
@@ -101,6 +105,52 @@ def test_the_hash_is_in_place_before_the_data(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(durable.os, "replace", watched)
     save(tmp_path, 1)
     assert order == [".sha256", ".ckpt"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        SafetensorError("I/O error: File too large (os error 27)"),
+        RuntimeError(
+            "[enforce fail at inline_container.cc:668] PytorchStreamWriter failed writing file data/1"
+        ),
+    ],
+    ids=["os", "safetensors", "torch"],
+)
+def test_a_full_disk_is_said_in_one_way_whoever_writes(tmp_path: Path, error: Exception) -> None:
+    def fail(to: Path) -> None:
+        raise error
+
+    with pytest.raises(ResourceError, match="cannot write result.*Try: free some space"):
+        write_durably(tmp_path / "result", fail)
+
+
+def test_a_real_limit_on_the_size_of_files_is_a_lack_of_resources(tmp_path: Path) -> None:
+    """In a process of its own, under a limit that the system enforces."""
+    work = (
+        "import resource, signal, sys, torch\n"
+        "from pathlib import Path\n"
+        "from tlx.checkpoint.weights import save_weights\n"
+        "from tlx.errors import ResourceError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
+        "try:\n"
+        "    save_weights(torch.nn.Linear(100, 100), Path(sys.argv[1]) / 'w.safetensors')\n"
+        "except ResourceError as error:\n"
+        "    sys.exit(error.exit_code)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", work, str(tmp_path)]).returncode == 6
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_passed_over_is_told(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    bad = save(tmp_path, 2)
+    flip_a_bit(bad, 5)
+    told: list[Path] = []
+    newest(tmp_path, told.append)
+    assert told == [bad]
 
 
 class Canary:

@@ -22,6 +22,7 @@ class Twice:
 class TrainerWith:
     def __init__(self, *callbacks: object) -> None:
         self.callbacks = list(callbacks)
+        self.accumulate_grad_batches, self.num_training_batches = 3, 7
 
 
 @pytest.fixture
@@ -47,6 +48,15 @@ def test_the_loss_is_smoothed_cross_entropy_plus_every_term(module: Classifier) 
     torch.testing.assert_close(step["task_loss"], by_hand)
     torch.testing.assert_close(step["loss"], by_hand + 2)
     assert step["hits"] == (logits.argmax(1) == some.targets).sum()
+
+
+def test_a_window_that_the_epoch_cuts_short_counts_in_full(module: Classifier) -> None:
+    """7 batches in windows of 3: Lightning divides the seventh by 3, though it stands alone."""
+    module.eval()
+    module._trainer = TrainerWith()  # type: ignore[assignment]
+    losses = [module.training_step(batch([0, 1, 2]), number)["loss"].item() for number in (0, 5, 6)]
+    assert losses[0] == losses[1]
+    assert losses[2] == pytest.approx(3 * losses[0])
 
 
 def test_fillers_are_not_counted_in_validation(module: Classifier) -> None:

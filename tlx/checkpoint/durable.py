@@ -1,5 +1,6 @@
 """Files that are either whole or not there, and checkpoints that know their own hash."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -8,12 +9,14 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins import CheckpointIO
+from safetensors import SafetensorError
 
-from tlx.errors import CheckpointError
+from tlx.errors import CheckpointError, ResourceError
 
 __all__ = ["DurableCheckpointIO", "checkpoints", "file_hash", "newest", "read", "write_durably"]
 
 SUFFIX = ".ckpt"
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def write_durably(path: Path, write: Callable[[Path], object], *, sidecar: bool = False) -> str:
@@ -30,6 +33,9 @@ def write_durably(path: Path, write: Callable[[Path], object], *, sidecar: bool 
 
     Returns:
         The SHA-256 of the file, in hex.
+
+    Raises:
+        ResourceError: The disk is full, or does not let the file be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -41,6 +47,8 @@ def write_durably(path: Path, write: Callable[[Path], object], *, sidecar: bool 
         if sidecar:
             _write_sidecar(path, digest)
         os.replace(temporary, path)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise _explained(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
     _flush(path.parent)
@@ -58,10 +66,14 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{SUFFIX}"))
 
 
-def newest(folder: Path) -> Path | None:
+def newest(folder: Path, on_damaged: Callable[[Path], object] = lambda path: None) -> Path | None:
     """The newest checkpoint whose hash agrees; None where there is none.
 
     Temporaries of a killed writer are swept away.
+
+    Args:
+        folder: Where checkpoints lie.
+        on_damaged: Told of every newer one that is passed over.
 
     Raises:
         CheckpointError: There are checkpoints and every one is damaged.
@@ -72,6 +84,7 @@ def newest(folder: Path) -> Path | None:
     for path in reversed(found):
         if _agrees(path):
             return path
+        on_damaged(path)
     if found:
         raise CheckpointError(
             f"all {len(found)} checkpoints are damaged: their SHA-256 is not that of the file beside them",
@@ -132,6 +145,20 @@ def _agrees(path: Path) -> bool:
         return file_hash(path) == expected
     except (OSError, IndexError):
         return False
+
+
+def _explained(error: Exception, path: Path) -> Exception:
+    """Writers report a full disk in ways of their own: safetensors by text, torch by its zip writer."""
+    text = str(error)
+    number = getattr(error, "errno", None) or next(
+        (code for code in UNWRITABLE if f"os error {code})" in text or os.strerror(code) in text), None
+    )
+    if number not in UNWRITABLE and "PytorchStreamWriter failed" not in text:
+        return error
+    reason = os.strerror(number) if number else "the write came out short, as on a full disk"
+    return ResourceError(
+        f"cannot write {path.name}: {reason}", where=str(path.parent), fix="free some space, then tlx resume"
+    )
 
 
 def _umask() -> int:

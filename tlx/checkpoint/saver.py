@@ -30,6 +30,7 @@ class Saver(Checkpoint):
         folder: Where checkpoints lie.
         seconds: Save at the latest after so many seconds of training, > 0.
         steps: Save every so many optimizer steps as well; None: not by steps.
+        check: Raises where the state must not be saved.
         in_use: Names of the weight files in `folder` that the state refers to; others go once
             no kept checkpoint refers to them.
     """
@@ -40,6 +41,7 @@ class Saver(Checkpoint):
         seconds: float = 60.0,
         steps: int | None = None,
         in_use: Callable[[], set[str]] = set,
+        check: Callable[[Trainer], None] = lambda trainer: None,
     ) -> None:
         if seconds <= 0:
             raise bad_value("checkpoint_seconds", seconds, "a number > 0")
@@ -49,6 +51,7 @@ class Saver(Checkpoint):
         self.seconds = seconds
         self.steps = steps
         self.in_use = in_use
+        self.check = check
         self._used_before: set[str] = set()
         self._last = time.monotonic()
 
@@ -79,6 +82,7 @@ class Saver(Checkpoint):
         return bool(trainer.strategy.broadcast(late, 0))
 
     def _save(self, trainer: Trainer, position: int) -> None:
+        self.check(trainer)
         trainer.save_checkpoint(self.folder / f"{position:012d}{SUFFIX}")
         self._last = time.monotonic()
         if trainer.is_global_zero:

@@ -61,15 +61,14 @@ class ImageFiles:
         return ImageFiles(self._root, paths, self.labels[indices], self.sizes[indices], self._times[indices])
 
     def fingerprint(self) -> str:
-        """SHA-256 over paths below the root, labels, sizes and times of last change.
+        """SHA-256 over paths below the root, labels and sizes.
 
-        Contents are not read: a set of any size is identified at once, and a copy that keeps
-        its times is the same set.
+        Contents are not read, so that a set of any size is identified at once; times of last
+        change do not count, so that a copy is the same set.
         """
         digest = hashlib.sha256()
         for part in (*self._paths.digest_parts(), self.labels.tobytes(), self.sizes.tobytes()):
             digest.update(part)
-        digest.update(self._times.tobytes())
         return digest.hexdigest()
 
     def digest(self, index: int) -> bytes:

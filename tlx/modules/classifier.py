@@ -63,6 +63,7 @@ class Classifier(LightningModule):
         total = loss
         for term in self._loss_terms():
             total = total + term.loss_term(self, step)
+        total = total * self._share_of_window(batch_idx)
         hits = (logits.detach().argmax(dim=1) == batch.targets).sum()
         return {"loss": total, "task_loss": loss.detach(), "hits": hits}
 
@@ -82,6 +83,12 @@ class Classifier(LightningModule):
             value = metric.compute()
             self.log(f"val/{name}", torch.as_tensor(value, dtype=torch.float32), rank_zero_only=False)
             metric.reset()
+
+    def _share_of_window(self, batch_idx: int) -> float:
+        """Lightning divides every loss by the window's full length, also where an epoch cuts it short."""
+        full, batches = self.trainer.accumulate_grad_batches, int(self.trainer.num_training_batches)
+        cut = batches % full
+        return full / cut if cut and batch_idx >= batches - cut else 1.0
 
     def _metrics(self) -> dict[str, Metric]:
         return cast("dict[str, Metric]", dict(self.val_metrics.items()))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import os
 import time
 from collections.abc import Callable
@@ -65,6 +66,7 @@ class Recorder(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop_clock()
+        self.check_finite(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.monotonic()
@@ -83,13 +85,24 @@ class Recorder(Callback):
             **{name: values[name] for name in self.columns if name in values},
             **{f"rate/{part}": rate for part, rate in rates.items()},
         }
-        if not torch.isfinite(torch.tensor(loss)):
-            raise NumericalError(
-                f"the training loss of epoch {self.row['epoch']} is not finite",
-                fix="lower rates (strategy.head_rate, strategy.backbone_rate) or trainer.gradient_clip_val=1",
-            )
         if trainer.is_global_zero:
             self._append()
+
+    def check_finite(self, trainer: Trainer) -> None:
+        """Refuse to go on from a loss that is no number; called before anything is saved.
+
+        Raises:
+            NumericalError: The open epoch's loss is not finite, on any rank.
+        """
+        if math.isfinite(float(self._gathered()[:, 0].sum())):
+            return
+        rates = {g["name"].partition("/")[0]: g["lr"] for g in trainer.optimizers[0].param_groups if g["lr"]}
+        raise NumericalError(
+            f"the training loss is not finite at step {trainer.global_step} or before, in epoch "
+            f"{trainer.current_epoch + 1}, at rates "
+            + ", ".join(f"{part} {rate:.2g}" for part, rate in rates.items()),
+            fix="lower rates (see tlx plan), or trainer.gradient_clip_val=1",
+        )
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop_clock()

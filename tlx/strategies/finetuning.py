@@ -6,7 +6,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from tlx.errors import TlxError
+from tlx.errors import ConfigError, TlxError
 from tlx.plan import PhaseEnd, Plan, best_index, ended_by, split_part
 
 __all__ = ["Finetuning"]
@@ -103,7 +103,10 @@ class Finetuning(Callback):
     def _monitored(self, trainer: Trainer) -> float:
         metrics = trainer.callback_metrics
         if self.monitor not in metrics:
-            raise TlxError(f"monitor={self.monitor!r} was not logged", fix=", ".join(sorted(metrics)))
+            raise ConfigError(
+                f"monitor={self.monitor!r} was not measured in this epoch",
+                fix=", ".join(sorted(metrics)) or "data with a validation split",
+            )
         return float(metrics[self.monitor])
 
     def _keep_best(self, trainer: Trainer, value: float, epoch: int) -> None:
