@@ -1,7 +1,9 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 import yaml
 from PIL import Image
 
@@ -79,3 +81,102 @@ def test_python_values_survive_the_grammar_of_overrides() -> None:
     assert tlx.compose("fit", words({"data": "folder", "data__root": "/it's, here=[1]"}))["data"]["root"] == (
         "/it's, here=[1]"
     )
+
+
+def test_resume_refuses_another_config_than_the_run_has(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun = {"model__weights": None, "trainer": "smoke", "run_dir": "runs/one"}
+    _stop_early(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        tlx.fit(strategy="full", seed=1, **begun)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    before = (tmp_path / "runs" / "one" / "config.yaml").read_text()
+    with pytest.raises(
+        ConfigError, match=r"another config than this call: .*seed=1 there and 2 here.* Try: "
+    ):
+        tlx.fit(strategy="full", seed=2, resume=True, **begun)
+    with pytest.raises(
+        ConfigError, match=r"names.strategy='full' there and 'partial' here|strategy\._target_"
+    ):
+        tlx.fit(strategy="partial", seed=1, resume=True, **begun)
+    assert (tmp_path / "runs" / "one" / "config.yaml").read_text() == before
+    assert tlx.fit(strategy="full", seed=1, resume=True, **begun)["seed"] == 1
+
+
+def test_resume_refuses_objects_with_another_seed_or_source(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _stop_early(monkeypatch)
+    begun = {"trainer": "smoke", "run_dir": "runs/one"}
+    with pytest.raises(KeyboardInterrupt):
+        tlx.fit(tiny(None), Digits(), two_epochs_of_the_head, seed=1, **begun)  # type: ignore[arg-type]
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"seed=1 there and 2 here"):
+        tlx.fit(tiny(None), Digits(), two_epochs_of_the_head, seed=2, resume=True, **begun)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"data.val_fraction=0.2 there and 0.3 here"):
+        tlx.fit(tiny(None), Digits(0.3), two_epochs_of_the_head, seed=1, resume=True, **begun)  # type: ignore[arg-type]
+    again = tlx.fit(tiny(None), Digits(), two_epochs_of_the_head, seed=1, resume=True, **begun)  # type: ignore[arg-type]
+    assert again["seed"] == 1
+
+
+def test_a_source_is_loaded_as_the_options_say_and_the_backbone_stays_as_it_was() -> None:
+    backbone = tiny("omniglot")
+    before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+    summary = tlx.fit(
+        backbone, Digits(), "full", data__per_class=3, data__batch_size=7, trainer="smoke", run_dir="runs/few"
+    )
+    assert summary["train/samples"] == 30
+    assert all(torch.equal(tensor, before[name]) for name, tensor in backbone.state_dict().items())
+    assert all(parameter.requires_grad for parameter in backbone.net.parameters())
+    network, _ = tlx.load(summary["run_dir"])
+    trained = network.backbone.state_dict()
+    assert not all(torch.equal(trained[name], tensor) for name, tensor in before.items())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"data": 3}, "data is a int"),
+        ({"strategy": 3}, "strategy is a int"),
+        ({"data": Digits(), "data__val_fraction": 0.5}, "data.val_fraction would be ignored"),
+        ({"data": Digits(), "label_smoothing": "x"}, "label_smoothing='x'"),
+        ({"data": Digits(), "trainer__devices": 2}, "objects cannot be sent to several devices"),
+        ({"optimizer__weight_decay": -1}, "does not take optimizer settings"),
+        ({"data": "text_csv", "data__root": "texts"}, "reads image and the data is text"),
+    ],
+)
+def test_what_cannot_be_built_leaves_no_run_directory(
+    given: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        tlx.fit(trainer="smoke", run_dir="runs/no", **given)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_in_the_place_of_data_is_told_where_it_goes(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "tvt").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="Try: data='folder', data__root='photos/tvt'"):
+        tlx.fit(data="photos/tvt")
+    (tmp_path / "texts.csv").write_text("text,label\n")
+    with pytest.raises(ConfigError, match="Try: data='text_csv', data__train='texts.csv'"):
+        tlx.fit(data="texts.csv")
+    (tmp_path / "digits").mkdir()
+    with pytest.raises(ConfigError, match="no trainer 'smoky'"):
+        tlx.fit(data="digits", trainer="smoky")
+
+
+def test_what_there_is_to_find_is_listed() -> None:
+    assert {"fit", "load", "compose", "__version__"} <= set(dir(tlx))
+    assert not {"Any", "TYPE_CHECKING"} & set(dir(tlx))
+
+
+def _stop_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run ends as an interrupted one does, before its first step."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tlx.training.fit", interrupted)

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "tlx").rglob("*.py"))
 TIERS = (
-    ("types", "errors"),
+    ("types", "errors", "run_lock"),
     ("outcome", "run_directory", "recipe", "plan", "functional", "preprocessing"),
     ("modules", "data", "strategies", "backbones", "heads", "checkpoint", "report"),
     ("data_record", "evaluation", "plan_table", "trainer"),

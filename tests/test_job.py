@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
-from tests.faults.jobs import BY_EPOCHS, small_job
+from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
+from tlx.errors import ConfigError
 from tlx.job import Run
 from tlx.modules.classifier import Classifier
 from tlx.trainer import World
@@ -30,3 +32,10 @@ def test_the_direction_follows_from_the_monitor() -> None:
         "val/loss": False,
         "val/calibration_error": False,
     }
+
+
+def test_a_model_is_not_given_data_of_another_kind() -> None:
+    source = MadeUp()
+    source.kind = "text" if source.kind == "image" else "image"
+    with pytest.raises(ConfigError, match="reads .* and the data is .* Try: a model that reads"):
+        small_job(source=source)

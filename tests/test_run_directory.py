@@ -10,10 +10,12 @@ from tlx.run_directory import (
     begin,
     check_free,
     check_run,
+    claimed,
     place,
     read_json,
     read_state,
     record_death,
+    record_interruption,
     recorded,
     shown,
     write_text,
@@ -76,6 +78,49 @@ def test_an_interrupt_that_a_library_turned_into_an_exit_is_an_interrupt_again(r
     with pytest.raises(KeyboardInterrupt), recorded(run):
         raise turned
     assert read_state(run)["status"] == "interrupted"
+
+
+def test_the_word_of_a_library_for_sigterm_is_an_interrupt(run: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), recorded(run):
+        raise type("SIGTERMException", (SystemExit,), {})
+    assert read_state(run)["status"] == "interrupted"
+    assert not (run / "crash.log").exists()
+
+
+def test_an_error_carries_the_path_of_its_traceback(run: Path) -> None:
+    for error in (ZeroDivisionError("by zero"), SystemExit(3)):
+        with pytest.raises((ZeroDivisionError, RuntimeError)) as caught, recorded(run):
+            raise error
+        assert caught.value.__dict__["crash_log"] == run / "crash.log"
+        assert type(error).__name__ in (run / "crash.log").read_text()
+
+
+def test_a_run_is_held_from_its_beginning_to_its_end(run: Path) -> None:
+    assert (run / ".lock").is_file()
+    with recorded(run):
+        assert json.loads((run / ".lock").read_text())["pid"] == os.getpid()
+    assert not (run / ".lock").exists()
+    with claimed(run):
+        check_free(run.parent / "new")
+        begin(run, resumed=True)
+        record_interruption(run)
+        assert read_state(run)["status"] == "interrupted"
+    assert not (run / ".lock").exists()
+
+
+def test_a_run_that_another_process_holds_is_refused_with_its_name(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, before = {"pid": 4711, "host": "far"}, (run / "state.json").read_text()
+    with (run / ".lock").open("r+") as other:
+        monkeypatch.setattr("tlx.run_lock._held", {})
+        other.truncate()
+        other.write(json.dumps(held))
+        other.flush()
+        for attempt in (lambda: begin(run, resumed=True), lambda: claimed(run).__enter__()):
+            with pytest.raises(CheckpointError, match="being trained by process 4711 on far"):
+                attempt()
+    assert (run / "state.json").read_text() == before
 
 
 def test_leaving_by_exit_never_counts_as_finished(run: Path) -> None:

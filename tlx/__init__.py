@@ -21,3 +21,8 @@ def __getattr__(name: str) -> Any:
 
         return version("tlx")
     raise AttributeError(f"module 'tlx' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is to find, loaded or not."""
+    return sorted({*globals(), *__all__} - {"Any", "TYPE_CHECKING"})

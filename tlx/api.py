@@ -1,13 +1,15 @@
 """tlx from Python: names, as on the command line, or objects of your own."""
 
+import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tlx.composition.compose import Composed
 from tlx.composition.compose import compose as compose_config
-from tlx.composition.resolve import refuse_secrets, resolved, to_yaml
+from tlx.composition.groups import choices
+from tlx.composition.resolve import differences, from_yaml, to_yaml
 from tlx.errors import ConfigError
 from tlx.run_directory import begin, check_free, check_run, place, read_state, recorded, write_text
 from tlx.verbs.launch import train
@@ -16,14 +18,11 @@ if TYPE_CHECKING:
     from tlx.backbones.staged import StagedBackbone
     from tlx.data.datamodule import TransferData
     from tlx.inference import Transform
-    from tlx.job import Job
     from tlx.modules.network import Network
     from tlx.plan import Plan
     from tlx.types import Source
 
 __all__ = ["compose", "fit", "load", "words"]
-
-OBJECT = "given as an object"
 
 
 def compose(verb: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -49,12 +48,16 @@ def fit(
     """Train one run in this process and leave a run directory, as `tlx fit` does.
 
     Args:
-        model: A choice of `conf/model`, or a backbone.
-        data: A choice of `conf/data`, a source, or a source with its loading.
-        strategy: A choice of `conf/strategy`, or stages to Plan.
-        resume: Go on with the run in `run_dir`; objects must be the same as then.
+        model: A choice of `conf/model`, or a backbone. A copy of the backbone is trained; the
+            object stays as it was, and `load` gives the trained network.
+        data: A choice of `conf/data`; a source, whose loading `data__batch_size=8` and the like
+            set; or a `TransferData`, which has its loading.
+        strategy: A choice of `conf/strategy`, or a function from stages to a Plan.
+        resume: Go on with the run in `run_dir`, with the arguments it was begun with: another
+            config is refused. Objects must be the same as then.
         **overrides: Keys of the command line with `__` for the dot: `data__root="photos"`,
-            `seed=1`, `trainer="smoke"`, `run_dir="runs/first"`.
+            `seed=1`, `trainer="smoke"`, `run_dir="runs/first"`. A key that an object leaves
+            without a meaning is refused.
 
     Returns:
         The summary; `run_dir` in it says where the run lives.
@@ -65,18 +68,25 @@ def fit(
     given = {"model": model, "data": data, "strategy": strategy}
     names = {group: value for group, value in given.items() if isinstance(value, str)}
     objects = {group: value for group, value in given.items() if group not in names}
+    if isinstance(data, str):
+        _refuse_path(data)
+    if objects:
+        from tlx.composition.objects import check_objects
+
+        check_objects(objects, [key.replace("__", ".") for key in overrides])
     composed = compose_config("fit", words(names | overrides))
     if objects:
-        composed = _with_objects(composed, objects)
-    run = place(composed.run_dir, "runs", composed.name)
-    _open(run, composed, resume)
-    with recorded(run):
-        if objects:
-            from tlx.training import fit as train_job
+        from tlx.composition.objects import with_objects
 
-            summary: Mapping[str, Any] = train_job(_job(composed, objects), run)
-        else:
-            summary = train(run, composed.config, composed.trust)
+        composed = with_objects(composed, objects)
+    run = place(composed.run_dir, "runs", composed.name)
+    _check(run, composed, resume)
+    work = _work(run, composed, objects)
+    if not resume:
+        write_text(run / "config.yaml", to_yaml(composed.config))
+    begin(run, resumed=resume)
+    with recorded(run):
+        summary = work()
     return {**summary, "run_dir": str(run)}
 
 
@@ -94,15 +104,45 @@ def load(run: "str | os.PathLike[str]") -> "tuple[Network, Transform]":
     return load_run(Path(run))
 
 
-def _open(run: Path, composed: Composed, resume: bool) -> None:
-    if resume:
-        check_run(run)
-        if read_state(run)["status"] == "finished":
-            raise ConfigError(f"{run} is finished", fix="tlx.load(run), or another run_dir")
-    else:
+def _check(run: Path, composed: Composed, resume: bool) -> None:
+    if not resume:
         check_free(run)
-        write_text(run / "config.yaml", to_yaml(composed.config))
-    begin(run, resumed=resume)
+        return
+    check_run(run)
+    if read_state(run)["status"] == "finished":
+        raise ConfigError(f"{run} is finished", fix="tlx.load(run), or another run_dir")
+    found = list(differences(from_yaml(run / "config.yaml"), composed.config))
+    if found:
+        said = ", ".join(f"{key}={before!r} there and {now!r} here" for key, before, now in found[:3])
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise ConfigError(
+            f"{run} has another config than this call: {said}{more}",
+            fix=f"the arguments it was begun with, tlx resume {run}, or another run_dir",
+        )
+
+
+def _work(run: Path, composed: Composed, objects: Mapping[str, Any]) -> Callable[[], Mapping[str, Any]]:
+    """What trains the run. All that can be refused is refused here, before there is a directory."""
+    devices = composed.config["trainer"]["devices"]
+    if isinstance(devices, int) and devices > 1:
+        if objects:
+            raise ConfigError("objects cannot be sent to several devices", fix="names instead of objects")
+        return lambda: train(run, composed.config, composed.trust)
+    from tlx.composition.job import make_job
+    from tlx.training import fit as train_job
+
+    own = dict(objects)
+    if "model" in own:
+        own["model"] = copy.deepcopy(own["model"])
+    job = make_job(composed.config, composed.trust, **own)
+    return lambda: train_job(job, run)
+
+
+def _refuse_path(data: str) -> None:
+    path = Path(data).expanduser()
+    if data not in choices("data") and path.exists():
+        key = "data='folder', data__root" if path.is_dir() else "data='text_csv', data__train"
+        raise ConfigError(f"data={data!r} is a path. Expected a name or a source", fix=f"{key}={data!r}")
 
 
 def words(values: Mapping[str, Any]) -> list[str]:
@@ -122,57 +162,3 @@ def _quoted(value: Any) -> str:
     if isinstance(value, int | float) or text.replace("_", "").replace(".", "").isalnum() or "${" in text:
         return text
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _with_objects(composed: Composed, objects: Mapping[str, Any]) -> Composed:
-    """The config with what is known of objects in the place of the nodes they replace."""
-    config = dict(composed.config)
-    config["names"] = dict(config["names"])
-    for group, given in objects.items():
-        described = getattr(given, "recipe", None) or _described(getattr(given, "source", given))
-        config[group] = {**described, "object": OBJECT} | (
-            {"head": config["model"]["head"]} if group == "model" else {}
-        )
-        kind = getattr(given, "source", given)
-        config["names"][group] = getattr(given, "__name__", None) or str(type(kind).__name__).lower()
-    refuse_secrets(config)
-    return Composed(config, composed.trust, composed.run_dir, composed.sweep_dir)
-
-
-def _described(given: Any) -> dict[str, Any]:
-    return dict(given.describe()) if hasattr(given, "describe") else {}
-
-
-def _job(composed: Composed, objects: Mapping[str, Any]) -> "Job":
-    from tlx.backbones.staged import StagedBackbone
-    from tlx.composition.job import make_data, make_head
-    from tlx.data.datamodule import TransferData
-    from tlx.job import Job
-    from tlx.recipe import build
-    from tlx.types import Source
-
-    config, trust = resolved(composed.config), composed.trust
-    if config["trainer"]["devices"] > 1:
-        raise ConfigError("objects cannot be sent to several devices", fix="names instead of objects")
-    model, data = objects.get("model"), objects.get("data")
-    if "model" in objects and not isinstance(model, StagedBackbone):
-        raise ConfigError(f"model is a {type(model).__name__}", fix="a name, or a StagedBackbone")
-    if data is None:
-        data = make_data(config["data"], trust)
-    head = config["model"]["head"]
-    backbone = {key: value for key, value in config["model"].items() if key != "head"}
-    return Job(
-        backbone=model or build(backbone, trust),
-        head=make_head(head, trust),
-        head_recipe=head,
-        data=data
-        if isinstance(data, TransferData)
-        else TransferData(cast(Source, data), seed=config["seed"]),
-        strategy=objects.get("strategy") or build(config["strategy"], trust, partial=True),
-        optimizer=build(config["optimizer"], trust, partial=True),
-        trainer=build(config["trainer"], trust),
-        seed=config["seed"],
-        monitor=config["monitor"],
-        label_smoothing=config["label_smoothing"],
-        names=config["names"],
-    )

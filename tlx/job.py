@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from tlx.backbones.staged import StagedBackbone
 from tlx.data.datamodule import TransferData
-from tlx.errors import bad_value
+from tlx.errors import ConfigError, bad_value
 from tlx.modules.classifier import Classifier
 from tlx.modules.network import Network
 from tlx.plan import Plan
@@ -39,6 +39,9 @@ class Job:
         monitor: The validation value that selects the epoch.
         label_smoothing: In [0, 1).
         names: `model`, `data` and `strategy`, for people.
+
+    Raises:
+        ConfigError: A value cannot be used, or the model does not read such data.
     """
 
     backbone: StagedBackbone
@@ -58,6 +61,12 @@ class Job:
             raise bad_value("monitor", self.monitor, f"one of {', '.join(MONITORS)}")
         if not isinstance(self.seed, int) or self.seed < 0:
             raise bad_value("seed", self.seed, "a whole number >= 0")
+        reads, kind = self.backbone.preprocessing.kind, self.data.source.kind
+        if reads != kind:
+            raise ConfigError(
+                f"the model {self.names.get('model', '')} reads {reads} and the data is {kind}",
+                fix=f"a model that reads {kind} (tlx list model), or {reads} data (tlx list data)",
+            )
 
     @property
     def higher_is_better(self) -> bool:

@@ -13,7 +13,7 @@ from types import FrameType
 
 from tlx.errors import DistributedError, ResourceError, TlxError
 
-__all__ = ["Terminated", "die_with_parent", "ending", "explained", "stoppable"]
+__all__ = ["Terminated", "die_with_parent", "ending", "explained", "left_at_once", "stoppable"]
 
 INTERRUPTED, TERMINATED, INTERNAL = 130, 143, 70
 
@@ -27,7 +27,8 @@ def ending(work: Callable[[], object], crash_log: Path | None = None) -> int:
 
     Args:
         work: What to do.
-        crash_log: Where a traceback of this work lies by then; None: nobody wrote one.
+        crash_log: Where a traceback of this work lies by then, unless the error itself carries
+            a `crash_log`; None: nobody wrote one.
     """
     try:
         work()
@@ -66,15 +67,49 @@ def explained(error: Exception) -> TlxError | None:
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
     """Make SIGTERM end the work inside as an interrupt does, with state written down."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def left_at_once(note: Callable[[], None]) -> Iterator[None]:
+    """Inside `stoppable`, have SIGTERM and SIGINT end the process on the spot during some work.
+
+    An exception that a signal raises lands in whatever frame runs, and a destructor or a library
+    may swallow it or turn it into another. Work whose files survive a kill needs no unwinding.
+    Outside `stoppable`, which is in Python rather than a command, nothing changes.
+
+    Args:
+        note: What to write down first.
+    """
+    if signal.getsignal(signal.SIGTERM) is not _stop:
+        yield
+        return
+    owner = os.getpid()
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_IGN)
+        if os.getpid() != owner:  # a copy that has no handlers of its own yet
+            os._exit(128 + number)
+        with contextlib.suppress(Exception):
+            note()
+        _end_children()
+        terminated = number == signal.SIGTERM
+        os._exit(_say("terminated", TERMINATED) if terminated else _say("interrupted", INTERRUPTED))
+
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        numbers.append(signal.SIGINT)
+    before = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
@@ -85,18 +120,44 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
         ctypes.CDLL(None).prctl(1, number)
 
 
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _end_children() -> None:
+    """Kill what multiprocessing started here; loading processes have nothing to write down."""
+    import multiprocessing
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch raises where a loading process dies
+    for child in multiprocessing.active_children():
+        with contextlib.suppress(AssertionError, OSError):  # AssertionError: another's child
+            if child.is_alive():
+                child.kill()
+                child.join(1)
+
+
 def _fail(error: Exception, crash_log: Path | None) -> int:
     if os.environ.get("TLX_DEBUG") == "1":
         traceback.print_exception(error)
     known = explained(error)
     if known is not None:
         return _write(known.line(), known.exit_code)
-    if crash_log is None or not crash_log.is_file():
-        crash_log = Path(tempfile.gettempdir()) / f"tlx-crash-{os.getpid()}.log"
-        with contextlib.suppress(OSError):
-            crash_log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return _write(f"tlx: error[internal]: {what}. Try: the traceback in {crash_log}", INTERNAL)
+    crash_log = getattr(error, "crash_log", crash_log)
+    if crash_log is None or not crash_log.is_file():
+        crash_log = _new_crash_log(error)
+    way_out = f"the traceback in {crash_log}" if crash_log else "TLX_DEBUG=1, which shows the traceback"
+    return _write(f"tlx: error[internal]: {what}. Try: {way_out}", INTERNAL)
+
+
+def _new_crash_log(error: Exception) -> Path | None:
+    """A traceback in a new temporary file whose name nobody can foresee."""
+    with contextlib.suppress(OSError):
+        number, name = tempfile.mkstemp(prefix="tlx-crash-", suffix=".log", text=True)
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            file.write("".join(traceback.format_exception(error)))
+        return Path(name)
+    return None
 
 
 def _say(what: str, code: int) -> int:
@@ -104,8 +165,9 @@ def _say(what: str, code: int) -> int:
 
 
 def _write(line: str, code: int) -> int:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # RuntimeError: it was being written to
         sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError, RuntimeError):
         print(line, file=sys.stderr, flush=True)  # noqa: T201
     return code
 

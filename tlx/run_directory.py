@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from tlx.errors import CheckpointError, ConfigError, TlxError
+from tlx.run_lock import LOCK, acquire, release
 
 __all__ = [
     "begin",
     "check_free",
     "check_run",
+    "claimed",
     "place",
     "read_json",
     "read_state",
     "record_death",
+    "record_interruption",
     "recorded",
     "shown",
     "write_text",
@@ -52,7 +55,7 @@ def check_free(run: Path) -> None:
     Raises:
         ConfigError: The run is finished, is going on, or can be resumed.
     """
-    if not run.exists() or not any(run.iterdir()):
+    if not run.exists() or not any(path.name != LOCK for path in run.iterdir()):
         return
     here = shown(run)
     if not (run / "config.yaml").is_file():
@@ -72,8 +75,7 @@ def check_run(run: Path) -> None:
     """Check that a folder is a run directory that is not being trained right now.
 
     Raises:
-        CheckpointError: It is not there, or no run.
-        ConfigError: Another process trains it.
+        CheckpointError: It is not there, or no run, or another process trains it.
     """
     if not run.is_dir():
         near = (
@@ -91,7 +93,12 @@ def check_run(run: Path) -> None:
 
 
 def begin(run: Path, resumed: bool = False) -> None:
-    """Write down that this process trains the run; what an unusable start left there goes."""
+    """Write down that this process trains the run; what an unusable start left there goes.
+
+    Raises:
+        CheckpointError: Another process trains it.
+    """
+    _claim(run)
     before = read_state(run) if resumed else {}
     if not resumed:
         for name in LEFT_BY_A_START:
@@ -110,21 +117,49 @@ def begin(run: Path, resumed: bool = False) -> None:
 def recorded(run: Path) -> Iterator[None]:
     """Write down how what happens inside ends; a traceback goes to crash.log.
 
-    Lightning turns an interrupt into `sys.exit`: it is an interrupt again outside.
+    Lightning turns an interrupt into `sys.exit`: it is an interrupt again outside. The error that
+    leaves carries the path of its traceback as `crash_log`. The run is let go of.
     """
     try:
         yield
     except BaseException as error:
         stop = _interrupt(error)
-        _record_failure(run, stop or error)
+        left = error
+        if stop is None and isinstance(error, SystemExit):
+            left = RuntimeError(f"the training process was left by sys.exit({error.code!r})")
+            left.__cause__ = error
+        _record_failure(run, stop or left)
         if stop is not None and stop is not error:
             raise stop from error
-        if isinstance(error, SystemExit):
-            raise RuntimeError(f"the training process was left by sys.exit({error.code!r})") from error
+        if left is not error:
+            raise left from error
         raise
-    (run / "crash.log").unlink(missing_ok=True)
-    state = {key: value for key, value in read_state(run).items() if key != "error"}
-    _write_state(run, state | {"status": "finished", "ended": _now()})
+    else:
+        (run / "crash.log").unlink(missing_ok=True)
+        state = {key: value for key, value in read_state(run).items() if key != "error"}
+        _write_state(run, state | {"status": "finished", "ended": _now()})
+    finally:
+        release(run)
+
+
+@contextlib.contextmanager
+def claimed(run: Path) -> Iterator[None]:
+    """Keep every other process from training the run.
+
+    Raises:
+        CheckpointError: Another process trains it.
+    """
+    _claim(run)
+    try:
+        yield
+    finally:
+        release(run)
+
+
+def record_interruption(run: Path) -> None:
+    """Write down that the run was interrupted, and let go of it."""
+    _record_failure(run, KeyboardInterrupt())
+    release(run)
 
 
 def record_death(run: Path, what: str) -> None:
@@ -177,7 +212,9 @@ def _record_failure(run: Path, error: BaseException) -> None:
         state["error"] = str(error) if isinstance(error, TlxError) else f"{type(error).__name__}: {error}"
     with contextlib.suppress(OSError):  # a full disk must not hide what happened
         if not stopped:
-            (run / "crash.log").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+            log = run / "crash.log"
+            log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+            error.__dict__["crash_log"] = log
         _write_state(run, state)
 
 
@@ -185,6 +222,8 @@ def _interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return error
+        if type(error).__name__ == "SIGTERMException":  # Lightning's word for SIGTERM
+            return KeyboardInterrupt("terminated")
         error = error.__cause__ or error.__context__
     return None
 
@@ -202,9 +241,20 @@ def _check_not_running(run: Path) -> None:
     pid = state.get("pid")
     here = state.get("host") == socket.gethostname()
     if state["status"] == "running" and here and isinstance(pid, int) and pid != os.getpid() and _alive(pid):
-        raise ConfigError(
-            f"{shown(run)} is being trained by process {pid}", fix=f"wait for it, or kill {pid}"
-        )
+        raise _trained_elsewhere(run, state)
+
+
+def _trained_elsewhere(run: Path, holder: Mapping[str, Any]) -> CheckpointError:
+    pid, host = holder.get("pid", "unknown"), holder.get("host", "an unknown host")
+    return CheckpointError(
+        f"{shown(run)} is being trained by process {pid} on {host}", fix=f"wait for it, or kill {pid}"
+    )
+
+
+def _claim(run: Path) -> None:
+    holder = acquire(run)
+    if holder is not None:
+        raise _trained_elsewhere(run, holder)
 
 
 def _alive(pid: int) -> bool:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from tlx.outcome import die_with_parent, stoppable
+from tlx.outcome import die_with_parent, left_at_once, stoppable
 from tlx.verbs.launch import note_failure
 
 __all__ = ["main"]
@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     run, trust = Path(argv[0]), tuple(argv[1:])
     rank = int(os.environ.get("RANK", "0"))
     try:
-        with stoppable():
+        with stoppable(), left_at_once(lambda: None):
             from tlx.composition.job import make_job
             from tlx.composition.resolve import from_yaml
             from tlx.training import fit

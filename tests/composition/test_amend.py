@@ -35,3 +35,9 @@ def test_other_data_replace_those_of_the_run() -> None:
 def test_what_does_not_exist_is_refused(options: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         amended(SAVED, options)
+
+
+def test_the_keys_that_are_known_are_those_a_person_may_change() -> None:
+    with pytest.raises(ConfigError, match="data.batch_size") as caught:
+        amended(SAVED, {"foo": "1"})
+    assert "_target_" not in str(caught.value)

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import ConfigCompositionException
 
-from tlx.composition.compose import compose, digest, known_keys, plain_stem
+from tlx.composition.compose import compose, digest, explained, known_keys, plain_stem
 from tlx.composition.groups import conf_folder
 from tlx.errors import ConfigError
 
@@ -71,3 +72,24 @@ def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
     assert digest({"a": 1}) != digest({"a": 2})
     assert len(digest({})) == 8
+
+
+@pytest.mark.parametrize("override", ["+x=1", "+names.model=other", "+callbacks={a: 1}"])
+def test_a_top_level_key_that_nothing_reads_is_refused(override: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"nothing reads the key '(x|names|callbacks)'. Known: data, .*trust"
+    ):
+        compose("fit", [override])
+    with pytest.raises(ConfigError, match="Try: seed"):
+        compose("plan", ["+seeds=1"])
+
+
+def test_of_a_sweep_the_first_combination_that_fails_is_named() -> None:
+    error = ConfigCompositionException("Could not override 'strategy.unfrozen'.")
+    said = str(explained(error, "fit", ["seed=0,1", "strategy=partial,full", "strategy.unfrozen=1"]))
+    assert said.startswith(
+        "the job seed=0 strategy=full cannot be composed: no key 'strategy.unfrozen'; strategy has "
+    )
+    assert "head_epochs" not in said
+    alone = str(explained(error, "fit", ["strategy=full", "strategy.unfrozen=1"]))
+    assert alone.startswith("no key 'strategy.unfrozen'; strategy has ")

@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 
+from tlx.backbones.tiny import tiny
 from tlx.composition.compose import compose
 from tlx.composition.job import LOADING, check_values, make_data, make_head, make_job
+from tlx.data.datamodule import TransferData
 from tlx.data.digits import Digits
 from tlx.errors import ConfigError, SecurityError
 
@@ -65,3 +67,58 @@ def test_a_foreign_target_is_refused_unless_trusted() -> None:
         make_job(config() | {"strategy": {"_target_": "os.system", "command": "true"}})
     with pytest.raises(SecurityError):
         make_head({"_target_": "torch.nn.Linear"})
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("optimizer.weight_decay=-1",),
+        ("optimizer=sgd", "optimizer.momentum=0"),
+        ("optimizer.betas=[0.9]",),
+        ("optimizer.betas=[a,b]",),
+    ],
+)
+def test_an_optimizer_that_cannot_be_made_is_refused_while_the_job_is_built(
+    overrides: tuple[str, ...],
+) -> None:
+    with pytest.raises(ConfigError, match="does not take optimizer settings"):
+        make_job(config(*overrides))
+
+
+def test_a_choice_that_yaml_reads_as_a_number_is_answered_with_the_choices() -> None:
+    with pytest.raises(ConfigError, match="no trainer.precision '12'. Known: 16-mixed, 32-true, bf16-mixed"):
+        make_job(config("trainer.precision=12"))
+
+
+def test_data_that_the_model_does_not_read_are_refused() -> None:
+    with pytest.raises(
+        ConfigError, match="the model tiny reads image and the data is text.* Try: a model that"
+    ):
+        make_job(config("data=text_csv", "data.root=/texts"))
+
+
+@pytest.mark.parametrize(
+    "override", ["+strategy.foo=1", "+model.foo=1", "+model.head.foo=1", "+data.foo=1", "+trainer.foo=1"]
+)
+def test_an_added_key_that_nothing_takes_is_refused(override: str) -> None:
+    with pytest.raises(ConfigError, match="unexpected keyword argument 'foo'"):
+        make_job(config(override))
+
+
+def test_objects_stand_for_their_nodes_and_a_source_keeps_the_loading() -> None:
+    backbone, source = tiny(None), Digits(test_fraction=0)
+    job = make_job(config("data.batch_size=7", "data.per_class=3"), model=backbone, data=source)
+    assert job.backbone is backbone
+    assert job.data.source is source
+    assert (job.data.batch_size, len(job.data.splits.train)) == (7, 30)
+    own = TransferData(source, batch_size=5)
+    assert make_job(config(), data=own).data is own
+
+
+def test_the_checks_of_a_config_hold_beside_objects() -> None:
+    for override, said in (
+        ("label_smoothing=x", "label_smoothing='x'"),
+        ("data.batch_size=x", "data.batch_size"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            make_job(config(override), model=tiny(None), data=Digits())

@@ -5,6 +5,7 @@ from omegaconf import OmegaConf
 
 from tlx.composition.resolve import (
     absolute,
+    differences,
     from_yaml,
     keys,
     open_keys,
@@ -90,3 +91,15 @@ def test_a_damaged_config_is_an_error_that_names_the_file(text: str, tmp_path: P
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(ConfigError, match="config.yaml"):
         from_yaml(tmp_path / "config.yaml")
+
+
+def test_differences_are_dotted_keys_with_both_values() -> None:
+    one = {"seed": 1, "model": {"weights": None, "betas": (0.9, 0.99)}, "only": 2}
+    other = {"seed": 2, "model": {"weights": "x", "betas": [0.9, 0.99]}, "new": 3}
+    assert list(differences(one, other)) == [
+        ("seed", 1, 2),
+        ("model.weights", None, "x"),
+        ("only", 2, None),
+        ("new", None, 3),
+    ]
+    assert list(differences(one, one)) == []

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from tlx.data.samples import Loader, Samples, sample_generator
+from tlx.data.samples import Loader, Samples, leave_signals_to_the_parent, sample_generator
 from tlx.errors import DataError, DistributedError
 from tlx.types import PADDING
 
@@ -53,6 +53,7 @@ def loader(split, workers):
         collate_fn=lambda batch: batch,
         num_workers=workers,
         multiprocessing_context=context,
+        worker_init_fn=leave_signals_to_the_parent,
     )
 
 
@@ -101,6 +102,13 @@ def test_a_worker_that_is_killed_is_one_line():
 
     with pytest.raises(DistributedError, match=r"a process that loads data died: .*num_workers=0"):
         list(loader(Numbers({1: die}), workers=1))
+
+
+def test_a_worker_leaves_an_interrupt_to_its_parent_and_ends_when_asked_to():
+    batches = iter(loader(Numbers({0: lambda: signal.raise_signal(signal.SIGINT)}), workers=1))
+    assert next(batches).ids.tolist() == [0, 1]
+    with pytest.raises(DistributedError, match="SIGTERM|Terminated|exited"):
+        list(loader(Numbers({2: lambda: os.kill(os.getpid(), signal.SIGTERM)}), workers=1))
 
 
 def test_running_out_of_memory_is_not_blamed_on_the_file():

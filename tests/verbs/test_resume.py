@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.command import Server, until
 from tests.faults.outcome import differences, outcome
+from tlx.run_lock import acquire, release
 
 
 def test_a_run_whose_page_was_cut_off_is_concluded_again(
@@ -25,6 +26,22 @@ def test_a_run_whose_page_was_cut_off_is_concluded_again(
         k: v for k, v in after.items() if k not in seconds
     }
     assert (run / "report.html").is_file()
+
+
+def test_one_run_is_resumed_by_one_process(command: Server, finished: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    assert acquire(run) is None
+    try:
+        assert command.run(tmp_path, "report", "run").code == 0
+        state = json.loads((run / "state.json").read_text()) | {"status": "interrupted"}
+        (run / "state.json").write_text(json.dumps(state))
+        result = command.run(tmp_path, "resume", "run")
+        assert result.code == 4
+        assert f"run is being trained by process {os.getpid()} on {os.uname().nodename}" in result.err
+        assert json.loads((run / "state.json").read_text()) == state
+    finally:
+        release(run)
 
 
 def test_an_unfinished_run_is_not_used(command: Server, finished: Path, tmp_path: Path) -> None:

@@ -5,7 +5,11 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.command import SMOKE, Server, until
+from tlx.run_lock import acquire, release
+from tlx.verbs.sweep import _print_table
 
 SWEEP = "sweep_dir=sweeps/one"
 
@@ -93,6 +97,22 @@ def test_a_sweep_that_is_asked_to_end_ends_with_its_job(command: Server, tmp_pat
     assert [job["status"] for job in jobs(tmp_path).values()] == ["interrupted"]
 
 
+def test_a_job_that_another_process_trains_is_left_to_it(command: Server, tmp_path: Path) -> None:
+    argv = ("fit", "-m", *SMOKE, "seed=0,1", SWEEP)
+    assert command.run(tmp_path, *argv).code == 0
+    taken = next((tmp_path / "sweeps" / "one" / "jobs").iterdir())
+    state = json.loads((taken / "state.json").read_text()) | {"status": "interrupted"}
+    (taken / "state.json").write_text(json.dumps(state))
+    assert acquire(taken) is None
+    try:
+        result = command.run(tmp_path, "resume", "sweeps/one")
+    finally:
+        release(taken)
+    assert result.code == 8
+    assert f"is being trained by process {os.getpid()}" in result.err
+    assert json.loads((taken / "state.json").read_text()) == state
+
+
 def test_a_job_whose_key_is_open_is_refused_and_the_others_run(command: Server, tmp_path: Path) -> None:
     result = command.run(tmp_path, "fit", "-m", *SMOKE, "data=folder,digits", SWEEP)
     assert result.code == 8
@@ -105,3 +125,19 @@ def test_a_sweep_never_stores_a_secret(command: Server, tmp_path: Path) -> None:
     assert result.code == 2
     assert "hunter2" not in result.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_table_of_jobs_keeps_every_word_of_a_job(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    names = [f"strategy=gradual_unfreezing model.head.dropout=0.{n} data.batch_size=1{n}" for n in range(3)]
+    _print_table([(name, "failed: " + "a long reason " * 9, "0.1234", "") for name in names])
+    out = capsys.readouterr().out
+    assert all(sum(name in line for line in out.splitlines()) == 1 for name in names)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    _print_table([("x" * 90 + "END", "finished", "0.1234", "0.5678")])
+    folded = capsys.readouterr().out
+    assert folded.count("x") == 90
+    assert "0.1234" in folded
+    assert "…" not in folded

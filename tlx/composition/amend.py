@@ -34,7 +34,8 @@ def amended(saved: Mapping[str, Any], options: Mapping[str, str]) -> dict[str, A
             config[group] = _changed(config[group], group, mine)
     unknown = [key for key in options if key.partition(".")[0] not in NODES]
     if unknown:
-        raise unknown_name("key", unknown[0], [f"{group}.{key}" for group in NODES for key in config[group]])
+        known = [f"{group}.{key}" for group in NODES for key in config[group] if not key.startswith("_")]
+        raise unknown_name("key", unknown[0], known)
     return config
 
 

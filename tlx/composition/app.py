@@ -13,8 +13,8 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from tlx.composition.compose import VERSION_BASE, Composed, from_hydra, known_keys
-from tlx.composition.explain import EXPLAINED, check_words, explain
+from tlx.composition.compose import VERSION_BASE, Composed, explained, from_hydra
+from tlx.composition.explain import EXPLAINED, check_words
 from tlx.composition.groups import conf_folder
 from tlx.errors import ConfigError, SecurityError, nearest
 
@@ -120,8 +120,7 @@ def _hydra_main(verb: str, argv: Sequence[str], task: Callable[[DictConfig], Any
         try:
             application()
         except EXPLAINED as error:
-            overrides = arguments.overrides
-            raise explain(error, overrides, lambda: known_keys(verb, overrides, folders)) from error
+            raise explained(error, verb, arguments.overrides, folders) from error
     if failure:
         raise failure[0]
 

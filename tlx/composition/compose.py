@@ -1,10 +1,12 @@
 """From overrides to one config of plain values; the rooms below never see Hydra."""
 
+import functools
 import hashlib
+import itertools
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,15 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tlx.composition import resolve
 from tlx.composition.explain import EXPLAINED, check_words, explain
-from tlx.composition.groups import conf_folder, hint
-from tlx.errors import ConfigError
+from tlx.composition.groups import conf_folder, groups, hint
+from tlx.errors import ConfigError, nearest
 
-__all__ = ["Composed", "compose", "digest", "from_hydra", "known_keys", "plain_stem"]
+__all__ = ["Composed", "compose", "digest", "explained", "from_hydra", "known_keys", "plain_stem"]
 
 VERSION_BASE = "1.3"
 GROUPS_OF_THE_NAME = ("model", "data", "strategy")
@@ -73,7 +76,7 @@ def compose(verb: str, overrides: Sequence[str] = (), folders: Sequence[str] = (
     try:
         config = _hydra(verb, overrides, folders)
     except EXPLAINED as error:
-        raise explain(error, overrides, lambda: known_keys(verb, overrides, folders)) from error
+        raise explained(error, verb, overrides, folders) from error
     choices = dict(config.hydra.runtime.choices)
     with open_dict(config):
         del config["hydra"]
@@ -86,7 +89,11 @@ def from_hydra(config: DictConfig, choices: Mapping[str, Any] | None = None) -> 
     Args:
         config: Without Hydra's own node.
         choices: The choice of each group; taken from the running app where omitted.
+
+    Raises:
+        ConfigError: A value is open, a group has no one choice, or a key is one that nothing reads.
     """
+    _refuse_unread(config)
     chosen = dict(HydraConfig.get().runtime.choices if choices is None else choices)
     for group in GROUPS_OF_THE_NAME:
         if group not in chosen:
@@ -101,6 +108,25 @@ def from_hydra(config: DictConfig, choices: Mapping[str, Any] | None = None) -> 
     trust, run_dir, sweep_dir = (plain.pop(key, None) for key in ("trust", "run_dir", "sweep_dir"))
     plain["names"] = {group: _name(plain[group], chosen[group]) for group in GROUPS_OF_THE_NAME}
     return Composed(plain, tuple([trust] if isinstance(trust, str) else trust or ()), run_dir, sweep_dir)
+
+
+def explained(
+    error: Exception, verb: str, overrides: Sequence[str], folders: Sequence[str] = ()
+) -> ConfigError:
+    """Hydra's error in tlx's own words; of a sweep, the first combination that fails is named."""
+    combination, varied = list(overrides), ""
+    sweeps = "Ambiguous value" not in str(error)  # which says that no sweep was asked for
+    for job in _combinations(overrides) if sweeps else ():
+        try:
+            _hydra(verb, job, folders, with_hydra=False)
+        except EXPLAINED as own:
+            error, combination = own, job
+            varied = " ".join(word for word in job if word not in overrides)
+            break
+    found = explain(error, combination, lambda: known_keys(verb, combination, folders))
+    if varied:
+        found = ConfigError(f"the job {varied} cannot be composed: {found.what}", found.where, found.fix)
+    return found
 
 
 def known_keys(verb: str, overrides: Sequence[str] = (), folders: Sequence[str] = ()) -> list[str]:
@@ -149,6 +175,37 @@ def _hydra(
             return hydra_compose(verb, [*search, *overrides], return_hydra_config=with_hydra)
     finally:
         GlobalHydra.instance().hydra = outer
+
+
+def _combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
+    """The overrides of each job, where some name several values; nothing where none does."""
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        values = [
+            [f"{o.get_key_element()}={value}" for value in o.sweep_string_iterator()]
+            if o.is_sweep_override()
+            else [str(o.input_line)]
+            for o in parsed
+        ]
+    except EXPLAINED:  # a sweep without an end, or a word that cannot be read
+        return
+    if any(o.is_sweep_override() for o in parsed):
+        yield from map(list, itertools.product(*values))
+
+
+@functools.cache
+def _top_level() -> frozenset[str]:
+    primary = OmegaConf.load(conf_folder() / "fit.yaml")
+    return frozenset({*groups(), *map(str, dict(primary))} - {"defaults", "experiment", "hydra"})
+
+
+def _refuse_unread(config: DictConfig) -> None:
+    unread = sorted({str(key) for key in config} - _top_level())
+    if unread:
+        known = ", ".join(sorted(_top_level()))
+        raise ConfigError(
+            f"nothing reads the key {unread[0]!r}. Known: {known}", fix=nearest(unread[0], _top_level()) or ""
+        )
 
 
 def _name(node: Mapping[str, Any], choice: Any) -> str:

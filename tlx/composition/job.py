@@ -3,15 +3,23 @@
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from tlx.backbones.staged import StagedBackbone
 from tlx.composition import resolve
 from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value
 from tlx.job import Job
+from tlx.plan import Plan
 from tlx.recipe import build
 from tlx.recipe import resolve as callable_at
+from tlx.trainer import TrainerSettings
+from tlx.types import Source
 
 __all__ = ["LOADING", "check_values", "make_data", "make_head", "make_job"]
 
@@ -21,49 +29,70 @@ LOADING = tuple(name for name in inspect.signature(TransferData).parameters if n
 CHECKED = (bool, int, float, str, types.NoneType)
 
 
-def make_job(saved: Mapping[str, Any], trust: Iterable[str] = ()) -> Job:
+def make_job(
+    saved: Mapping[str, Any],
+    trust: Iterable[str] = (),
+    *,
+    model: StagedBackbone | None = None,
+    data: TransferData | Source | None = None,
+    strategy: Callable[[Sequence[str]], Plan] | None = None,
+) -> Job:
     """Build the objects of a run.
 
     Args:
         saved: A complete config, as in config.yaml.
         trust: Packages whose callables it may name.
+        model: Stands for the model node but for its head; it is trained itself.
+        data: Stands for the data node; a source still takes the loading from there.
+        strategy: Stands for the strategy node.
 
     Raises:
         TlxError: A value cannot be used, or names something that may not be built.
     """
     trust = tuple(trust)
     config = resolve.resolved(saved)
-    model = dict(config["model"])
-    head = model.pop("head")
-    for name, node in (
-        ("model", model),
-        *((name, config[name]) for name in ("strategy", "optimizer", "trainer")),
-    ):
+    backbone = dict(config["model"])
+    head = backbone.pop("head")
+    named = {"model": backbone, "strategy": config["strategy"], "optimizer": config["optimizer"]}
+    for name, given in (("model", model), ("strategy", strategy)):
+        if given is not None:
+            del named[name]
+    for name, node in named.items():
         check_values(node, name, trust)
     return Job(
-        backbone=build(model, trust),
+        trainer=_make_trainer(config["trainer"], trust),
+        optimizer=_make_optimizer(config["optimizer"], trust),
+        label_smoothing=_share("label_smoothing", config["label_smoothing"]),
+        backbone=build(backbone, trust) if model is None else model,
         head=make_head(head, trust),
         head_recipe=dict(head),
-        data=make_data(config["data"], trust),
-        strategy=build(config["strategy"], trust, partial=True),
-        optimizer=build(config["optimizer"], trust, partial=True),
-        trainer=build(config["trainer"], trust),
+        data=data if isinstance(data, TransferData) else make_data(config["data"], trust, data),
+        strategy=build(config["strategy"], trust, partial=True) if strategy is None else strategy,
         seed=config["seed"],
         monitor=config["monitor"],
-        label_smoothing=_share("label_smoothing", config["label_smoothing"]),
         names=dict(config["names"]),
     )
 
 
-def make_data(node: Mapping[str, Any], trust: Iterable[str] = ()) -> TransferData:
-    """Build a source and what turns it into batches from one flat node."""
+def make_data(
+    node: Mapping[str, Any], trust: Iterable[str] = (), source: Source | None = None
+) -> TransferData:
+    """Build a source and what turns it into batches from one flat node.
+
+    Args:
+        node: Arguments of the source and of the loading.
+        trust: Packages whose callables it may name.
+        source: Stands for what the node says of the source.
+    """
+    loading = {key: value for key, value in node.items() if key in LOADING}
+    _check_types(loading, typing.get_type_hints(TransferData.__init__), "data")
+    if source is not None:
+        return TransferData(source, **loading)
     if "_target_" not in node:
         raise ConfigError("data names no source", fix="tlx list data shows the choices")
-    source = {key: value for key, value in node.items() if key not in (*LOADING, "object")}
-    loading = {key: value for key, value in node.items() if key in LOADING}
-    check_values(source, "data", trust)
-    _check_types(loading, typing.get_type_hints(TransferData.__init__), "data")
-    return TransferData(build(source, trust), **loading)
+    recipe = {key: value for key, value in node.items() if key not in (*LOADING, "object")}
+    check_values(recipe, "data", trust)
+    return TransferData(build(recipe, trust), **loading)
 
 
 def make_head(node: Mapping[str, Any], trust: Iterable[str] = ()) -> Callable[..., Any]:
@@ -71,6 +100,28 @@ def make_head(node: Mapping[str, Any], trust: Iterable[str] = ()) -> Callable[..
     check_values(node, "model.head", trust)
     head: Callable[..., Any] = build(node, trust, partial=True)
     return head
+
+
+def _make_trainer(node: Mapping[str, Any], trust: Iterable[str]) -> TrainerSettings:
+    """The settings; a choice that YAML reads as a number (precision=16) is still looked up by name."""
+    words = {key: str(node[key]) for key in ("accelerator", "precision") if key in node}
+    check_values({**node, **words}, "trainer", trust)
+    settings: TrainerSettings = build({**node, **words}, trust)
+    return settings
+
+
+def _make_optimizer(node: Mapping[str, Any], trust: Iterable[str]) -> Callable[..., Optimizer]:
+    """The optimizer that still waits for parameters, tried on one that nobody trains."""
+    optimizer: Callable[..., Optimizer] = build(node, trust, partial=True)
+    try:
+        optimizer([{"params": [nn.Parameter(torch.zeros(1))], "lr": 0.0}])
+    except (TypeError, ValueError, IndexError) as error:
+        settings = ", ".join(f"{key}={value}" for key, value in node.items() if key != "_target_")
+        raise ConfigError(
+            f"{node['_target_']} does not take optimizer settings {settings}: {error}",
+            fix="tlx fit --cfg job, which shows every key of optimizer",
+        ) from error
+    return optimizer
 
 
 def check_values(node: Mapping[str, Any], where: str, trust: Iterable[str] = ()) -> None:

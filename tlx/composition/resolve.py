@@ -13,7 +13,17 @@ from omegaconf.resolvers import oc
 
 from tlx.errors import ConfigError
 
-__all__ = ["absolute", "from_yaml", "keys", "open_keys", "refuse_secrets", "resolved", "saved", "to_yaml"]
+__all__ = [
+    "absolute",
+    "differences",
+    "from_yaml",
+    "keys",
+    "open_keys",
+    "refuse_secrets",
+    "resolved",
+    "saved",
+    "to_yaml",
+]
 
 SECRET = re.compile(r"(^|_)(token|password|passwd|secret|api_?key|credential)s?$", re.I)
 PATHS = frozenset({"root", "folder", "file", "path", "weights"})
@@ -104,6 +114,22 @@ def keys(plain: Mapping[str, Any], where: str = "") -> Iterator[str]:
             yield from keys(value, name)
 
 
+def differences(
+    one: Mapping[str, Any], other: Mapping[str, Any], where: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Every dotted key whose value is not the same in two configs, with both values.
+
+    A key that only one of them has is there with None for the other.
+    """
+    for key in dict.fromkeys([*one, *other]):
+        name = f"{where}.{key}" if where else str(key)
+        mine, theirs = one.get(key), other.get(key)
+        if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
+            yield from differences(mine, theirs, name)
+        elif _comparable(mine) != _comparable(theirs):
+            yield name, mine, theirs
+
+
 def open_keys(plain: Mapping[str, Any], where: str = "") -> Iterator[str]:
     """Every dotted key whose value the person still has to give."""
     for key, value in plain.items():
@@ -123,6 +149,10 @@ def _absolute(key: str, value: Any, paths: frozenset[str]) -> Any:
     named = key in paths and path.exists()
     like_a_path = key == "name" and os.sep in value and path.is_dir()
     return os.path.abspath(path) if key == "root" or named or like_a_path else value
+
+
+def _comparable(value: Any) -> Any:
+    return [_comparable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _container(config: DictConfig) -> dict[str, Any]:

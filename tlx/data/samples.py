@@ -95,9 +95,9 @@ class Loader(DataLoader[Any]):
 
 
 def leave_signals_to_the_parent(worker: int) -> None:
-    """Let the main process decide what an interrupt means; a worker ends when it does."""
+    """Let the main process decide what an interrupt means; who asks a worker to end ends it at once."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _raising(batches: Iterator[Batch | TlxError]) -> Iterator[Batch]:

@@ -8,7 +8,7 @@ from tlx.composition import app
 from tlx.composition.compose import Composed
 from tlx.composition.resolve import to_yaml
 from tlx.errors import ConfigError
-from tlx.run_directory import begin, check_free, place, recorded, shown, write_text
+from tlx.run_directory import begin, check_free, claimed, place, recorded, shown, write_text
 from tlx.verbs.announce import announce
 from tlx.verbs.launch import train
 
@@ -56,9 +56,12 @@ def start(run: Path, composed: Composed) -> Mapping[str, Any]:
 
     Raises:
         ConfigError: Its directory holds something already.
+        CheckpointError: Another process trains it.
     """
     check_free(run)
-    write_text(run / "config.yaml", to_yaml(composed.config))
-    begin(run)
-    with recorded(run):
-        return train(run, composed.config, composed.trust)
+    with claimed(run):
+        check_free(run)
+        write_text(run / "config.yaml", to_yaml(composed.config))
+        begin(run)
+        with recorded(run):
+            return train(run, composed.config, composed.trust)

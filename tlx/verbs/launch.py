@@ -12,8 +12,9 @@ from typing import Any
 
 from tlx import errors
 from tlx.errors import DistributedError, TlxError
-from tlx.outcome import die_with_parent
-from tlx.run_directory import read_json, shown
+from tlx.outcome import die_with_parent, left_at_once
+from tlx.run_directory import read_json, record_interruption, shown
+from tlx.run_lock import lock_to_inherit
 
 __all__ = ["as_error", "note_failure", "rank_failures", "train"]
 
@@ -36,10 +37,11 @@ def train(run: Path, config: Mapping[str, Any], trust: Sequence[str] = ()) -> Ma
     if isinstance(devices, int) and devices > 1:
         _launch(run, devices, trust)
         return read_json(run / "summary.json")
-    from tlx.composition.job import make_job
-    from tlx.training import fit
+    with left_at_once(lambda: record_interruption(run)):
+        from tlx.composition.job import make_job
+        from tlx.training import fit
 
-    return fit(make_job(config, trust), run)
+        return fit(make_job(config, trust), run)
 
 
 def rank_failures(run: Path) -> list[dict[str, Any]]:
@@ -64,12 +66,17 @@ def _launch(run: Path, devices: int, trust: Sequence[str]) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     log = run / "ranks.log"
     with log.open("ab") as errors_of_ranks, _ended_with(run) as started:
-        started.append(
-            subprocess.Popen(
-                command, stderr=errors_of_ranks, stdin=subprocess.DEVNULL, env=environment, preexec_fn=_tied
+        with lock_to_inherit(run) as lock:
+            launcher = subprocess.Popen(
+                command,
+                stderr=errors_of_ranks,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                preexec_fn=_tied,
+                pass_fds=lock,
             )
-        )
-        code = started[0].wait()
+            started.append(launcher)
+        code = launcher.wait()
     failures = rank_failures(run)
     if code == 0:
         return

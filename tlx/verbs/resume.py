@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tlx.composition.resolve import from_yaml
 from tlx.errors import ConfigError, unknown_name
-from tlx.run_directory import begin, check_run, read_json, read_state, recorded, shown
+from tlx.run_directory import begin, check_run, claimed, read_json, read_state, recorded, shown
 from tlx.verbs.announce import announce
 from tlx.verbs.launch import train
 from tlx.verbs.words import read_words, trusted
@@ -47,7 +47,8 @@ def resume_run(folder: Path, trust: Sequence[str] = ()) -> None:
             fix="tlx.fit(..., run_dir=..., resume=True) with the same objects",
         )
     print(f"run {shown(run)}", flush=True)  # noqa: T201
-    begin(run, resumed=True)
-    with recorded(run):
-        summary = train(run, config, trust)
+    with claimed(run):
+        begin(run, resumed=True)
+        with recorded(run):
+            summary = train(run, config, trust)
     announce(run, summary)

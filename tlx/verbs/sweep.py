@@ -13,7 +13,17 @@ from tlx.composition.compose import Composed, digest, plain_stem
 from tlx.composition.resolve import SECRET, to_yaml
 from tlx.errors import CheckpointError, ConfigError, SweepError
 from tlx.outcome import INTERNAL, INTERRUPTED, TERMINATED, Terminated, die_with_parent, ending, stoppable
-from tlx.run_directory import begin, place, read_json, read_state, record_death, recorded, shown, write_text
+from tlx.run_directory import (
+    begin,
+    claimed,
+    place,
+    read_json,
+    read_state,
+    record_death,
+    recorded,
+    shown,
+    write_text,
+)
 from tlx.verbs.launch import train
 
 __all__ = ["resume_sweep", "sweep"]
@@ -140,11 +150,12 @@ def _refuse(overrides: Sequence[str]) -> None:
 
 def _train(folder: Path, composed: Composed) -> None:
     """What the job's own process does."""
-    resumed = (folder / "config.yaml").is_file() and any((folder / "checkpoints").glob("*"))
-    write_text(folder / "config.yaml", to_yaml(composed.config))
-    begin(folder, resumed)
-    with recorded(folder), stoppable():
-        train(folder, composed.config, composed.trust)
+    with stoppable(), claimed(folder):
+        resumed = (folder / "config.yaml").is_file() and any((folder / "checkpoints").glob("*"))
+        write_text(folder / "config.yaml", to_yaml(composed.config))
+        begin(folder, resumed)
+        with recorded(folder):
+            train(folder, composed.config, composed.trust)
 
 
 def _import_everything() -> None:
@@ -203,11 +214,19 @@ def _row(folder: Path) -> tuple[str, str, str, str]:
 
 
 def _print_table(rows: Sequence[tuple[str, str, str, str]]) -> None:
+    """Print every word: folded on a terminal, one line a job where a file or pipe takes any width."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.measure import Measurement
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table("job", "status", "val/accuracy", "test/accuracy")
+    table = Table(Column("job", overflow="fold"), Column("status", overflow="fold"))
+    for figure in ("val/accuracy", "test/accuracy"):
+        table.add_column(figure, no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        anything = console.options.update(max_width=sys.maxsize)
+        console.width = max(console.width, Measurement.get(console, anything, table).maximum)
+    console.print(table)
