@@ -35,7 +35,6 @@ def test_the_direction_follows_from_the_monitor() -> None:
 
 
 def test_a_model_is_not_given_data_of_another_kind() -> None:
-    source = MadeUp()
-    source.kind = "text" if source.kind == "image" else "image"
+    source = MadeUp(kind="text")
     with pytest.raises(ConfigError, match="reads .* and the data is .* Try: a model that reads"):
         small_job(source=source)

@@ -11,7 +11,7 @@ from tlx.composition.compose import compose as compose_config
 from tlx.composition.groups import choices
 from tlx.composition.resolve import differences, from_yaml, to_yaml
 from tlx.errors import ConfigError
-from tlx.run_directory import begin, check_free, check_run, place, read_state, recorded, write_text
+from tlx.run_directory import begin, check_free, check_run, claimed, place, read_state, recorded, write_text
 from tlx.verbs.launch import train
 
 if TYPE_CHECKING:
@@ -82,11 +82,13 @@ def fit(
     run = place(composed.run_dir, "runs", composed.name)
     _check(run, composed, resume)
     work = _work(run, composed, objects)
-    if not resume:
-        write_text(run / "config.yaml", to_yaml(composed.config))
-    begin(run, resumed=resume)
-    with recorded(run):
-        summary = work()
+    with claimed(run):
+        _check(run, composed, resume)
+        if not resume:
+            write_text(run / "config.yaml", to_yaml(composed.config))
+        begin(run, resumed=resume)
+        with recorded(run):
+            summary = work()
     return {**summary, "run_dir": str(run)}
 
 
