@@ -119,8 +119,10 @@ def test_the_fingerprint_follows_names_and_labels_not_times(tmp_path, write_imag
     first = fingerprint()
     assert fingerprint() == first
     assert fingerprint(label=1) != first
+    state = find_images(str(tmp_path), [("", 0)], EXTENSIONS, Faults()).state()
     os.utime(tmp_path / "a.png", ns=(1, 1))
     assert fingerprint() == first, "a changed time is no change"
+    assert find_images(str(tmp_path), [("", 0)], EXTENSIONS, Faults()).state() != state
     os.rename(tmp_path / "a.png", tmp_path / "c.png")
     assert fingerprint() != first
 

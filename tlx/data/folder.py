@@ -203,7 +203,7 @@ class Folder:
     def _check_files(self, found: dict[str, ImageFiles], faults: Faults) -> tuple[str, ...]:
         many = sum(len(files) for files in found.values()) > _LARGE
         level = ("header" if many else "decode") if self._check == "auto" else self._check
-        key = ("images", level, self._root, *(files.fingerprint() for files in found.values()))
+        key = ("images", level, self._root, *(files.state() for files in found.values()))
         if level != "none" and not remembered(*key):
             for files in found.values():
                 check_images(files, level == "decode", faults, shorten=self._root)
@@ -225,7 +225,7 @@ class Folder:
     def _check_duplicates(self, splits: Splits, key: tuple[str, ...]) -> None:
         parts = {"train": splits.train, "val": splits.val, "test": splits.test}
         files = {word: part for word, part in parts.items() if isinstance(part, ImageFiles)}
-        key = ("duplicates", *key[2:], *(part.fingerprint() for part in files.values()))
+        key = ("duplicates", *key[2:], *(part.state() for part in files.values()))
         if self._duplicates == "ignore" or remembered(*key):
             return
         pairs = duplicates_between(files)

@@ -71,6 +71,10 @@ class ImageFiles:
             digest.update(part)
         return digest.hexdigest()
 
+    def state(self) -> str:
+        """As `fingerprint`, with the times of last change: what a remembered check was made of."""
+        return hashlib.sha256(self.fingerprint().encode() + self._times.tobytes()).hexdigest()
+
     def digest(self, index: int) -> bytes:
         """A hash of the file's bytes."""
         try:
