@@ -1,12 +1,14 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sklearn import metrics
 from torch import nn
 
 from tests.faults.jobs import MadeUp
 from tlx.evaluation import evaluate, show_mistakes, to_device
+from tlx.tasks.multiclass import Multiclass
 from tlx.types import Batch
 
 CPU = torch.device("cpu")
@@ -19,6 +21,10 @@ def batches(logits: torch.Tensor, targets: torch.Tensor, size: int = 16) -> list
     ]
 
 
+def scores(count: int = 4) -> Any:
+    return Multiclass().scores(("a", "b", "c", "d")[:count], np.arange(count), nn.Identity())
+
+
 @pytest.fixture
 def drawn() -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
@@ -27,42 +33,34 @@ def drawn() -> tuple[torch.Tensor, torch.Tensor]:
     return logits, targets
 
 
-def test_every_figure_equals_that_of_scikit_learn(drawn: tuple[torch.Tensor, torch.Tensor]) -> None:
+def test_a_pass_gathers_what_the_task_measures(drawn: tuple[torch.Tensor, torch.Tensor]) -> None:
     logits, targets = drawn
-    found = evaluate(nn.Identity(), batches(logits, targets), ("a", "b", "c", "d"), CPU)
-    predicted = logits.argmax(1)
+    found = evaluate(nn.Identity(), batches(logits, targets), scores(), CPU)
+    whole = scores()
+    whole.update(logits, targets, torch.arange(90))
+    assert found["confusion"] == whole.result()["confusion"]
+    assert found["metrics"] == pytest.approx(whole.result()["metrics"])
     assert found["samples"] == 90
-    assert found["metrics"]["accuracy"] == pytest.approx(metrics.accuracy_score(targets, predicted))
-    assert found["metrics"]["f1"] == pytest.approx(metrics.f1_score(targets, predicted, average="macro"))
-    assert found["metrics"]["loss"] == pytest.approx(
-        metrics.log_loss(targets, logits.double().softmax(1)), abs=1e-6
-    )
-    assert found["confusion"] == metrics.confusion_matrix(targets, predicted).tolist()
-    expected = metrics.precision_recall_fscore_support(targets, predicted)
-    for number, row in enumerate(found["per_class"]):
-        values = [row["precision"], row["recall"], row["f1"], row["samples"]]
-        assert values == pytest.approx([column[number] for column in expected])
-    assert sum(bin_["count"] for bin_ in found["reliability"]) == 90
 
 
 def test_samples_that_only_fill_up_are_not_counted(drawn: tuple[torch.Tensor, torch.Tensor]) -> None:
     logits, targets = drawn
     whole = batches(logits, targets)
     filler = Batch(torch.zeros(3, 4), torch.zeros(3, dtype=torch.long), torch.full((3,), -1))
-    names = ("a", "b", "c", "d")
-    assert evaluate(nn.Identity(), [*whole, filler], names, CPU) == evaluate(nn.Identity(), whole, names, CPU)
+    found = evaluate(nn.Identity(), [*whole, filler], scores(), CPU)
+    assert found == evaluate(nn.Identity(), whole, scores(), CPU)
 
 
 def test_the_network_is_scored_in_evaluation_mode() -> None:
     dropout = nn.Dropout(0.9).train()
-    evaluate(dropout, batches(torch.eye(2), torch.tensor([0, 1])), ("a", "b"), CPU)
+    evaluate(dropout, batches(torch.eye(2), torch.tensor([0, 1])), scores(2), CPU)
     assert not dropout.training
 
 
 def test_mistakes_are_named_and_shown() -> None:
     split = MadeUp().splits().val
-    mistakes = [{"id": 4, "target": 1, "predicted": 0, "probability": 0.9, "loss": 2.0}]
-    (shown,) = show_mistakes(mistakes, split, ("x", "y"), "image")
+    mistakes = [{"id": 4, "target": "y", "predicted": "x", "probability": 0.9, "loss": 2.0}]
+    (shown,) = show_mistakes(mistakes, split, "image")
     assert (shown["target"], shown["predicted"], shown["name"]) == ("y", "x", split.name(4))
     assert shown["image"].startswith("data:image/png;base64,")
     assert shown["text"] is None
@@ -77,7 +75,7 @@ def test_a_large_picture_becomes_a_thumbnail() -> None:
             return "large"
 
     row = {"id": 0, "target": 0, "predicted": 1, "probability": 0.5, "loss": 1.0}
-    (shown,) = show_mistakes([row], One(), ("x", "y"), "image")  # type: ignore[arg-type]
+    (shown,) = show_mistakes([row], One(), "image")  # type: ignore[arg-type]
     assert len(shown["image"]) < 5_000
 
 

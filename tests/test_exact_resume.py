@@ -8,6 +8,9 @@ import pytest
 from tests.faults.jobs import BY_EPOCHS
 from tests.faults.outcome import differences, epochs, outcome
 from tests.faults.processes import run_process
+from tlx.tasks.multiclass import Multiclass
+from tlx.tasks.multilabel import Multilabel
+from tlx.tasks.regression import Regression
 
 KILLED = -9
 MOMENTS = [
@@ -70,6 +73,42 @@ def test_accumulation_and_clipping_resume_exactly(tmp_path: Path) -> None:
     assert run_process(tmp_path / "whole", **settings) == [0]
     ended = killed_and_resumed(tmp_path / "killed", ("on_train_batch_end", 19), **settings)
     assert differences(ended, outcome(tmp_path / "whole")) == []
+
+
+EVERYTHING_ON = {"mixup": 0.4, "ema": 0.9, "task": Multiclass(class_weights="balanced")}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        EVERYTHING_ON | {"workers": 2},
+        EVERYTHING_ON | {"precision": "bf16-mixed", "task": Multilabel(positive_weights="balanced")},
+        {"task": Regression(loss="huber"), "mixup": 0.4, "accumulate_grad_batches": 2},
+    ],
+    ids=["averaged and mixed", "half precision", "numbers"],
+)
+def test_what_a_step_adds_resumes_exactly_in_a_phase_and_after_a_plateau(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    assert run_process(tmp_path / "whole", **settings) == [0]
+    folder, whole = tmp_path / "killed", outcome(tmp_path / "whole")
+    for moment in (("on_train_batch_end", 5), ("on_train_end", 0), ("on_train_batch_end", 6)):
+        assert run_process(folder, kill=moment, **settings) == [KILLED]
+    assert run_process(folder, **settings) == [0]
+    assert differences(outcome(folder), whole) == []
+
+
+def forget_the_average() -> None:
+    from tlx.modules.averaging import WeightAveraging
+
+    del WeightAveraging.load_state_dict
+
+
+def test_a_resume_that_forgets_the_average_ends_elsewhere(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"ema": 0.9, "prepare": forget_the_average}
+    assert run_process(tmp_path / "whole", **settings) == [0]
+    ended = killed_and_resumed(tmp_path / "killed", ("on_train_batch_end", 5), **settings)
+    assert "metrics" in differences(ended, outcome(tmp_path / "whole"))
 
 
 def test_several_kills_in_a_row_end_in_the_same_bits(never_killed: Path, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,14 +7,17 @@ from rich.console import Console
 from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
 from tlx.errors import ConfigError
 from tlx.job import Run
-from tlx.modules.classifier import Classifier
+from tlx.modules.supervised import Supervised
+from tlx.tasks.regression import Regression
 from tlx.trainer import World
 from tlx.training import build_network
 
 
 def test_only_the_first_rank_writes_the_log(tmp_path: Path) -> None:
     job = small_job()
-    module = Classifier(build_network(job), 3, job.optimizer)
+    splits = job.data.splits
+    network = build_network(job)
+    module = Supervised(network, job.task, splits.train.labels, splits.classes, 3, job.optimizer)
     plan = BY_EPOCHS(tuple(job.backbone.stages))
     for rank in (1, 0):
         Run(job, tmp_path, World(rank, rank, 2), plan, module, Console(quiet=True)).log(f"rank {rank}")
@@ -38,3 +42,26 @@ def test_a_model_is_not_given_data_of_another_kind() -> None:
     source = MadeUp(kind="text")
     with pytest.raises(ConfigError, match="reads .* and the data is .* Try: a model that reads"):
         small_job(source=source)
+
+
+def test_a_monitor_of_another_task_is_refused_with_those_of_this_one() -> None:
+    job = small_job(task=Regression())
+    assert job.monitor == "val/loss"
+    with pytest.raises(ConfigError, match="monitor of regression 'val/accuracy'.*val/mae"):
+        replace(job, monitor="val/accuracy")
+
+
+def test_the_task_says_which_labels_the_data_shall_give() -> None:
+    assert small_job(task=Regression()).data.targets == "numbers"
+    assert small_job(task=Regression()).data.splits.train.labels.shape == (52, 2)
+
+
+def test_an_unknown_word_for_norms_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"no norms 'frozen'. Known: affine, all, statistics, train"):
+        replace(small_job(), norms="frozen")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("settings", [{"mixup": -0.1}, {"ema": 1.0}, {"ema": 0.0}])
+def test_mixup_and_ema_out_of_range_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(settings))):
+        small_job(**settings)  # type: ignore[arg-type]

@@ -1,5 +1,7 @@
 import csv
+import functools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from tests.quiet import fit_quietly
 from tlx.checkpoint.durable import checkpoints
 from tlx.errors import ConfigError, DataError, NumericalError
 from tlx.plan import HEAD, Phase, Plan
+from tlx.strategies.norm_only import norm_only
 from tlx.training import build_network, describe_plan
 
 
@@ -108,6 +111,13 @@ def test_epochs_can_be_limited_for_a_smoke_test(tmp_path: Path) -> None:
     assert [int(row["step"]) for row in rows] == [2, 4, 6]
 
 
+def test_epochs_that_are_cut_short_are_all_of_one_length(tmp_path: Path) -> None:
+    """3 batches make an epoch here; the 2 of each cut epoch are its first, not the rest of the last one."""
+    job = small_job(source=MadeUp(train=20), limit_epochs=2, limit_train_batches=2, limit_val_batches=1)
+    fit_quietly(job, tmp_path)
+    assert [int(row["step"]) for row in epochs(tmp_path)] == [2, 4, 6, 8, 10, 12]
+
+
 def test_the_plan_that_was_written_down_is_the_one_that_goes_on(tmp_path: Path) -> None:
     fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
     written = json.loads((tmp_path / "plan.json").read_text())
@@ -121,6 +131,33 @@ def test_an_unknown_monitor_and_a_negative_seed_are_refused() -> None:
     for change, message in (({"monitor": "val/acuracy"}, "val/accuracy"), ({"seed": -1}, "seed=-1")):
         with pytest.raises(ConfigError, match=message):
             type(job)(**{**vars(job), **change})
+
+
+def test_norms_of_the_job_reach_the_plan_and_those_of_a_strategy_stand_where_the_job_has_none() -> None:
+    def own(stages: tuple[str, ...]) -> Plan:
+        return Plan(stages, (Phase("", {HEAD: 1.0, "stem": 1.0}, 1),), norms="statistics")
+
+    assert describe_plan(small_job(strategy=own))[0]["norms"] == "statistics"
+    assert describe_plan(replace(small_job(strategy=own), norms="all"))[0]["norms"] == "all"
+    assert describe_plan(replace(small_job(), norms="affine"))[0]["norms"] == "affine"
+
+
+def test_norms_that_a_strategy_trains_are_not_frozen_by_the_job() -> None:
+    with pytest.raises(ConfigError, match="norms='all'.*for the plan trains stem:norm"):
+        describe_plan(replace(small_job(strategy=norm_only), norms="all"))
+    assert describe_plan(replace(small_job(strategy=norm_only), norms="statistics"))[0]["phases"]
+
+
+def test_a_strategy_that_asks_for_counts_is_given_them_unless_they_are_bound() -> None:
+    seen: list[tuple[object, ...]] = []
+
+    def asking(stages: tuple[str, ...], *, counts: object, classes: object = None) -> Plan:
+        seen.append((counts, classes))
+        return BY_EPOCHS(stages)
+
+    describe_plan(small_job(strategy=asking))
+    describe_plan(small_job(strategy=functools.partial(asking, counts=(1, 2))))
+    assert seen == [((18, 17, 17), ("left", "right", "top")), ((1, 2), None)]
 
 
 def test_the_record_is_plain_csv(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from tlx.checkpoint.bundle import write_bundle
 from tlx.checkpoint.durable import newest, read, write_durably
 from tlx.checkpoint.weights import load_weights
 from tlx.evaluation import evaluate, show_mistakes, to_device
+from tlx.figures import TASK_FIGURES
 from tlx.job import Run
-from tlx.modules.moments import FeatureMoments
+from tlx.metrics.moments import FeatureMoments
 from tlx.plan import PhaseEnd
 from tlx.report.page import write_page
 from tlx.report.summary import write_summary
@@ -83,15 +84,17 @@ def _phase_row(number: int, name: str, epochs_before: int, end: PhaseEnd) -> dic
 
 def _evaluate(run: Run) -> dict[str, Any]:
     data, device = run.job.data, run.job.trainer.device(run.world)
-    result: dict[str, Any] = {"classes": list(data.classes), "splits": {}}
+    task, output = run.job.task, run.network.output
+    result: dict[str, Any] = {"task": task.name, "classes": list(data.classes), "splits": {}}
     for name, split in (("val", data.splits.val), ("test", data.splits.test)):
         if split is None:
             continue
         precision = run.job.trainer.precision_context()
-        scores = evaluate(run.network, data.loader(split), data.classes, device, precision)
+        measured = task.scores(data.classes, data.splits.train.labels, output)
+        scores = evaluate(run.network, data.loader(split), measured, device, precision)
         if run.world.is_first:
             kind = run.network.backbone.preprocessing.kind
-            scores["mistakes"] = show_mistakes(scores["mistakes"], split, data.classes, kind)
+            scores["mistakes"] = show_mistakes(scores["mistakes"], split, kind)
         result["splits"][name] = scores
     return result
 
@@ -121,13 +124,14 @@ def _summary(run: Run, ledger: Finetuning, evaluation: dict[str, Any]) -> dict[s
     parts = list(run.network.named_parts())
     trainable = 0
     for planned in run.plan.phases:
-        run.network.freeze_except(planned.trains)
+        run.network.freeze_except(planned.trains, run.plan.norms)
         trainable = max(trainable, sum(p.numel() for _, p in run.network.trainable()))
     summary: dict[str, Any] = {
         "model": job.names["model"],
         "weights": job.backbone.weights,
         "data": job.names["data"],
         "strategy": job.names["strategy"],
+        "task": job.task.name,
         "seed": job.seed,
         "ended": last.reason,
         "monitor": job.monitor,
@@ -156,13 +160,15 @@ def _train_seconds(run: Run) -> float:
 
 def _meta(run: Run, summary: dict[str, Any]) -> dict[str, Any]:
     data = run.job.data
-    figures = ("strategy", "data", "val/accuracy", "test/accuracy", "train/samples", "seed")
+    headline = TASK_FIGURES[run.job.task.name][0]
+    figures = ("strategy", "data", f"val/{headline}", f"test/{headline}", "train/samples", "seed")
     return {
         "title": f"{run.job.names['model']} on {run.job.names['data']}",
         "fingerprints": {"data": data.fingerprint(), "weights": run.job.backbone.weights},
         "versions": versions(),
         "eval_batch_size": data.eval_batch_size or data.batch_size,
         "precision": run.job.trainer.precision,
+        "task": run.job.task.describe(),
         "figures": {name: summary[name] for name in figures if name in summary},
     }
 

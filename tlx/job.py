@@ -1,7 +1,7 @@
 """What a run is made of, as objects: before it has a directory, and once it has one."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,17 @@ from torch.optim import Optimizer
 
 from tlx.backbones.staged import StagedBackbone
 from tlx.data.datamodule import TransferData
-from tlx.errors import ConfigError, bad_value
-from tlx.modules.classifier import Classifier
+from tlx.errors import ConfigError, bad_value, unknown_name
+from tlx.figures import TASK_FIGURES, higher_is_better
+from tlx.modules.averaging import WeightAveraging
 from tlx.modules.network import Network
-from tlx.plan import Plan
+from tlx.modules.supervised import Supervised
+from tlx.plan import Norms, Plan, check_norms
+from tlx.tasks.multiclass import Multiclass
 from tlx.trainer import TrainerSettings, World
+from tlx.types import Task
 
 __all__ = ["Job", "Run"]
-
-LOWER_IS_BETTER = ("val/loss", "val/calibration_error")
-MONITORS = ("val/accuracy", "val/f1", *LOWER_IS_BETTER)
 
 
 @dataclass
@@ -32,12 +33,19 @@ class Job:
         head: Builds the head from `in_features` and `classes`.
         head_recipe: The same as plain values, for the bundle.
         data: What is learned.
-        strategy: Compiles the backbone's stages to a plan.
+        strategy: Compiles the backbone's stages to a plan. One with a keyword `counts` is given the
+            training samples of each class, one with `classes` beside it their names as well.
         optimizer: Builds an optimizer from parameter groups.
         trainer: Where it runs.
         seed: Of everything random, >= 0.
         monitor: The validation value that selects the epoch.
-        label_smoothing: In [0, 1).
+        task: What the network shall say.
+        mixup: Alpha of the shares in which training pictures are mixed, >= 0; 0: not at all.
+        ema: Decay of the moving average of the weights, in (0, 1); None: no average.
+        norms: What of the backbone's norms stays frozen where their stage trains; "train": what
+            the strategy's plan says, which is nothing as a rule.
+        logger: Makes, for a run directory, the callback that shows results elsewhere, with
+            `conclude(summary)` for the end; None: nowhere else.
         names: `model`, `data` and `strategy`, for people.
 
     Raises:
@@ -48,17 +56,22 @@ class Job:
     head: Callable[..., nn.Module]
     head_recipe: dict[str, Any]
     data: TransferData
-    strategy: Callable[[Sequence[str]], Plan]
+    strategy: Callable[..., Plan]
     optimizer: Callable[[list[dict[str, Any]]], Optimizer]
     trainer: TrainerSettings
     seed: int
     monitor: str
-    label_smoothing: float
     names: dict[str, str]
+    task: Task = field(default_factory=Multiclass)
+    mixup: float = 0.0
+    ema: float | None = None
+    norms: Norms = "train"
+    logger: Callable[[Path], Any] | None = None
 
     def __post_init__(self) -> None:
-        if self.monitor not in MONITORS:
-            raise bad_value("monitor", self.monitor, f"one of {', '.join(MONITORS)}")
+        monitors = [f"val/{name}" for name in TASK_FIGURES[self.task.name]]
+        if self.monitor not in monitors:
+            raise unknown_name(f"monitor of {self.task.name}", self.monitor, monitors)
         if not isinstance(self.seed, int) or self.seed < 0:
             raise bad_value("seed", self.seed, "a whole number >= 0")
         reads, kind = self.backbone.preprocessing.kind, self.data.source.kind
@@ -67,11 +80,22 @@ class Job:
                 f"the model {self.names.get('model', '')} reads {reads} and the data is {kind}",
                 fix=f"a model that reads {kind} (tlx list model), or {reads} data (tlx list data)",
             )
+        self._check_training()
+        self.data.targets = self.task.targets
 
     @property
     def higher_is_better(self) -> bool:
         """Direction of the monitored value."""
-        return self.monitor not in LOWER_IS_BETTER
+        return higher_is_better(self.monitor)
+
+    def _check_training(self) -> None:
+        check_norms(self.norms, ())
+        if self.mixup < 0:
+            raise bad_value("mixup", self.mixup, "a number >= 0")
+        if self.mixup and self.data.source.kind != "image":
+            raise bad_value("mixup", self.mixup, "0, for it mixes pictures and this is text")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise bad_value("ema", self.ema, "a decay in (0, 1) such as 0.999, or null")
 
 
 @dataclass
@@ -82,8 +106,9 @@ class Run:
     folder: Path
     world: World
     plan: Plan
-    module: Classifier
+    module: Supervised
     console: Console
+    averaging: WeightAveraging | None = None
 
     @property
     def checkpoints(self) -> Path:

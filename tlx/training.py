@@ -6,26 +6,30 @@ returns. The loop takes the newest valid checkpoint, freezes by the plan and cal
 """
 
 import functools
+import inspect
 import logging
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback
 from rich.console import Console
 
 from tlx.checkpoint.durable import newest, read
-from tlx.checkpoint.position import batches_processed
+from tlx.checkpoint.position import batches_processed, position_in_order
 from tlx.checkpoint.randomness import StepRandomness, seed_of
 from tlx.checkpoint.saver import Saver
 from tlx.checkpoint.weights import load_weights, save_weights
 from tlx.conclusion import conclude
 from tlx.data_record import hold_data
 from tlx.job import Job, Run
-from tlx.modules.classifier import Classifier
+from tlx.modules.averaging import WeightAveraging
 from tlx.modules.network import Network
+from tlx.modules.supervised import Supervised
 from tlx.plan import HEAD, Plan
 from tlx.plan_table import plan_table, save_plan, saved_plan
 from tlx.report.console import epoch_line
@@ -59,7 +63,10 @@ def fit(job: Job, folder: Path, console: Console | None = None) -> dict[str, Any
     while not run.plan.done(ledger.ends):
         _run_phase(run, ledger, checkpoint)
         ledger, checkpoint = _ledger(run)
-    return conclude(run, ledger)
+    summary = conclude(run, ledger)
+    if job.logger is not None and world.is_first:
+        job.logger(folder).conclude(summary)
+    return summary
 
 
 def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
@@ -78,7 +85,10 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
         hold_data(folder, job.data)
         table = save_plan(folder, plan, network, job.data)
         console.print(table, highlight=False, markup=False)
-    module = Classifier(network, len(job.data.classes), job.optimizer, job.label_smoothing)
+    splits = job.data.splits
+    module = Supervised(
+        network, job.task, splits.train.labels, splits.classes, len(splits.val), job.optimizer, job.mixup
+    )
     return Run(job, folder, world, plan, module, console)
 
 
@@ -89,15 +99,30 @@ def build_network(job: Job) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(job.seed, 2))
         head = job.head(in_features=job.backbone.out_features, classes=len(job.data.classes))
-    return Network(job.backbone, head)
+    splits = job.data.splits
+    return Network(job.backbone, head, job.task.output(splits.train.labels, splits.classes))
 
 
 def _plan(job: Job) -> Plan:
-    plan = job.strategy(tuple(job.backbone.stages))
+    """What the strategy compiles to, from the stages and, where it asks for them, the counts of classes."""
+    asked = inspect.signature(job.strategy).parameters.keys() - getattr(job.strategy, "keywords", {}).keys()
+    known = _counted(job) if "counts" in asked else {}
+    plan = job.strategy(tuple(job.backbone.stages), **{key: known[key] for key in asked & known.keys()})
+    if job.norms != "train":
+        plan = replace(plan, norms=job.norms)
     most = job.trainer.limit_epochs
     if most is None:
         return plan
     return replace(plan, phases=tuple(replace(p, epochs=min(p.epochs, most)) for p in plan.phases))
+
+
+def _counted(job: Job) -> dict[str, Any]:
+    """Training samples of each class, and its name; of numbers, a tenth of all samples, and no name."""
+    labels, classes = job.data.splits.train.labels, job.data.classes
+    if job.task.targets == "numbers":
+        return {"counts": (len(labels) // 10,), "classes": ()}
+    found = np.bincount(labels, minlength=len(classes)) if labels.ndim == 1 else labels.sum(axis=0, dtype=int)
+    return {"counts": tuple(int(count) for count in found), "classes": tuple(classes)}
 
 
 def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
@@ -121,9 +146,11 @@ def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
 
 def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     job, phase = run.job, run.plan.phase(ledger.ends)
-    run.network.freeze_except(phase.trains)
+    run.network.freeze_except(phase.trains, run.plan.norms)
     job.data.augmenting = job.data.phase_augments(phase)
-    recorder = Recorder(run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, HEAD))
+    recorder = Recorder(
+        run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, HEAD), job.task.name
+    )
     settings = job.trainer
     saver = Saver(
         run.checkpoints,
@@ -133,11 +160,19 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
         recorder.check_finite,
     )
     progress = ProgressDisplay(
-        run.console, lambda: epoch_line(recorder.row, run.plan.max_epochs, phase.name), run.log
+        run.console,
+        lambda: epoch_line(recorder.row, run.plan.max_epochs, phase.name, job.task.name),
+        run.log,
     )
     callbacks: list[Callback] = [StepRandomness(job.seed), recorder, ledger, progress, saver]
+    if job.ema is not None:
+        run.averaging = WeightAveraging(run.network, job.ema, lambda: len(ledger.ends))
+        callbacks.insert(1, run.averaging)
+    if job.logger is not None:
+        callbacks.append(job.logger(run.folder))
     trainer = settings.make(run.plan.max_epochs, callbacks, run.folder)
-    job.data.position = functools.partial(batches_processed, trainer)
+    whole, limit = job.data.batches_per_epoch, job.trainer.limit_train_batches
+    job.data.position = lambda: position_in_order(batches_processed(trainer), whole, limit)
     if run.world.is_first and not ledger.history:
         run.console.print(f"phase {len(ledger.ends) + 1}/{len(run.plan.phases)}: {phase.name}", markup=False)
     trainer.fit(run.module, datamodule=job.data, ckpt_path=checkpoint)
@@ -154,7 +189,8 @@ def _reinitialise(run: Run, stages: tuple[str, ...]) -> None:
 
 
 def _save_best(run: Run, name: str) -> str:
-    digest = save_weights(run.network, run.checkpoints / name) if run.world.is_first else ""
+    with run.averaging.applied() if run.averaging is not None else nullcontext():
+        digest = save_weights(run.network, run.checkpoints / name) if run.world.is_first else ""
     agreed: str = run.world.agree(digest)
     return agreed
 

@@ -6,16 +6,30 @@ K classes.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
-__all__ = ["Batch", "Inputs", "LossTerm", "Preprocessing", "Source", "Split", "Splits", "Step"]
+__all__ = [
+    "Batch",
+    "Inputs",
+    "LossTerm",
+    "Preprocessing",
+    "Source",
+    "Split",
+    "Splits",
+    "Step",
+    "Targets",
+    "Task",
+]
 
 Inputs: TypeAlias = Tensor | dict[str, Tensor]
 """Images, shape (B, C, H, W), or named token tensors, each of shape (B, T)."""
+
+Targets: TypeAlias = Literal["class", "classes", "numbers"]
+"""What a sample is labelled with: one class, any number of classes, or numbers."""
 
 PADDING = -1
 """The id of a sample that only fills up a rank's last batch and is never counted."""
@@ -25,7 +39,7 @@ class Batch(NamedTuple):
     """What a loader yields."""
 
     inputs: Inputs
-    targets: Tensor  # (B,) class indices, int64
+    targets: Tensor  # one class: (B,), int64; classes: (B, K) of 0 and 1, float32; numbers: (B, R), float32
     ids: Tensor  # (B,) position of each sample in its split, int64; PADDING where it only fills up
 
 
@@ -33,8 +47,8 @@ class Step(NamedTuple):
     """What one training step produced."""
 
     inputs: Inputs
-    targets: Tensor  # (B,)
-    logits: Tensor  # (B, K), before softmax
+    targets: Tensor  # as in the batch
+    logits: Tensor  # (B, K), what the network gave
 
 
 @runtime_checkable
@@ -75,7 +89,9 @@ class Preprocessing(Protocol):
 class Split(Protocol):
     """One split of a data set. Reads lazily; holds no Python object per sample."""
 
-    labels: NDArray[np.int64]  # (N,)
+    labels: NDArray[
+        Any
+    ]  # one class: (N,), int64; classes: (N, K) of 0 and 1, uint8; numbers: (N, R), float32
 
     def __len__(self) -> int: ...
 
@@ -102,7 +118,7 @@ class Splits(NamedTuple):
     train: Split
     val: Split
     test: Split | None
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # names of the K classes, or of the R numbers
 
 
 class Source(Protocol):
@@ -111,10 +127,53 @@ class Source(Protocol):
     kind: str  # "image" or "text"
     flip: bool  # whether a mirrored sample still belongs to its class
 
-    def splits(self) -> Splits:
-        """Find, check and split the samples. Raises DataError before anything trains."""
+    def splits(self, targets: Targets = "class") -> Splits:
+        """Find, check and split the samples, labelled as the task needs them.
+
+        Raises DataError before anything trains, also where it has no labels of this kind.
+        """
         ...
 
     def describe(self) -> dict[str, Any]:
         """The `_target_` and arguments that build this source again, as plain values."""
+        ...
+
+
+class Task(Protocol):
+    """What a network shall say of a sample: the loss, the figures, and the words of it."""
+
+    name: str
+    targets: Targets
+    monitor: str  # the validation value that selects the epoch, unless another is asked for
+
+    def describe(self) -> dict[str, Any]:
+        """The `_target_` and arguments that a finished network needs of this task."""
+        ...
+
+    def output(self, labels: NDArray[Any] | None, classes: Sequence[str]) -> nn.Module:
+        """What stands on the head and never trains; without labels, weights fill it."""
+        ...
+
+    def criterion(self, labels: NDArray[Any], classes: Sequence[str]) -> nn.Module:
+        """The training loss of each sample, (B,), from outputs and targets."""
+        ...
+
+    def worth(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The figure that is taken while training, of each sample, (B,)."""
+        ...
+
+    def figures(self, classes: Sequence[str], samples: int, output: nn.Module) -> Any:
+        """The figures of each validation: `update(outputs, targets)`, `compute()`, `reset()`."""
+        ...
+
+    def scores(self, classes: Sequence[str], labels: NDArray[Any], output: nn.Module) -> Any:
+        """All that is measured at the end: `update(outputs, targets, ids)`, `result()`."""
+        ...
+
+    def columns(self, classes: Sequence[str]) -> list[str]:
+        """The header of predictions, behind the input."""
+        ...
+
+    def predictions(self, outputs: Tensor, classes: Sequence[str]) -> list[list[Any]]:
+        """A row of predictions for each sample."""
         ...

@@ -15,8 +15,9 @@ from tlx.heads.linear import Linear
 from tlx.job import Job
 from tlx.preprocessing.image import ImagePreprocessing
 from tlx.strategies.gradual_unfreezing import gradual_unfreezing
+from tlx.tasks.multiclass import Multiclass
 from tlx.trainer import TrainerSettings
-from tlx.types import Splits
+from tlx.types import Splits, Targets
 
 CLASSES = ("left", "right", "top")
 SIDE = 8
@@ -63,10 +64,16 @@ class MadeUpSplit:
 
     indices: Any
     offset: int
+    targets: Targets = "class"
 
     @property
     def labels(self) -> Any:
-        return np.asarray(self.indices) % len(CLASSES)
+        corner = np.asarray(self.indices) % len(CLASSES)
+        if self.targets == "classes":
+            return np.stack([corner == 0, corner != 1, corner == 2], axis=1).astype(np.uint8)
+        if self.targets == "numbers":
+            return np.stack([corner * 50.0 + 1000, 0.1 * corner**2], axis=1).astype(np.float32)
+        return corner
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -82,7 +89,7 @@ class MadeUpSplit:
         return f"made up {self.offset + int(self.indices[index])}"
 
     def subset(self, indices: Any) -> "MadeUpSplit":
-        return MadeUpSplit(np.asarray(self.indices)[indices], self.offset)
+        return MadeUpSplit(np.asarray(self.indices)[indices], self.offset, self.targets)
 
     def fingerprint(self) -> str:
         return f"{self.offset}:{list(self.indices)}"
@@ -98,10 +105,10 @@ class MadeUp:
     kind: str = "image"
     flip: bool = False
 
-    def splits(self) -> Splits:
+    def splits(self, targets: Targets = "class") -> Splits:
         sizes = (self.train, self.val, self.test)
-        made = [MadeUpSplit(np.arange(size), 1000 * n) for n, size in enumerate(sizes)]
-        return Splits(*made, classes=CLASSES)
+        made = [MadeUpSplit(np.arange(size), 1000 * n, targets) for n, size in enumerate(sizes)]
+        return Splits(*made, classes=("position", "square") if targets == "numbers" else CLASSES)
 
     def describe(self) -> dict[str, Any]:
         return {"_target_": "tests.faults.jobs.MadeUp"}
@@ -128,9 +135,18 @@ BY_EPOCHS = functools.partial(
 
 
 def small_job(
-    *, seed: int = 0, workers: int = 0, strategy: Any = PLATEAU, source: Any = None, **trainer: Any
+    *,
+    seed: int = 0,
+    workers: int = 0,
+    strategy: Any = PLATEAU,
+    source: Any = None,
+    task: Any = None,
+    mixup: float = 0.0,
+    ema: float | None = None,
+    **trainer: Any,
 ) -> Job:
     settings = {"accelerator": "cpu", "checkpoint_steps": 2} | trainer
+    task = task or Multiclass(label_smoothing=0.1)
     return Job(
         backbone=small_backbone(),
         head=functools.partial(Linear, dropout=0.3),
@@ -142,7 +158,9 @@ def small_job(
         optimizer=functools.partial(torch.optim.AdamW, weight_decay=0.01),
         trainer=TrainerSettings(**settings),
         seed=seed,
-        monitor="val/accuracy",
-        label_smoothing=0.1,
+        monitor=task.monitor,
         names={"model": "small", "data": "made up", "strategy": "gradual_unfreezing"},
+        task=task,
+        mixup=mixup,
+        ema=ema,
     )

@@ -2,7 +2,7 @@
 
 from lightning.pytorch import Trainer
 
-__all__ = ["batches_processed"]
+__all__ = ["batches_processed", "position_in_order"]
 
 
 def batches_processed(trainer: Trainer) -> int:
@@ -13,3 +13,18 @@ def batches_processed(trainer: Trainer) -> int:
     """
     total = trainer.fit_loop.epoch_loop.batch_progress.total
     return int(total.processed)  # type: ignore[attr-defined]  # declared on the subclass in use
+
+
+def position_in_order(processed: int, per_epoch: int, limit: int | None = None) -> int:
+    """Where the next batch stands in the order of whole epochs, of which each may be cut short.
+
+    Args:
+        processed: Batches trained on so far, >= 0.
+        per_epoch: Batches in a whole epoch, >= 1.
+        limit: Batches of each epoch that are trained on, >= 1; None: all.
+
+    >>> [position_in_order(batch, per_epoch=3, limit=2) for batch in range(5)]
+    [0, 1, 3, 4, 6]
+    """
+    epoch, offset = divmod(processed, min(limit or per_epoch, per_epoch))
+    return epoch * per_epoch + offset

@@ -5,44 +5,57 @@ from collections.abc import Iterable, Iterator
 from torch import Tensor, nn
 
 from tlx.backbones.staged import StagedBackbone
-from tlx.errors import unknown_name
-from tlx.plan import HEAD, split_part
+from tlx.errors import ConfigError, unknown_name
+from tlx.plan import HEAD, Norms, check_norms, split_part
 from tlx.types import Inputs
 
 __all__ = ["Network", "is_norm"]
 
 
 class Network(nn.Module):
-    """What a LightningModule, DDP and a bundle hold: maps inputs to logits (B, K).
+    """What a LightningModule, DDP and a bundle hold: maps inputs to outputs (B, K).
 
     Frozen means: no gradient, and evaluation mode however often `train()` is called, so that
     neither a parameter nor a running statistic moves and no dropout acts. A frozen prefix
-    records no graph, since neither its inputs nor its parameters ask for a gradient.
+    records no graph, since neither its inputs nor its parameters ask for a gradient. The norms
+    of the backbone can stay frozen inside a stage that trains: their weights and biases
+    without a gradient, their running statistics by evaluation mode.
     """
 
-    def __init__(self, backbone: StagedBackbone, head: nn.Module) -> None:
+    def __init__(self, backbone: StagedBackbone, head: nn.Module, output: nn.Module | None = None) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
+        self.output = output if output is not None else nn.Identity()
         self.parts: frozenset[str] = frozenset()
+        self.norms: Norms = "train"
         self.freeze_except((*backbone.stages, HEAD))
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """Logits, shape (B, K), before softmax."""
-        logits: Tensor = self.head(self.backbone(inputs))
-        return logits
+        """What the task reads, shape (B, K): logits before softmax or sigmoid, or numbers."""
+        outputs: Tensor = self.output(self.head(self.backbone(inputs)))
+        return outputs
 
-    def freeze_except(self, parts: Iterable[str]) -> None:
+    def freeze_except(self, parts: Iterable[str], norms: Norms = "train") -> None:
         """Let `parts` (stages, `stage:norm`, `head`) train and freeze all else; idempotent.
 
+        Args:
+            parts: What trains.
+            norms: What of the backbone's norms stays frozen all the same, see `tlx.plan.Norms`.
+                A norm without running statistics computes alike in both modes.
+
         Raises:
-            ConfigError: A part names no stage.
+            ConfigError: A part names no stage, norms shall train that are frozen by `norms`,
+                or only norms of the backbone shall train and it has none.
         """
-        self.parts = frozenset(parts)
+        parts = tuple(parts)
         known = (*self.backbone.stages, HEAD)
-        for part in self.parts:
+        for part in parts:
             if split_part(part)[0] not in known:
                 raise unknown_name("stage", part, known)
+        check_norms(norms, parts)
+        self._check_there_are_norms(parts)
+        self.parts, self.norms = frozenset(parts), norms
         self.requires_grad_(False)
         for _, parameter in self.trainable():
             parameter.requires_grad_(True)
@@ -52,8 +65,9 @@ class Network(nn.Module):
         super().train(False)
         self.training = mode
         if mode:
+            still = self._norms() if self.norms in ("statistics", "all") else {}
             for module in self._active_modules():
-                module.training = True
+                module.training = id(module) not in still
         return self
 
     def named_parts(self) -> Iterator[tuple[str, str, nn.Parameter]]:
@@ -67,9 +81,11 @@ class Network(nn.Module):
 
     def trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Name and parameter of all that `parts` lets train."""
-        norms = {id(p) for module in self.modules() if is_norm(module) for p in module.parameters()}
+        norms = {id(p) for norm in self._norms().values() for p in norm.parameters()}
+        frozen = norms if self.norms in ("affine", "all") else set()
         for stage, name, parameter in self.named_parts():
-            if stage in self.parts or (f"{stage}:norm" in self.parts and id(parameter) in norms):
+            whole = stage in self.parts and id(parameter) not in frozen
+            if whole or (f"{stage}:norm" in self.parts and id(parameter) in norms):
                 yield name, parameter
 
     def parameter_groups(self) -> list[dict[str, object]]:
@@ -89,6 +105,21 @@ class Network(nn.Module):
                     groups.append(group if kind == "decay" else group | {"weight_decay": 0.0})
         return groups
 
+    def _norms(self) -> dict[int, nn.Module]:
+        """The backbone's norms, by identity."""
+        return {id(module): module for module in self.backbone.net.modules() if is_norm(module)}
+
+    def _check_there_are_norms(self, parts: Iterable[str]) -> None:
+        stages = [split_part(part)[0] for part in parts if split_part(part)[1]]
+        held = {id(p) for norm in self._norms().values() for p in norm.parameters()}
+        mine = (tensor for stage in stages for tensor in self.backbone.stage_tensors(stage).values())
+        if stages and not any(id(tensor) in held for tensor in mine):
+            raise ConfigError(
+                f"only the norms of {', '.join(stages[:3])}{' ...' if len(stages) > 3 else ''} shall train, "
+                "and there is none with weights",
+                fix="strategy=partial, or a model with norms, say model=resnet18",
+            )
+
     def _active_modules(self) -> Iterator[nn.Module]:
         stages = self.backbone.stages
         owned: set[int] = set()
@@ -106,5 +137,7 @@ class Network(nn.Module):
 
 
 def is_norm(module: nn.Module) -> bool:
-    """Whether a module normalises: torch's norms, and any leaf whose class says so."""
-    return "Norm" in type(module).__name__ and not list(module.children())
+    """Whether a module normalises: its class or a base of it says so, and no child holds tensors."""
+    inner = (tensor for child in module.children() for tensor in (*child.parameters(), *child.buffers()))
+    named = any("Norm" in kind.__name__ for kind in type(module).__mro__)
+    return named and next(inner, None) is None

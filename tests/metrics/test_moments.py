@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from tlx.modules.moments import FeatureMoments
+from tlx.metrics.moments import FeatureMoments
 
 
 def test_moments_equal_those_of_numpy_over_any_batches() -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from tlx.modules.reliability import Reliability
+from tlx.metrics.reliability import Reliability
 
 
 def test_the_error_equals_that_of_torchmetrics() -> None:

@@ -1,0 +1,70 @@
+"""The figures that tlx reports: what they are called, what they mean, and which way is better."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tlx.errors import unknown_name
+
+__all__ = ["FIGURES", "TASK_FIGURES", "TRAIN_FIGURE", "Figure", "figures_of", "higher_is_better"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure.
+
+    Args:
+        title: For tables.
+        meaning: What it is, after "val/NAME" or "test/NAME".
+        higher: Whether more is better.
+        share: Whether it is a share in [0, 1], shown as a percentage.
+    """
+
+    title: str
+    meaning: str
+    higher: bool
+    share: bool
+
+
+FIGURES: dict[str, Figure] = {
+    "accuracy": Figure("Accuracy", "share that is right: of samples, or of yes and no answers", True, True),
+    "f1": Figure("Macro F1", "mean over classes of F1", True, True),
+    "average_precision": Figure("Average precision", "mean over classes of average precision", True, True),
+    "exact_match": Figure("Exact match", "share of samples whose every answer is right", True, True),
+    "mae": Figure("Mean absolute error", "mean absolute error, in the targets' unit", False, False),
+    "rmse": Figure("Root mean square error", "root mean square error, in the targets' unit", False, False),
+    "r2": Figure("R squared", "share of the variance explained, mean over the numbers", True, False),
+    "loss": Figure("Loss", "mean loss, without weights or smoothing", False, False),
+    "calibration_error": Figure("Calibration error", "expected calibration error, 15 bins", False, True),
+}
+"""Every figure, by the name behind `val/` and `test/`."""
+
+TASK_FIGURES: dict[str, tuple[str, ...]] = {
+    "multiclass": ("accuracy", "f1", "loss", "calibration_error"),
+    "multilabel": ("average_precision", "f1", "accuracy", "exact_match", "loss", "calibration_error"),
+    "regression": ("mae", "rmse", "r2", "loss"),
+}
+"""What is measured for each task, the headline first."""
+
+TRAIN_FIGURE: dict[str, str] = {"multiclass": "accuracy", "multilabel": "accuracy", "regression": "mae"}
+"""The figure that is also taken while training, a mean over samples."""
+
+
+def figures_of(summary: Mapping[str, object]) -> tuple[str, ...]:
+    """The figures of a run, by its summary; those of multiclass where it names no task.
+
+    >>> figures_of({"task": "regression"})[0]
+    'mae'
+    """
+    return TASK_FIGURES.get(str(summary.get("task")), TASK_FIGURES["multiclass"])
+
+
+def higher_is_better(monitor: str) -> bool:
+    """Whether more is better of a monitored value such as `val/accuracy`.
+
+    Raises:
+        ConfigError: There is no such figure.
+    """
+    split, _, name = monitor.partition("/")
+    if split != "val" or name not in FIGURES:
+        raise unknown_name("monitor", monitor, [f"val/{figure}" for figure in FIGURES])
+    return FIGURES[name].higher
