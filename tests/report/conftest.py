@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.report.other_tasks import multilabel_split, regression_split
+from tlx.figures import TASK_FIGURES, TRAIN_FIGURE
+
 STAGES = ["stem", "layer1", "layer2", "layer3", "layer4"]
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -43,6 +46,7 @@ PHASES = [
         "parameters": 10_498_570,
     },
 ]
+MONITORS = {"multiclass": "val/accuracy", "multilabel": "val/average_precision", "regression": "val/loss"}
 DEFAULTS = {"patience": None, "schedule": "cosine", "warmup": 0.1, "reinitialise": []}
 
 
@@ -58,8 +62,13 @@ def picture(seed: int, size: int) -> str:
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
-def make_split(classes: list[str], per_class: int, accuracy: float, kind: str, seed: int) -> dict[str, Any]:
-    """One split of evaluation.json, its figures worked out from a drawn confusion matrix."""
+def make_split(
+    classes: list[str], per_class: int, accuracy: float, kind: str, seed: int, task: str
+) -> dict[str, Any]:
+    """One split of evaluation.json; of multiclass worked out from a drawn confusion matrix."""
+    if task != "multiclass":
+        make = multilabel_split if task == "multilabel" else regression_split
+        return make(classes, per_class * len(classes), kind, seed, picture)
     draw = np.random.default_rng(seed)
     size = len(classes)
     confusion = np.zeros((size, size), dtype=int)
@@ -86,7 +95,7 @@ def make_split(classes: list[str], per_class: int, accuracy: float, kind: str, s
     mistakes = [
         {
             "id": number,
-            "name": f"val/{classes[number % size]}/image_{number}.jpg"
+            "name": f"/data/insects/val/{classes[number % size]}/image_{number}.jpg"
             if kind == "image"
             else f"row {number}",
             "target": number % size,
@@ -122,7 +131,7 @@ def make_split(classes: list[str], per_class: int, accuracy: float, kind: str, s
     }
 
 
-def metric_rows(ends: list[int], epochs: int) -> list[dict[str, float]]:
+def metric_rows(ends: list[int], epochs: int, task: str) -> list[dict[str, float]]:
     """Rows of metrics.csv over phases that end after the epochs in `ends`."""
     rows = []
     for epoch in range(1, epochs + 1):
@@ -133,11 +142,9 @@ def metric_rows(ends: list[int], epochs: int) -> list[dict[str, float]]:
             "step": 8 * epoch,
             "phase": phase,
             "train/loss": 2.1 * (1 - gain) + 0.1,
-            "train/accuracy": 0.97 * gain,
+            f"train/{TRAIN_FIGURE[task]}": 0.97 * gain,
+            **{f"val/{name}": (0.94 - place / 100) * gain for place, name in enumerate(TASK_FIGURES[task])},
             "val/loss": 2.0 * (1 - gain) + 0.25,
-            "val/accuracy": 0.93 * gain,
-            "val/f1": 0.92 * gain,
-            "val/calibration_error": 0.05,
         }
         trains = {part.partition(":")[0]: peak for part, peak in PHASES[phase]["trains"].items()}
         row |= {f"rate/{part}": trains.get(part, 0.0) * (1 - epoch / 40) for part in [*STAGES, "head"]}
@@ -151,16 +158,17 @@ def write_metrics(path: Path, rows: list[dict[str, float]]) -> None:
 
 
 def summary_of(
-    splits: dict[str, Any], classes: list[str], model: str, strategy: str, seed: int
+    splits: dict[str, Any], classes: list[str], model: str, strategy: str, seed: int, task: str
 ) -> dict[str, Any]:
     summary: dict[str, Any] = {
         "model": model,
         "weights": "IMAGENET1K_V1",
         "data": "folder",
         "strategy": strategy,
+        "task": task,
         "seed": seed,
-        "ended": "no better val/accuracy for 3 epochs",
-        "monitor": "val/accuracy",
+        "ended": f"no better {MONITORS[task]} for 3 epochs",
+        "monitor": MONITORS[task],
         "best/epoch": 9,
         "best/phase": 2,
         "train/samples": 24 * len(classes),
@@ -173,7 +181,9 @@ def summary_of(
         "versions": {"python": "3.11.7", "tlx": "0.1.0", "torch": "2.15.0", "lightning": "2.6.6"},
     }
     for name, split in splits.items():
-        summary |= {f"{name}/{key}": value for key, value in split["metrics"].items()}
+        summary |= {
+            f"{name}/{key}": None if value != value else value for key, value in split["metrics"].items()
+        }
         summary[f"{name}/samples"] = split["samples"]
     return summary
 
@@ -190,6 +200,7 @@ def make_run(
     per_class: int = 20,
     epochs: int = 12,
     error: str = "out of memory: 3.1 GiB asked for",
+    task: str = "multiclass",
 ) -> Path:
     """Write a run directory; one that is not finished has trained `epochs` epochs and has no result."""
     classes = classes or ["ants", "bees", "wasps"]
@@ -198,13 +209,15 @@ def make_run(
     (path / "config.yaml").write_text(
         f"model:\n  _target_: tlx.backbones.torchvision.torchvision\n  name: {model}\n"
         "data:\n  _target_: tlx.data.folder.Folder\n  root: /data/insects\n"
-        f"strategy:\n  _target_: tlx.strategies.{strategy}.{strategy}\nseed: {seed}\nmonitor: val/accuracy\n"
+        f"task:\n  _target_: tlx.tasks.{task}.{task.capitalize()}\n"
+        f"strategy:\n  _target_: tlx.strategies.{strategy}.{strategy}\n"
+        f"seed: {seed}\nmonitor: {MONITORS[task]}\n"
     )
     state: dict[str, Any] = {"status": status, "pid": 4711, "host": "box", "started": "2026", "resumes": 1}
     write_json(path / "state.json", state | ({"error": error} if status == "failed" else {}))
     phases = [DEFAULTS | phase for phase in PHASES]
     write_json(path / "plan.json", {"stages": STAGES, "phases": phases, "total_parameters": 11_181_642})
-    reasons = ["its 4 epochs are over", *(f"no better val/accuracy for {n} epochs" for n in (2, 3))]
+    reasons = ["its 4 epochs are over", *(f"no better {MONITORS[task]} for {n} epochs" for n in (2, 3))]
     ends = [4, 7, 12]
     ledger = [
         {
@@ -222,19 +235,22 @@ def make_run(
     ]
     if epochs:
         write_json(path / "phases.json", ledger)
-        write_metrics(path / "metrics.csv", metric_rows(ends, epochs))
+        write_metrics(path / "metrics.csv", metric_rows(ends, epochs, task))
     if status != "finished":
         return path
-    splits = {"val": make_split(classes, per_class, accuracy, kind, seed)}
+    splits = {"val": make_split(classes, per_class, accuracy, kind, seed, task)}
     if test:
-        splits["test"] = make_split(classes, per_class, accuracy - 0.02, kind, seed + 1)
-    write_json(path / "evaluation.json", {"classes": classes, "splits": splits})
-    write_json(path / "summary.json", summary_of(splits, classes, model, strategy, seed))
+        splits["test"] = make_split(classes, per_class, accuracy - 0.02, kind, seed + 1, task)
+    write_json(path / "evaluation.json", {"task": task, "classes": classes, "splits": splits})
+    write_json(path / "summary.json", summary_of(splits, classes, model, strategy, seed, task))
     return path
 
 
 def make_sweep(
-    path: Path, seeds: int = 3, strategies: tuple[str, ...] = ("full", "partial", "scratch")
+    path: Path,
+    seeds: int = 3,
+    strategies: tuple[str, ...] = ("full", "partial", "scratch"),
+    task: str = "multiclass",
 ) -> Path:
     """Write a sweep: every strategy with every seed; the last job failed, the one before is unfinished."""
     overrides = [
@@ -250,7 +266,7 @@ def make_sweep(
             job = path / "jobs" / f"{s * seeds + seed}"
             make_run(
                 job, status=status, strategy=strategy, seed=seed, accuracy=0.92 - 0.15 * s, per_class=60,
-                epochs=12 if status == "finished" else 3,
+                epochs=12 if status == "finished" else 3, task=task,
             )  # fmt: skip
             write_json(
                 job / "job.json", {"overrides": {"strategy": strategy, "seed": str(seed), "data": "folder"}}

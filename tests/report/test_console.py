@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from scipy import stats
 
 from tlx.report.console import epoch_line, result_lines
@@ -42,3 +43,27 @@ def test_the_line_of_an_epoch_leaves_out_what_is_frozen_and_joins_equal_rates():
     assert line.startswith("epoch  12/100  all ")
     assert line.endswith(f"rate a{DASH}b 0.0001, head 0.001")
     assert "\x1b" not in line
+
+
+def test_the_line_of_an_epoch_says_the_figures_of_the_task():
+    row = {"epoch": 1, "train/accuracy": 0.75, "val/accuracy": 0.5, "val/average_precision": 0.25}
+    line = epoch_line(row, 9, "head", "multilabel").replace("\u00a0", " ")
+    assert "accuracy 75.0 % val 50.0 %  average precision 25.0 %  rate" in line
+    line = epoch_line({"epoch": 1, "train/mae": 12.5, "val/mae": 0.125}, 9, "head", "regression")
+    assert "mean absolute error 12.5 val 0.125  rate" in line
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("multilabel", "average precision 50.0 %, 60 samples"),
+        ("regression", "mean absolute error 0.500, 60 samples"),
+    ],
+)
+def test_the_end_of_a_fit_says_the_headline_of_the_task(run_maker, tmp_path, task, said):
+    path = run_maker(tmp_path / "run", task=task) / "summary.json"
+    given = {"test/average_precision": 0.5, "test/mae": 0.5}
+    text = result_lines(json.loads(path.read_text()) | given).replace("\u00a0", " ")
+    first, second, *_ = text.splitlines()
+    assert first == f"test     {said}"
+    assert second.endswith("60 samples (it chose the epoch)")

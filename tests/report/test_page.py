@@ -2,10 +2,10 @@ import json
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import pytest
 
+from tests.report.page_reader import read
 from tlx.errors import CheckpointError
 from tlx.report.formats import DASH
 from tlx.report.page import write_page
@@ -21,39 +21,6 @@ FILES = [
 ]
 
 
-class Page(HTMLParser):
-    """The tags with their attributes, the text, and which tags were left open."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.open: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br", "link", "hr"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-    @property
-    def words(self) -> str:
-        return " ".join(self.text.replace("\u00a0", " ").split())
-
-
-def read(run) -> Page:
-    return Page(write_page(run).read_text(encoding="utf-8"))
-
-
 def test_the_page_says_the_result_its_interval_and_where_it_comes_from(run_maker, tmp_path):
     run = run_maker(tmp_path / "run")
     summary = json.loads((run / "summary.json").read_text())
@@ -63,6 +30,45 @@ def test_the_page_says_the_result_its_interval_and_where_it_comes_from(run_maker
     assert "Weights of epoch 9, the best by val/accuracy" in page.words
     assert "The test samples chose nothing" in page.words
     assert page.open == []
+
+
+def test_a_mistake_shows_the_end_of_its_path_and_the_whole_on_demand(run_maker, tmp_path):
+    page = read(run_maker(tmp_path / "run", test=False, classes=["<ants>", "bees"], epochs=0))
+    assert "<ants>/image_0.jpg" in page.words
+    assert "/data/insects" not in page.text.replace(page.text[page.text.index("model:") :], "")
+    titles = [attributes.get("title") for tag, attributes in page.tags if tag == "bdi"]
+    assert "/data/insects/val/<ants>/image_0.jpg" in titles
+
+
+@pytest.mark.parametrize(
+    ("root", "said"),
+    [
+        ("/data/hymenoptera/", "folder hymenoptera"),
+        (".", "folder"),
+        ("null", "folder"),
+        ("/folder", "folder"),
+    ],
+)
+def test_the_data_is_said_with_the_name_of_its_folder(run_maker, tmp_path, root, said):
+    run = run_maker(tmp_path / "run", test=False, epochs=0)
+    (run / "evaluation.json").unlink()
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("root: /data/insects", f"root: {root}"))
+    words = read(run).words
+    assert words.startswith(f"resnet18 on {said}, gradual_unfreezing")
+    assert f"Data {said} Task multiclass" in words
+
+
+def test_the_curve_of_a_monitored_figure_is_drawn_beside_loss_and_headline(run_maker, tmp_path):
+    run = run_maker(tmp_path / "run", test=False)
+    before = read(run)
+    (run / "summary.json").write_text(
+        (run / "summary.json").read_text().replace('"val/accuracy",', '"val/f1",')
+    )
+    after = read(run)
+    drawn = [[a["aria-label"] for tag, a in page.tags if tag == "svg"] for page in (before, after)]
+    assert drawn[0][:3] == ["loss over epochs", "accuracy over epochs", "what trained when, at which rate"]
+    assert drawn[1][:3] == ["loss over epochs", "accuracy over epochs", "macro F1 over epochs"]
 
 
 def test_without_a_test_split_the_page_says_that_validation_chose_the_epoch(run_maker, tmp_path):
@@ -163,7 +169,7 @@ def test_an_image_from_elsewhere_is_not_shown(run_maker, tmp_path):
 def test_a_run_without_a_result_says_so(run_maker, tmp_path, status, epochs, says):
     words = read(run_maker(tmp_path / "run", status=status, epochs=epochs)).words
     assert says in words
-    assert "resnet18 on Folder, gradual_unfreezing" in words
+    assert "resnet18 on Folder insects, gradual_unfreezing" in words
     assert "Test accuracy" not in words
     assert ("out of memory: 3.1 GiB asked for" in words) is (status == "failed")
     assert ("this is no result" in words) is (epochs > 0)
@@ -188,10 +194,18 @@ def test_a_missing_or_damaged_file_is_no_end(run_maker, tmp_path, name, content)
 
 
 @pytest.mark.parametrize(
-    "name", ["plan.json", "summary.json", "evaluation.json", "phases.json", "state.json"]
+    ("name", "task"),
+    [
+        ("plan.json", "multiclass"),
+        ("summary.json", "multiclass"),
+        ("summary.json", "regression"),
+        ("evaluation.json", "multiclass"),
+        ("phases.json", "multiclass"),
+        ("state.json", "multiclass"),
+    ],
 )
-def test_a_value_of_the_wrong_kind_is_no_end(run_maker, tmp_path, name):
-    original = run_maker(tmp_path / "run", test=False)
+def test_a_value_of_the_wrong_kind_is_no_end(run_maker, tmp_path, name, task):
+    original = run_maker(tmp_path / "run", test=False, task=task)
     (original / "metrics.csv").unlink()  # nothing to draw makes a page quick
     if name != "evaluation.json":
         (original / "evaluation.json").unlink()

@@ -10,13 +10,13 @@ from tlx.report.recorder import Recorder
 
 def test_train_figures_are_means_over_all_samples_of_the_epoch(tmp_path: Path) -> None:
     """52 samples in batches of 8: the last batch of 4 must count half."""
-    seen: dict[str, float] = {"loss": 0.0, "hits": 0.0, "samples": 0.0}
+    seen: dict[str, float] = {"loss": 0.0, "right": 0.0, "samples": 0.0}
     original = Recorder.on_train_batch_end
 
     def spy(self, trainer, module, outputs, batch, batch_idx):  # type: ignore[no-untyped-def]
         if trainer.current_epoch == 0:
             seen["loss"] += float(outputs["task_loss"]) * len(batch.targets)
-            seen["hits"] += float(outputs["hits"])
+            seen["right"] += float(outputs["worth"])
             seen["samples"] += len(batch.targets)
         original(self, trainer, module, outputs, batch, batch_idx)
 
@@ -26,7 +26,7 @@ def test_train_figures_are_means_over_all_samples_of_the_epoch(tmp_path: Path) -
     first = epochs(tmp_path)[0]
     assert seen["samples"] == 52
     assert float(first["train/loss"]) == pytest.approx(seen["loss"] / 52)
-    assert float(first["train/accuracy"]) == pytest.approx(seen["hits"] / 52)
+    assert float(first["train/accuracy"]) == pytest.approx(seen["right"] / 52)
 
 
 def test_a_record_longer_than_the_checkpoint_knew_is_cut_back(tmp_path: Path) -> None:
@@ -50,3 +50,20 @@ def test_a_run_without_a_checkpoint_starts_its_record_anew(tmp_path: Path) -> No
     path.write_text("left over\n")
     Recorder(path, lambda: 0, ("head",))._cut_back()
     assert path.read_text().startswith("epoch,step,phase,train/loss")
+
+
+@pytest.mark.parametrize(
+    ("task", "columns"),
+    [
+        ("multiclass", "train/accuracy,val/accuracy,val/f1,val/loss,val/calibration_error"),
+        (
+            "multilabel",
+            "train/accuracy,val/average_precision,val/f1,val/accuracy,val/exact_match,val/loss,val/calibration_error",
+        ),
+        ("regression", "train/mae,val/mae,val/rmse,val/r2,val/loss"),
+    ],
+)
+def test_the_columns_are_the_figures_of_the_task(tmp_path: Path, task: str, columns: str) -> None:
+    path = tmp_path / "metrics.csv"
+    Recorder(path, lambda: 0, ("head",), task)._cut_back()
+    assert path.read_text() == f"epoch,step,phase,train/loss,{columns},rate/head\n"

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from tlx.errors import ConfigError
-from tlx.report.summary import SUMMARY_KEYS, write_summary
+from tlx.figures import TASK_FIGURES
+from tlx.report.summary import FIGURE_KEYS, SUMMARY_KEYS, write_summary
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_a_missing_key_is_refused(values, tmp_path):
 def test_the_test_split_is_there_wholly_or_not_at_all(values, tmp_path):
     untested = {key: value for key, value in values.items() if not key.startswith("test/")}
     write_summary(tmp_path / "summary.json", untested)
-    with pytest.raises(ConfigError, match="lacks test/f1, test/loss"):
+    with pytest.raises(ConfigError, match="lacks test/samples, test/f1, test/loss"):
         write_summary(tmp_path / "summary.json", untested | {"test/accuracy": 0.5})
 
 
@@ -44,3 +45,14 @@ def test_a_figure_that_is_not_finite_becomes_null(values, tmp_path):
 
 def test_every_key_says_what_it_means():
     assert all(meaning and "\n" not in meaning for meaning in SUMMARY_KEYS.values())
+
+
+@pytest.mark.parametrize("task", TASK_FIGURES)
+def test_a_task_has_its_figures_and_needs_no_others(values, tmp_path, task):
+    figures = {f"{split}/{name}" for split in ("val", "test") for name in TASK_FIGURES[task]}
+    kept = {key: value for key, value in values.items() if key not in FIGURE_KEYS or key in figures}
+    write_summary(tmp_path / "summary.json", kept | {"task": task})
+    headline = TASK_FIGURES[task][0]
+    del kept[f"val/{headline}"]
+    with pytest.raises(ConfigError, match=f"lacks val/{headline}"):
+        write_summary(tmp_path / "summary.json", kept | {"task": task})

@@ -132,6 +132,53 @@ def test_the_same_sweep_gives_the_same_bytes(sweep):
     assert [path.read_bytes() for path in write_sweep(sweep)] == first
 
 
+@pytest.fixture
+def errors(sweep_maker, tmp_path):
+    """A sweep of a regression: full errs by 4 on average, partial by 2, scratch has one job with 3."""
+    made = sweep_maker(tmp_path / "sweep", task="regression")
+    for job, error in enumerate((3.0, 4.0, 5.0, 1.5, 2.0, 2.5, 3.0)):
+        set_summary(made / "jobs" / str(job), **{"test/mae": error, "test/r2": -1.0 + job / 10})
+    return made
+
+
+def test_of_an_error_the_least_mean_comes_first(errors):
+    rows = sweep_table(errors)
+    assert [row.overrides["strategy"] for row in rows] == ["partial", "scratch", "full"]
+    assert [row.figures["test/mae"].mean for row in rows] == [2.0, 3.0, 4.0]
+    page = write_sweep(errors)[0].read_text()
+    assert "test mean absolute error, less is better" in page
+    assert "Val root mean square error" in page and "ccuracy" not in page
+
+
+def test_an_error_is_never_negative_but_r_squared_may_be(errors):
+    for job, error in enumerate((0.1, 0.1, 9.0)):
+        set_summary(errors / "jobs" / str(job), **{"test/mae": error, "test/r2": 0.99 - error})
+    full = next(row for row in sweep_table(errors) if row.overrides["strategy"] == "full")
+    assert full.figures["test/mae"].interval[0] == 0 and full.figures["test/mae"].interval[1] > 9
+    assert full.figures["test/r2"].interval[0] < -3 and full.figures["test/r2"].interval[1] == 1
+
+
+def test_the_csv_has_the_figures_of_the_task(errors):
+    with write_sweep(errors)[1].open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["test/mae/mean"] == "2.0"
+    named = {key.rsplit("/", 1)[0] for key in rows[0] if key.count("/") == 2}
+    figures = {f"{split}/{name}" for split in ("val", "test") for name in ("mae", "rmse", "r2", "loss")}
+    assert named == figures | {"train/seconds", "train/epochs"}
+
+
+def test_two_tasks_in_a_sweep_have_the_figures_of_both(errors):
+    for job in (3, 4, 5):
+        known = json.loads((errors / "jobs" / str(job) / "summary.json").read_text())
+        kept = {key: value for key, value in known.items() if "/mae" not in key}
+        text = json.dumps(kept | {"task": "multilabel", "test/average_precision": 0.5})
+        (errors / "jobs" / str(job) / "summary.json").write_text(text)
+    assert [row.overrides["strategy"] for row in sweep_table(errors)] == ["scratch", "full", "partial"]
+    page, table = write_sweep(errors)
+    assert "Test average precision" in page.read_text() and "50.0\u00a0%" in page.read_text()
+    assert "test/average_precision/mean" in table.read_text().splitlines()[0]
+
+
 def test_a_folder_without_jobs_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="is no sweep"):
         sweep_table(tmp_path)

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from tests.command import SMOKE, Server, until
+from tests.verbs.test_launch import processes_of
 from tlx.run_lock import acquire, release
 from tlx.verbs.sweep import _print_table
+
+FIGURES = ("val/accuracy", "test/accuracy")
 
 SWEEP = "sweep_dir=sweeps/one"
 
@@ -54,6 +57,22 @@ def test_a_failing_job_costs_only_itself_and_resume_runs_what_is_missing(
     after = jobs(tmp_path)
     assert (after["seed=0"]["folder"] / "summary.json").stat().st_mtime_ns == before["seed=0"]
     assert (after["seed=1"]["status"], after["seed=1"]["resumes"]) == ("finished", 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
+def test_each_job_on_two_devices_is_a_launch_of_its_own(command: Server, tmp_path: Path) -> None:
+    argv = ("fit", "-m", *SMOKE, "trainer=ddp", "trainer.accelerator=cpu", "seed=0,1", SWEEP)
+    result = command.run(tmp_path, *argv, "trainer.limit_train_batches=2", "trainer.limit_epochs=1")
+    assert result.code == 0, result.err
+    found = jobs(tmp_path)
+    assert {name: job["status"] for name, job in found.items()} == {
+        "seed=0": "finished",
+        "seed=1": "finished",
+    }
+    summaries = [json.loads((job["folder"] / "summary.json").read_text()) for job in found.values()]
+    assert {summary["seed"] for summary in summaries} == {0, 1}
+    assert {summary["test/samples"] for summary in summaries} == {359}
+    assert all(processes_of(job["folder"]) == [] for job in found.values())
 
 
 def test_a_killed_job_costs_only_itself(command: Server, tmp_path: Path) -> None:
@@ -132,11 +151,11 @@ def test_the_table_of_jobs_keeps_every_word_of_a_job(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     names = [f"strategy=gradual_unfreezing model.head.dropout=0.{n} data.batch_size=1{n}" for n in range(3)]
-    _print_table([(name, "failed: " + "a long reason " * 9, "0.1234", "") for name in names])
+    _print_table([(name, "failed: " + "a long reason " * 9, "0.1234", "") for name in names], FIGURES)
     out = capsys.readouterr().out
     assert all(sum(name in line for line in out.splitlines()) == 1 for name in names)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    _print_table([("x" * 90 + "END", "finished", "0.1234", "0.5678")])
+    _print_table([("x" * 90 + "END", "finished", "0.1234", "0.5678")], FIGURES)
     folded = capsys.readouterr().out
     assert folded.count("x") == 90
     assert "0.1234" in folded

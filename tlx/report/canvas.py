@@ -13,10 +13,16 @@ from tlx.report.formats import label
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["BLUE", "INK", "MUTED", "ORANGE", "PAPER", "RULE", "draw"]
+__all__ = ["BLUE", "INK", "MUTED", "ORANGE", "PAPER", "RULE", "SHADE", "WRONG", "draw"]
 
 INK, MUTED, RULE, BLUE, ORANGE, PAPER = (f"#10000{number}" for number in range(1, 7))
 """Colours that stand for those of the page; `draw` replaces them by CSS variables."""
+
+SHADE = (0.23, 0.5, 0.8)
+"""A blue that shows on white and on near-black, for areas, with an alpha."""
+
+WRONG = (0.85, 0.4, 0.15)
+"""An orange that does."""
 
 VARIABLES = {
     INK: "--ink",

@@ -4,19 +4,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tlx.functional.intervals import wilson
-from tlx.report.formats import DASH, count, decimal, duration, finite, label, percent, percent_range, rate
+from tlx.figures import TASK_FIGURES, TRAIN_FIGURE, figures_of
+from tlx.report.evaluation import accuracy_interval
+from tlx.report.formats import (
+    DASH,
+    count,
+    decimal,
+    duration,
+    figure,
+    finite,
+    label,
+    percent_range,
+    rate,
+    words,
+)
 
 __all__ = ["epoch_line", "result_lines"]
 
 
-def epoch_line(metrics: Mapping[str, float], epochs: int, phase: str) -> str:
+def epoch_line(metrics: Mapping[str, float], epochs: int, phase: str, task: str = "multiclass") -> str:
     """One epoch as one line, for logs and for consoles that are no terminal.
 
     Args:
         metrics: A row of metrics.csv.
         epochs: The most epochs the whole run can last.
         phase: The name of the phase.
+        task: The task's name, which says what is measured.
 
     >>> row = {"epoch": 3, "train/loss": 0.5, "val/loss": 0.6, "train/accuracy": 0.9, "val/accuracy": 0.85}
     >>> print(epoch_line(row | {"rate/stem": 0.0, "rate/head": 1e-3}, 20, "head").replace(chr(160), " "))
@@ -25,8 +38,18 @@ def epoch_line(metrics: Mapping[str, float], epochs: int, phase: str) -> str:
     whole = str(epochs)
     place = f"epoch {int(metrics['epoch']):>{len(whole)}}/{whole}"
     loss = f"loss {decimal(metrics.get('train/loss'))} val {decimal(metrics.get('val/loss'))}"
-    right = f"accuracy {percent(metrics.get('train/accuracy'))} val {percent(metrics.get('val/accuracy'))}"
-    return f"{place}  {label(phase, 24)}  {loss}  {right}  rate {_rates(metrics)}"
+    return f"{place}  {label(phase, 24)}  {loss}  {_figures(metrics, task)}  rate {_rates(metrics)}"
+
+
+def _figures(metrics: Mapping[str, float], task: str) -> str:
+    """The training figure, and what validation says of it and of the headline."""
+    shown = TRAIN_FIGURE[task]
+    train, val = (figure(shown, metrics.get(f"{split}/{shown}")) for split in ("train", "val"))
+    headline = TASK_FIGURES[task][0]
+    more = (
+        "" if headline == shown else f"  {words(headline)} {figure(headline, metrics.get(f'val/{headline}'))}"
+    )
+    return f"{words(shown)} {train} val {val}{more}"
 
 
 def _rates(metrics: Mapping[str, float]) -> str:
@@ -47,13 +70,17 @@ def _rates(metrics: Mapping[str, float]) -> str:
 
 
 def result_lines(summary: Mapping[str, Any], page: Path | None = None) -> str:
-    """The end of a fit: result with Wilson's 95 % interval, why it ended, where the page lies.
+    """The end of a fit: the result, why it ended, where the page lies.
+
+    An accuracy comes with Wilson's 95 % interval. That of a mean error stands on the page, for a
+    summary does not hold it; an average precision has none.
 
     Args:
         summary: What summary.json holds.
         page: report.html, or None where there is none.
     """
-    splits = [split for split in ("test", "val") if finite(summary.get(f"{split}/accuracy")) is not None]
+    headline = figures_of(summary)[0]
+    splits = [split for split in ("test", "val") if finite(summary.get(f"{split}/{headline}")) is not None]
     lines = [_split_line(summary, split) for split in splits]
     lines.append(
         f"weights  of epoch {count(summary.get('best/epoch'))}, "
@@ -69,10 +96,10 @@ def result_lines(summary: Mapping[str, Any], page: Path | None = None) -> str:
 
 
 def _split_line(summary: Mapping[str, Any], split: str) -> str:
-    accuracy, samples = float(summary[f"{split}/accuracy"]), int(summary.get(f"{split}/samples") or 0)
-    right = min(max(round(accuracy * samples), 0), samples)
+    headline, samples = figures_of(summary)[0], int(summary.get(f"{split}/samples") or 0)
+    value = float(summary[f"{split}/{headline}"])
     note = " (it chose the epoch)" if split == "val" else ""
-    return (
-        f"{split:<8} accuracy {percent(accuracy)}, 95 % interval {percent_range(wilson(right, samples))}, "
-        f"{count(samples)} samples{note}"
-    )
+    interval = ""
+    if headline == "accuracy":
+        interval = f"95 % interval {percent_range(accuracy_interval(value, samples))}, "
+    return f"{split:<8} {words(headline)} {figure(headline, value)}, {interval}{count(samples)} samples{note}"

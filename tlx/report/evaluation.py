@@ -5,15 +5,31 @@ import re
 import struct
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tlx.errors import CheckpointError
+from tlx.figures import TASK_FIGURES
 from tlx.functional.intervals import wilson
 from tlx.report.formats import finite
 
-__all__ = ["Bin", "ClassScore", "Mistake", "SplitScores", "read_evaluation"]
+__all__ = [
+    "CLASS_COLUMNS",
+    "Bin",
+    "ClassScore",
+    "Mistake",
+    "SplitScores",
+    "accuracy_interval",
+    "read_evaluation",
+]
+
+CLASS_COLUMNS: dict[str, tuple[str, ...]] = {
+    "multiclass": ("precision", "recall", "f1"),
+    "multilabel": ("average_precision", "precision", "recall", "f1"),
+    "regression": ("mae", "rmse", "r2"),
+}
+"""What is measured of each class, or of each number, by task."""
 
 IMAGE = re.compile(r"data:image/(?:png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}")
 SMALL_IMAGE = 64  # pixels; below it, enlarging shows the pixels instead of blurring them
@@ -21,13 +37,21 @@ SMALL_IMAGE = 64  # pixels; below it, enlarging shows the pixels instead of blur
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One class of a split; a score is None where it has no value."""
+    """One class of a split, or one number.
+
+    Args:
+        name: Of the class or number.
+        samples: Of the class; with many classes a sample, its positives; of a number, all.
+        values: By the columns of the task; None where there is no value.
+        range: Of a number: its least and greatest target in training, which bound the density.
+        density: Of a number: how often which target met which prediction, rows by target; else empty.
+    """
 
     name: str
     samples: int
-    precision: float | None
-    recall: float | None
-    f1: float | None
+    values: Mapping[str, float | None]
+    range: tuple[float, float] | None = None
+    density: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,29 +85,25 @@ class SplitScores:
 
     Args:
         name: "val" or "test".
+        task: A key of `TASK_FIGURES`.
         samples: How many there are.
-        metrics: `accuracy`, `f1`, `loss`, `calibration_error`; None where not finite.
-        per_class: One line per class, in class order.
-        confusion: K rows of K counts; a row is a true class.
-        bins: Of the reliability diagram.
+        metrics: The figures of the task; None where not finite.
+        intervals: 95 % intervals of figures that have one of their own.
+        per_class: One line per class or number, in order.
+        confusion: K rows of K counts, a row is a true class; empty but for multiclass.
+        bins: Of the reliability diagram; empty where nothing is a probability.
         mistakes: The worst first.
     """
 
     name: str
+    task: str
     samples: int
-    metrics: dict[str, float | None]
+    metrics: Mapping[str, float | None]
+    intervals: Mapping[str, tuple[float, float]]
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
     bins: tuple[Bin, ...]
     mistakes: tuple[Mistake, ...]
-
-    @property
-    def accuracy_interval(self) -> tuple[float, float] | None:
-        """Wilson's 95 % interval of the accuracy."""
-        accuracy = self.metrics["accuracy"]
-        if accuracy is None:
-            return None
-        return wilson(min(max(round(accuracy * self.samples), 0), self.samples), self.samples)
 
     def confused_pairs(self, limit: int = 20) -> list[tuple[str, str, int, float]]:
         """The most confused pairs: true class, predicted class, count, share of the true class."""
@@ -96,16 +116,28 @@ class SplitScores:
         return sorted(pairs, key=lambda pair: (-pair[2], -pair[3]))[:limit]
 
 
+def accuracy_interval(accuracy: float, samples: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of samples that are right.
+
+    >>> [round(bound, 4) for bound in accuracy_interval(0.8, 10)]
+    [0.4902, 0.9433]
+    """
+    return wilson(min(max(round(accuracy * samples), 0), samples), samples)
+
+
 def read_evaluation(path: Path) -> dict[str, SplitScores]:
-    """Read evaluation.json: the scores of each split, by its name.
+    """Read evaluation.json: the scores of each split, by its name. One without a task is multiclass.
 
     Raises:
         CheckpointError: The file cannot be read, or its parts do not fit together.
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
+        task = raw.get("task", "multiclass")
+        if task not in TASK_FIGURES:
+            raise ValueError(f"there is no task {task!r}")
         classes = [str(name) for name in raw["classes"]]
-        return {str(name): _split(str(name), split, classes) for name, split in raw["splits"].items()}
+        return {str(name): _split(str(name), split, task, classes) for name, split in raw["splits"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise CheckpointError(
@@ -113,27 +145,50 @@ def read_evaluation(path: Path) -> dict[str, SplitScores]:
         ) from error
 
 
-def _split(name: str, raw: Mapping[str, Any], classes: Sequence[str]) -> SplitScores:
-    confusion = tuple(tuple(int(number) for number in row) for row in raw["confusion"])
-    if len(confusion) != len(classes) or any(len(row) != len(classes) for row in confusion):
-        raise ValueError(f"the confusion matrix of {name} is not {len(classes)} by {len(classes)}")
+def _split(name: str, raw: Mapping[str, Any], task: str, classes: Sequence[str]) -> SplitScores:
     if len(raw["per_class"]) != len(classes):
         raise ValueError(f"{name} has {len(raw['per_class'])} lines per class for {len(classes)} classes")
     metrics = raw["metrics"]
     return SplitScores(
         name=name,
+        task=task,
         samples=int(raw["samples"]),
-        metrics={key: finite(metrics.get(key)) for key in ("accuracy", "f1", "loss", "calibration_error")},
-        per_class=tuple(_class_score(line) for line in raw["per_class"]),
-        confusion=confusion,
-        bins=tuple(_bin(line) for line in raw["reliability"]),
+        metrics={key: finite(metrics.get(key)) for key in TASK_FIGURES[task]},
+        intervals={str(key): _range(*bounds) for key, bounds in raw.get("intervals", {}).items()},
+        per_class=tuple(_class_score(line, task) for line in raw["per_class"]),
+        confusion=_confusion(name, raw["confusion"], len(classes)) if task == "multiclass" else (),
+        bins=() if task == "regression" else tuple(_bin(line) for line in raw["reliability"]),
         mistakes=tuple(_mistake(line, classes) for line in raw["mistakes"]),
     )
 
 
-def _class_score(raw: Mapping[str, Any]) -> ClassScore:
-    scores = [finite(raw.get(key)) for key in ("precision", "recall", "f1")]
-    return ClassScore(str(raw["name"]), int(raw["samples"]), *scores)
+def _confusion(name: str, raw: Sequence[Sequence[Any]], classes: int) -> tuple[tuple[int, ...], ...]:
+    confusion = _counts(raw)
+    if len(confusion) != classes or any(len(row) != classes for row in confusion):
+        raise ValueError(f"the confusion matrix of {name} is not {classes} by {classes}")
+    return confusion
+
+
+def _counts(raw: Sequence[Sequence[Any]]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(int(number) for number in row) for row in raw)
+
+
+def _class_score(raw: Mapping[str, Any], task: str) -> ClassScore:
+    values = {key: finite(raw.get(key)) for key in CLASS_COLUMNS[task]}
+    score = ClassScore(str(raw["name"]), int(raw["samples"]), values)
+    if task != "regression":
+        return score
+    density = _counts(raw["density"])
+    if not density or any(len(row) != len(density) for row in density):
+        raise ValueError(f"the density of {score.name} is not square")
+    return replace(score, range=_range(raw["low"], raw["high"]), density=density)
+
+
+def _range(low: Any, high: Any) -> tuple[float, float]:
+    bounds = finite(low), finite(high)
+    if bounds[0] is None or bounds[1] is None or bounds[0] > bounds[1]:
+        raise ValueError(f"{low} to {high} is no range")
+    return bounds[0], bounds[1]
 
 
 def _bin(raw: Mapping[str, Any]) -> Bin:

@@ -5,17 +5,22 @@ import re
 import unicodedata
 from typing import Any
 
+from tlx.figures import FIGURES
+
 __all__ = [
     "DASH",
     "count",
     "decimal",
     "duration",
+    "figure",
     "finite",
     "label",
     "millions",
     "percent",
     "percent_range",
+    "place",
     "rate",
+    "words",
 ]
 
 MISSING = DASH = "\u2013"
@@ -43,6 +48,15 @@ def label(text: Any, limit: int = 60) -> str:
     keep = max(limit - 1, 1)
     tail = keep // 2
     return line[: keep - tail] + "…" + (line[-tail:] if tail else "")
+
+
+def place(path: Any) -> str:
+    """A path short: its last two parts, the folder of a file often being its class.
+
+    >>> place("/data/insects/train/ants/7.jpg"), place("row 3")
+    ('ants/7.jpg', 'row 3')
+    """
+    return "/".join(str(path).split("/")[-2:])
 
 
 def _is_unsafe(character: str) -> bool:
@@ -94,6 +108,33 @@ def decimal(value: Any, digits: int = 3) -> str:
     if number is None:
         return MISSING
     return f"{number:.{digits}f}" if abs(number) < 1e6 else f"{number:.{digits}g}"
+
+
+def figure(name: str, value: Any) -> str:
+    """The value of a figure, as a percentage where it is a share, else in four digits.
+
+    >>> figure("accuracy", 0.5).replace(FIXED_SPACE, " "), figure("mae", 1234.56), figure("mae", 0.00012)
+    ('50.0 %', '1235', '0.00012')
+    """
+    number = finite(value)
+    if number is None:
+        return MISSING
+    known = FIGURES.get(name)
+    if known is not None and known.share:
+        return percent(number)
+    return decimal(number) if abs(number) < 10 and round(number, 3) else f"{number:.4g}"
+
+
+def words(name: str) -> str:
+    """A figure's name within a sentence.
+
+    >>> words("mae"), words("r2"), words("unheard_of")
+    ('mean absolute error', 'R squared', 'unheard of')
+    """
+    known = FIGURES.get(name)
+    if known is None:
+        return name.replace("_", " ")
+    return known.title if known.title.startswith("R ") else known.title[0].lower() + known.title[1:]
 
 
 def count(value: Any) -> str:

@@ -1,25 +1,31 @@
 """The page of a run: from its directory to one self-contained report.html."""
 
-import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from tlx.errors import TlxError
-from tlx.functional.intervals import wilson
+from tlx.figures import FIGURES, TASK_FIGURES, TRAIN_FIGURE
+from tlx.report.details import SPLIT_NAMES, split_details
 from tlx.report.document import render, write_text
-from tlx.report.evaluation import ClassScore, SplitScores
-from tlx.report.formats import count, decimal, duration, finite, label, millions, percent, percent_range
-from tlx.report.phases import phase_rows, phase_spans
-from tlx.report.plots import block_size, confusion_map, curves, rate_map, reliability
+from tlx.report.evaluation import accuracy_interval
+from tlx.report.formats import (
+    DASH,
+    count,
+    duration,
+    figure,
+    finite,
+    label,
+    millions,
+    percent_range,
+    words,
+)
+from tlx.report.phases import phase_rows, phase_spans, remarks
+from tlx.report.plots import curves, rate_map
 from tlx.report.run_files import RunFiles, read_run
 
 __all__ = ["write_page"]
 
-NUMBERED_CLASSES = 20  # above it a confusion matrix is shades and a list of pairs
-CLASS_LINES = 20
-MISTAKES = 24
-SPLIT_NAMES = {"val": "Validation", "test": "Test"}
 Made = TypeVar("Made")
 
 
@@ -48,9 +54,10 @@ def write_page(run: Path) -> Path:
         "facts": _try(notes, "the facts", lambda: _facts(files)),
         "versions": _versions(files),
         "phases": _try(notes, "the phases", lambda: phase_rows(files)) if files.plan else None,
+        "remarks": (_try(notes, "the plan", lambda: remarks(files)) if files.plan else None) or [],
         "plots": _try(notes, "the curves", lambda: _plots(files)),
         "splits": _try(notes, "the evaluation", lambda: _splits(files)) or [],
-        "mistakes_shown": MISTAKES,
+        "task": files.task,
     }
     return write_text(run / "report.html", render("page.html.jinja", **values, notes=notes))
 
@@ -74,31 +81,74 @@ def _name(files: RunFiles, group: str) -> str | None:
     return None
 
 
+def _data(files: RunFiles) -> str | None:
+    """The data's name, and that of the folder it lies in: `folder hymenoptera`."""
+    name, node = _name(files, "data"), files.settings.get("data")
+    root = node.get("root") if isinstance(node, Mapping) else None
+    folder = PurePath(root).name if isinstance(root, str) else ""
+    return name if name is None or folder in ("", "..", name) else f"{name} {label(folder)}"
+
+
 def _title(files: RunFiles) -> str:
-    model, data, strategy = (_name(files, group) for group in ("model", "data", "strategy"))
+    model, data, strategy = _name(files, "model"), _data(files), _name(files, "strategy")
     if model is None or data is None or strategy is None:
         return label(files.path.resolve().name)
     return f"{model} on {data}, {strategy}"
 
 
 def _headline(files: RunFiles) -> dict[str, Any] | None:
-    split = "test" if "test/accuracy" in files.summary else "val"
-    accuracy = finite(files.summary.get(f"{split}/accuracy"))
-    if accuracy is None:
+    name = TASK_FIGURES[files.task][0]
+    split = "test" if f"test/{name}" in files.summary else "val"
+    if f"{split}/{name}" not in files.summary:
         return _headline_so_far(files)
-    samples = int(files.summary[f"{split}/samples"])
+    value = files.summary[f"{split}/{name}"]
+    samples = f"{count(files.summary[f'{split}/samples'])} samples"
     source = f"Weights of epoch {count(files.best_epoch)}, the best by {label(files.monitor)}"
     if split == "val":
         honesty = "Validation chose that epoch, so this leans to the good side; there is no test split."
     else:
-        val = percent(files.summary.get("val/accuracy"))
+        val = figure(name, files.summary.get(f"val/{name}"))
         honesty = f"The test samples chose nothing. Validation, which chose the epoch, has {val}."
     return {
-        "label": f"{SPLIT_NAMES[split]} accuracy",
-        "figure": percent(accuracy),
-        "range": f"95 % interval {percent_range(_interval(accuracy, samples))}, {count(samples)} samples",
+        "label": f"{SPLIT_NAMES[split]} {words(name)}{_of_what(files)}",
+        "figure": figure(name, value),
+        "range": f"{samples}, {_certainty(files, split, finite(value))}",
         "source": f"{source}. {honesty}",
     }
+
+
+def _of_what(files: RunFiles) -> str:
+    """What the headline of a regression is an error of."""
+    numbers = files.summary.get("classes")
+    if files.task != "regression" or not isinstance(numbers, list):
+        return ""
+    return f" of {label(numbers[0])}" if len(numbers) == 1 else f", mean over {len(numbers)} numbers"
+
+
+def _certainty(files: RunFiles, split: str, value: float | None) -> str:
+    """The interval of the headline in words, or why there is none."""
+    bounds = _interval(files, split, value)
+    if value is None:
+        return "on which it has no value"
+    if bounds is not None:
+        return f"95 % interval {_range(TASK_FIGURES[files.task][0], bounds)}"
+    if files.task == "multilabel":
+        return "no interval: average precision ranks the samples and is no mean over them"
+    return "no interval: it takes two samples, and evaluation.json would hold it"
+
+
+def _interval(files: RunFiles, split: str, value: float | None) -> tuple[float, float] | None:
+    """The 95 % interval of the headline: Wilson's of an accuracy, the measured one of a mean error."""
+    if files.task == "multiclass":
+        return None if value is None else accuracy_interval(value, int(files.summary[f"{split}/samples"]))
+    scores = files.splits.get(split)
+    return scores.intervals.get(TASK_FIGURES[files.task][0]) if scores is not None else None
+
+
+def _range(name: str, bounds: tuple[float, float]) -> str:
+    if FIGURES[name].share:
+        return percent_range(bounds)
+    return f"{figure(name, bounds[0])}{DASH}{figure(name, bounds[1])}"
 
 
 def _headline_so_far(files: RunFiles) -> dict[str, Any] | None:
@@ -107,29 +157,28 @@ def _headline_so_far(files: RunFiles) -> dict[str, Any] | None:
         return None
     return {
         "label": f"Best {label(files.monitor)} so far",
-        "figure": decimal(row.get(files.monitor)),
+        "figure": figure(files.monitor.partition("/")[2], row.get(files.monitor)),
         "range": f"epoch {count(files.best_epoch)} of {len(files.metrics)} completed",
         "source": "The run is not over: this is no result. It comes from metrics.csv, without an interval.",
     }
 
 
-def _interval(accuracy: float, samples: int) -> tuple[float, float]:
-    return wilson(min(max(round(accuracy * samples), 0), samples), samples)
-
-
 def _figures(files: RunFiles) -> list[dict[str, Any]]:
-    """One line per split: what was measured on how many samples."""
+    """One line per split: what was measured on how many samples, as titles and texts."""
+    headline, *others = TASK_FIGURES[files.task]
     lines: list[dict[str, Any]] = []
     for split, name in reversed(SPLIT_NAMES.items()):
-        accuracy = finite(files.summary.get(f"{split}/accuracy"))
-        if accuracy is None:
+        if f"{split}/{headline}" not in files.summary:
             continue
-        values = {key: files.summary.get(f"{split}/{key}") for key in ("f1", "loss", "calibration_error")}
-        samples = int(files.summary[f"{split}/samples"])
+        value = finite(files.summary[f"{split}/{headline}"])
+        bounds = _interval(files, split, value)
+        cells = [("Samples", count(files.summary[f"{split}/samples"]))]
+        cells.append((FIGURES[headline].title, figure(headline, value)))
+        if files.task != "multilabel":
+            cells.append(("95 % interval", DASH if bounds is None else _range(headline, bounds)))
+        cells += [(FIGURES[key].title, figure(key, files.summary.get(f"{split}/{key}"))) for key in others]
         note = "chose the epoch" if split == "val" else "chose nothing"
-        interval = _interval(accuracy, samples)
-        lines.append({"name": name, "note": note, "accuracy": accuracy, "interval": interval} | values)
-        lines[-1]["samples"] = samples
+        lines.append({"name": name, "note": note, "cells": cells})
     return lines
 
 
@@ -149,11 +198,12 @@ def _facts(files: RunFiles) -> list[tuple[str, str]]:
     facts: list[tuple[str, Any]] = [
         ("Model", _name(files, "model")),
         ("Weights", label(given["weights"], 80) if given.get("weights") is not None else None),
-        ("Data", _name(files, "data")),
+        ("Data", _data(files)),
+        ("Task", files.task),
         ("Strategy", _name(files, "strategy")),
         ("Seed", given.get("seed", files.settings.get("seed"))),
         ("Samples", ", ".join(splits)),
-        ("Classes", classes),
+        ("Numbers" if files.task == "regression" else "Classes", classes),
         ("Parameters", f"{millions(parameters)} in all" if parameters is not None else None),
         ("Trainable at most", millions(trained) if trained is not None else None),
         ("Epochs", count(given.get("train/epochs", len(files.metrics)))),
@@ -181,54 +231,13 @@ def _versions(files: RunFiles) -> str:
 def _plots(files: RunFiles) -> list[Any]:
     spans = phase_spans(files)
     parts = [*files.plan.get("stages", []), "head"]
-    drawn = [curves(files.metrics, value, spans, files.best_epoch) for value in ("loss", "accuracy")]
+    monitored = files.monitor.partition("/")[2]
+    values = dict.fromkeys(["loss", TRAIN_FIGURE[files.task], TASK_FIGURES[files.task][0], monitored])
+    drawn = [curves(files.metrics, value, spans, files.best_epoch) for value in values]
     return [plot for plot in (*drawn, rate_map(files.metrics, parts, spans)) if plot is not None]
 
 
 def _splits(files: RunFiles) -> list[dict[str, Any]]:
     """What the page shows of each split, the test split first."""
     order = sorted(files.splits.values(), key=lambda scores: scores.name != "test")
-    return [
-        {
-            "name": SPLIT_NAMES.get(scores.name, label(scores.name)),
-            "key": "test" if scores.name == "test" else "val",
-            "scores": scores,
-            "cells": _cells(scores) if len(scores.confusion) <= NUMBERED_CLASSES else None,
-            "map": confusion_map(scores.confusion, scores.name)
-            if len(scores.confusion) > NUMBERED_CLASSES
-            else None,
-            "block": block_size(len(scores.confusion)),
-            "pairs": scores.confused_pairs(12),
-            "reliability": reliability(scores.bins, scores.name),
-            "classes": _classes(scores),
-            "class_lines": CLASS_LINES,
-        }
-        for scores in order
-    ]
-
-
-def _cells(scores: SplitScores) -> list[dict[str, Any]]:
-    """The rows of a confusion matrix; a shade grows with the root of the share of the true class."""
-    return [
-        {
-            "name": score.name,
-            "cells": [
-                {
-                    "count": number,
-                    "right": i == j,
-                    "shade": round(10 + 45 * math.sqrt(number / sum(row))) if number else 0,
-                }
-                for j, number in enumerate(row)
-            ],
-        }
-        for i, (score, row) in enumerate(zip(scores.per_class, scores.confusion, strict=True))
-    ]
-
-
-def _classes(scores: SplitScores) -> list[tuple[int, ClassScore]]:
-    """Classes and their numbers, the weakest F1 first, those without samples last."""
-
-    def strength(line: tuple[int, ClassScore]) -> tuple[bool, float]:
-        return line[1].samples == 0, 1.0 if line[1].f1 is None else line[1].f1
-
-    return sorted(enumerate(scores.per_class), key=strength)
+    return [split_details(scores) for scores in order]

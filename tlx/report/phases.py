@@ -8,12 +8,17 @@ from tlx.plan import HEAD, Phase, Plan, split_part
 from tlx.report.formats import DASH, count, decimal, finite, label, millions, percent, rate
 from tlx.report.run_files import RunFiles
 
-__all__ = ["PhaseRow", "Span", "phase_rows", "phase_spans", "runs_of"]
+__all__ = ["PhaseRow", "Span", "phase_rows", "phase_spans", "remarks", "runs_of"]
 
 Line: TypeAlias = tuple[list[str], tuple[bool, str]]
 """Stages that share a line of the table, whether only their norms train, and their rate."""
 
 MOST_LINES = 5
+FROZEN_NORMS = {
+    "affine": "weights and biases stay frozen, running statistics follow the batches",
+    "statistics": "running statistics stay frozen (evaluation mode), weights and biases train",
+    "all": "weights, biases and running statistics stay frozen",
+}
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,29 @@ def phase_rows(run: RunFiles) -> list[PhaseRow]:
     Raises:
         ConfigError, KeyError, TypeError, ValueError: plan.json holds no plan.
     """
+    plan = _plan(run)
+    return [_row(run, plan, number) for number in range(len(plan.phases))]
+
+
+def remarks(plan: RunFiles | Plan) -> list[str]:
+    """What is to be said of a whole plan: how it came about, and which norms it leaves alone.
+
+    Args:
+        plan: The plan, or the files of a run that hold it.
+
+    Raises:
+        ConfigError, KeyError, TypeError, ValueError: plan.json holds no plan.
+    """
+    found = plan if isinstance(plan, Plan) else _plan(plan)
+    norms = FROZEN_NORMS.get(found.norms)
+    said = f"norms={found.norms}: in the stages of the backbone that train, norms' {norms}" if norms else ""
+    return [line for line in (found.note, said) if line]
+
+
+def _plan(run: RunFiles) -> Plan:
     own = ("augment", "parameters")
     bare = [{key: value for key, value in phase.items() if key not in own} for phase in run.plan["phases"]]
-    plan = Plan.from_dict({"stages": run.plan["stages"], "phases": bare})
-    return [_row(run, plan, number) for number in range(len(plan.phases))]
+    return Plan.from_dict({**run.plan, "phases": bare})
 
 
 def _row(run: RunFiles, plan: Plan, number: int) -> PhaseRow:

@@ -1,4 +1,4 @@
-"""The plots of the pages, each an inline SVG."""
+"""The plots over epochs, and that of a sweep, each an inline SVG."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,25 +6,22 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from tlx.report.canvas import BLUE, INK, MUTED, ORANGE, RULE, draw
-from tlx.report.evaluation import Bin
-from tlx.report.formats import finite, label, rate
+from tlx.report.canvas import BLUE, INK, MUTED, ORANGE, RULE, SHADE, draw
+from tlx.report.formats import finite, label, rate, words
 from tlx.report.phases import Span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["block_size", "comparison", "confusion_map", "curves", "rate_map", "reliability"]
+__all__ = ["comparison", "curves", "rate_map"]
 
-SHADE = (0.23, 0.5, 0.8)  # a blue that shows on white and on near-black
-WRONG = (0.85, 0.4, 0.15)  # an orange that does
 CHARACTER = 6.0  # points that a character of a phase's name takes, on average
 
 
 def curves(
     metrics: Sequence[Mapping[str, float]], value: str, spans: Sequence[Span], best_epoch: int | None
 ) -> Markup | None:
-    """Train and validation curve of `loss` or `accuracy` over the epochs, phases and best epoch marked.
+    """Train and validation curve of a figure over the epochs, phases and best epoch marked.
 
     Returns:
         The plot; None when there is no finite value to draw.
@@ -38,20 +35,22 @@ def curves(
         _phases(axes, spans)
         many = len(epochs) > 40
         for split, colour, dashes in (("train", BLUE, (0, (4, 2))), ("val", ORANGE, "solid")):
-            axes.plot(
-                epochs, lines[split], color=colour, linestyle=dashes, marker="" if many else "o", label=split
-            )
-        if best_epoch in epochs:
+            if any(math.isfinite(number) for number in lines[split]):
+                axes.plot(
+                    epochs, lines[split], color=colour, linestyle=dashes, marker="" if many else "o",
+                    label=split,
+                )  # fmt: skip
+        if best_epoch in epochs and math.isfinite(lines["val"][epochs.index(best_epoch)]):
             height = lines["val"][epochs.index(best_epoch)]
             axes.plot(
                 [best_epoch], [height], "o", markersize=10, markerfacecolor="none", markeredgecolor=INK,
                 linestyle="none", label=f"best epoch ({best_epoch})",
             )  # fmt: skip
         axes.set_xlabel("epoch")
-        axes.set_ylabel(value)
+        axes.set_ylabel(words(value))
         axes.legend(loc="best", fontsize=11)
 
-    return draw(f"{value} over epochs", paint)
+    return draw(f"{words(value)} over epochs", paint)
 
 
 def rate_map(
@@ -112,83 +111,6 @@ def _rate_ticks(low: float, high: float) -> list[float]:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [float(f"{step}e{power}") for power in powers for step in (1, 2, 5)]
     return [tick for tick in ticks if low <= tick <= high] or [high]
-
-
-def reliability(bins: Sequence[Bin], name: str) -> Markup | None:
-    """Accuracy over confidence, and how many samples each bin holds.
-
-    Returns:
-        The plot; None when every bin is empty.
-    """
-    full = [(each, each.confidence, each.accuracy) for each in bins if each.count]
-    total = sum(each.count for each in bins)
-    if not total:
-        return None
-
-    def paint(axes: "Axes") -> None:
-        axes.plot(
-            [0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated"
-        )
-        axes.bar(
-            [each.low for each in bins], [each.count / total for each in bins],
-            width=[each.high - each.low for each in bins], align="edge", color=BLUE, alpha=0.25,
-            label="share of the samples",
-        )  # fmt: skip
-        points = [(x, y) for _, x, y in full if x is not None and y is not None]
-        axes.plot([x for x, _ in points], [y for _, y in points], "o-", color=ORANGE, label="accuracy")
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1.03)
-        axes.set_xlabel("how sure the network was")
-        axes.set_ylabel("how often it was right")
-        axes.legend(loc="upper left", fontsize=10.5)
-
-    return draw(f"reliability on {name}", paint, width=400, height=330)
-
-
-def confusion_map(confusion: Sequence[Sequence[int]], name: str) -> Markup:
-    """The confusion matrix of many classes as shades, without numbers; shares of the true class.
-
-    Beyond 100 classes a cell stands for a block of `block_size` neighbours each way and has
-    the greatest share of a mistake within it, so that no single mistake is lost.
-
-    Args:
-        confusion: K rows of K counts; a row is a true class.
-        name: The split's.
-    """
-    import numpy as np
-
-    counts = np.array(confusion, dtype=np.float64)
-    classes, block = len(counts), block_size(len(counts))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    edge = math.ceil(classes / block)
-    wrong = np.zeros((edge * block, edge * block))
-    wrong[:classes, :classes] = shares * (1 - np.eye(classes))
-    wrong = wrong.reshape(edge, block, edge, block).max(axis=(1, 3))
-    right = np.array([shares.diagonal()[block * i : block * (i + 1)].mean() for i in range(edge)])
-
-    def paint(axes: "Axes") -> None:
-        picture = np.zeros((edge, edge, 4))
-        picture[..., :3] = WRONG
-        picture[..., 3] = np.where(wrong > 0, 0.2 + 0.8 * np.sqrt(wrong), 0)
-        diagonal = np.arange(edge)
-        picture[diagonal, diagonal, :3] = SHADE
-        picture[diagonal, diagonal, 3] = np.sqrt(right)
-        corner = edge * block - 0.5
-        axes.imshow(picture, interpolation="none", extent=(-0.5, corner, corner, -0.5))
-        axes.grid(visible=False)
-        axes.set_xlabel("predicted class, by number")
-        axes.set_ylabel("true class, by number")
-
-    return draw(f"confusion matrix of {name}", paint, width=420, height=400)
-
-
-def block_size(classes: int) -> int:
-    """How many neighbouring classes share a row of the map.
-
-    >>> [block_size(classes) for classes in (21, 100, 101, 1000)]
-    [1, 1, 2, 10]
-    """
-    return math.ceil(classes / 100)
 
 
 def comparison(

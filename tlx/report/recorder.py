@@ -15,6 +15,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from tlx.errors import NumericalError
+from tlx.figures import TASK_FIGURES, TRAIN_FIGURE
 
 __all__ = ["Recorder"]
 
@@ -30,24 +31,29 @@ class Recorder(Callback):
         path: The metrics.csv to write.
         phase: The position of the running phase.
         parts: Stages and head, in the order of their rate columns.
+        task: The task's name, which says what is measured.
     """
 
-    def __init__(self, path: Path, phase: Callable[[], int], parts: tuple[str, ...]) -> None:
+    def __init__(
+        self, path: Path, phase: Callable[[], int], parts: tuple[str, ...], task: str = "multiclass"
+    ) -> None:
         self.path = path
         self.phase = phase
+        self.train_figure = f"train/{TRAIN_FIGURE[task]}"
         self.columns = [
             "epoch",
             "step",
             "phase",
-            *(f"train/{name}" for name in ("loss", "accuracy")),
-            *(f"val/{name}" for name in ("loss", "accuracy", "f1", "calibration_error")),
+            "train/loss",
+            self.train_figure,
+            *(f"val/{name}" for name in TASK_FIGURES[task]),
             *(f"rate/{part}" for part in parts),
         ]
         self.length = 0
         self.seconds = 0.0
         self.row: dict[str, Any] = {}
         self._saved_sums: list[list[float]] | None = None
-        self._sums = torch.zeros(3, dtype=torch.float64)  # loss times samples, hits, samples
+        self._sums = torch.zeros(3, dtype=torch.float64)  # loss and figure times samples, samples
         self._since = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -61,7 +67,7 @@ class Recorder(Callback):
     ) -> None:
         samples = len(batch.targets)
         self._sums[0] += outputs["task_loss"].double() * samples
-        self._sums[1] += outputs["hits"]
+        self._sums[1] += outputs["worth"]
         self._sums[2] += samples
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -72,7 +78,7 @@ class Recorder(Callback):
         self._since = time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        loss, hits, samples = self._gathered().sum(dim=0).tolist()
+        loss, worth, samples = self._gathered().sum(dim=0).tolist()
         self._sums.zero_()
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
         rates = {g["name"].partition("/")[0]: float(g["lr"]) for g in trainer.optimizers[0].param_groups}
@@ -81,7 +87,7 @@ class Recorder(Callback):
             "step": trainer.global_step,
             "phase": self.phase(),
             "train/loss": loss / samples,
-            "train/accuracy": hits / samples,
+            self.train_figure: worth / samples,
             **{name: values[name] for name in self.columns if name in values},
             **{f"rate/{part}": rate for part, rate in rates.items()},
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tlx.errors import CheckpointError
+from tlx.figures import FIGURES, TASK_FIGURES
 from tlx.report.evaluation import SplitScores, read_evaluation
 from tlx.report.formats import finite
 
@@ -60,12 +61,21 @@ class RunFiles:
         return str(self.summary.get("monitor") or self.settings.get("monitor") or "val/accuracy")
 
     @property
+    def task(self) -> str:
+        """What the run learns, which decides its figures."""
+        node = self.settings.get("task")
+        planned = str(node.get("_target_", "")).split(".")[-2:-1] if isinstance(node, Mapping) else []
+        named = str(self.summary.get("task") or next(iter(planned), ""))
+        return named if named in TASK_FIGURES else "multiclass"
+
+    @property
     def best_epoch(self) -> int | None:
         """The best epoch by the monitor, counted from 1; of a run not finished, the best so far."""
         chosen = finite(self.summary.get("best/epoch"))
         if chosen is not None:
             return int(chosen)
-        sign = -1.0 if "loss" in self.monitor or "error" in self.monitor else 1.0
+        known_figure = FIGURES.get(self.monitor.partition("/")[2])
+        sign = -1.0 if known_figure is not None and not known_figure.higher else 1.0
         known = [row for row in self.metrics if finite(row.get(self.monitor)) is not None]
         best = max(known, key=lambda row: sign * row[self.monitor], default=None)
         return None if best is None else int(best["epoch"])

@@ -7,29 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from tlx.errors import ConfigError, unknown_name
+from tlx.figures import FIGURES, figures_of
 from tlx.report.document import write_text
 
 __all__ = ["SUMMARY_KEYS", "write_summary"]
 
-SUMMARY_KEYS: dict[str, str] = {
+RUN_KEYS: dict[str, str] = {
     "model": "the backbone and head, by name",
     "weights": "where the backbone's weights came from",
     "data": "the data set, by name",
     "strategy": "the strategy, by name",
+    "task": "multiclass, multilabel or regression, which decides the figures",
     "seed": "the seed of every random choice",
     "ended": "why training ended",
     "monitor": "the figure that chose the best epoch",
     "best/epoch": "the epoch the weights and figures come from, counted from 1",
     "best/phase": "the phase of that epoch, counted from 0",
-    "val/accuracy": "share of the validation samples that are right",
-    "val/f1": "mean over classes of the validation F1",
-    "val/loss": "mean validation cross-entropy",
-    "val/calibration_error": "expected calibration error on validation, 15 bins",
     "val/samples": "number of validation samples",
-    "test/accuracy": "share of the test samples that are right",
-    "test/f1": "mean over classes of the test F1",
-    "test/loss": "mean test cross-entropy",
-    "test/calibration_error": "expected calibration error on test, 15 bins",
     "test/samples": "number of test samples",
     "train/samples": "number of training samples",
     "train/epochs": "epochs trained",
@@ -37,10 +31,16 @@ SUMMARY_KEYS: dict[str, str] = {
     "train/seconds": "wall time of training without validation, summed over resumes",
     "parameters/total": "parameters of backbone and head",
     "parameters/trainable": "the most parameters that train in any phase",
-    "classes": "the class names, in order",
+    "classes": "the names of the classes, or of the numbers, in order",
     "versions": "versions of Python and of the packages that matter, by name",
 }
-"""Every key, and what it means. Those under `test/` are there when a test split is: all or none."""
+FIGURE_KEYS = {
+    f"{split}/{name}": figure.meaning for split in ("val", "test") for name, figure in FIGURES.items()
+}
+
+SUMMARY_KEYS: dict[str, str] = {**RUN_KEYS, **FIGURE_KEYS}
+"""Every key, and what it means. Which figures there are, the task decides, see `TASK_FIGURES`;
+those under `test/` are there when a test split is: all or none."""
 
 
 def write_summary(path: Path, values: Mapping[str, Any]) -> None:
@@ -48,7 +48,8 @@ def write_summary(path: Path, values: Mapping[str, Any]) -> None:
 
     Args:
         path: The file, replaced as a whole.
-        values: A value for every key of `SUMMARY_KEYS`; those under `test/` all or none.
+        values: A value for every key of the run and every figure of its task; those under
+            `test/` all or none.
 
     Raises:
         ConfigError: A key is unknown or missing.
@@ -57,7 +58,10 @@ def write_summary(path: Path, values: Mapping[str, Any]) -> None:
         if key not in SUMMARY_KEYS:
             raise unknown_name("summary key", key, SUMMARY_KEYS)
     tested = any(key.startswith("test/") for key in values)
-    missing = [key for key in SUMMARY_KEYS if key not in values and (tested or not key.startswith("test/"))]
+    splits = ("val", "test") if tested else ("val",)
+    expected = [key for key in RUN_KEYS if tested or not key.startswith("test/")]
+    expected += [f"{split}/{name}" for split in splits for name in figures_of(values)]
+    missing = [key for key in expected if key not in values]
     if missing:
         raise ConfigError(
             f"a summary lacks {', '.join(missing)}", where=str(path), fix="a value for each key"

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,26 +11,18 @@ from typing import Any
 from urllib.parse import quote
 
 from tlx.errors import CheckpointError
+from tlx.figures import FIGURES, figures_of
 from tlx.functional.intervals import t_interval
 from tlx.report.document import render, write_text
-from tlx.report.formats import finite, label
+from tlx.report.formats import DASH, FIXED_SPACE, decimal, figure, finite, label, words
 from tlx.report.plots import comparison
 from tlx.report.run_files import read_json
 from tlx.report.sweep_jobs import Job, missing_jobs, read_jobs
 
-__all__ = ["FIGURES", "Row", "Statistic", "sweep_table", "write_sweep"]
+__all__ = ["Row", "Statistic", "sweep_figures", "sweep_table", "write_sweep"]
 
-FIGURES = {
-    "val/accuracy": "Val accuracy",
-    "test/accuracy": "Test accuracy",
-    "val/f1": "Val F1",
-    "test/f1": "Test F1",
-    "train/seconds": "Train seconds",
-    "train/epochs": "Epochs",
-}
-"""The figures of a sweep: their keys in summary.json, and what they are called."""
-
-SHARES = ("accuracy", "f1")
+TRAINING = {"train/seconds": "Train seconds", "train/epochs": "Epochs"}
+SHOWN = 2  # figures of each task on the page, the headline first; the table as CSV has them all
 PLOTTED = 40
 COLUMNS = ("mean", "std", "low", "high", "min", "max")
 
@@ -42,8 +35,7 @@ class Statistic:
         values: Of each job, in the order of the seeds.
         mean: Their mean.
         std: Their standard deviation, with n - 1; None for one job.
-        interval: Student's 95 % interval of the mean, for accuracies and F1 cut to [0, 1];
-            None for one job.
+        interval: Student's 95 % interval of the mean, cut to what the figure can be; None for one job.
     """
 
     values: tuple[float, ...]
@@ -64,7 +56,7 @@ class Row:
     Args:
         overrides: What they share, without `seed`.
         jobs: In the order of their seeds.
-        figures: The keys of `FIGURES` that the jobs have.
+        figures: By those of `sweep_figures` that the jobs have.
     """
 
     overrides: dict[str, str]
@@ -85,12 +77,31 @@ def sweep_table(sweep: Path) -> list[Row]:
         sweep: A sweep directory.
 
     Returns:
-        One row per combination, the best mean accuracy first (on test, where every row has it).
+        One row per combination, the best mean of the task's headline first (on test, where every
+        row has it).
 
     Raises:
         CheckpointError: There is no such directory, or it holds no jobs.
     """
     return _rows(read_jobs(sweep))
+
+
+def sweep_figures(jobs: Sequence[Job], most: int | None = None) -> list[str]:
+    """The keys of summary.json that a sweep compares: those of its jobs' tasks, and of training.
+
+    Args:
+        jobs: The jobs; where none is finished, the figures are those of multiclass.
+        most: So many figures of each task at most, its headline first; None: all.
+    """
+    tasks = dict.fromkeys(figures_of(job.summary) for job in jobs if job.finished) or [figures_of({})]
+    names = dict.fromkeys(name for figures in tasks for name in figures[:most])
+    return [*(f"{split}/{name}" for name in names for split in ("val", "test")), *TRAINING]
+
+
+def _title(key: str) -> str:
+    """What a figure of a sweep is called."""
+    split, _, name = key.partition("/")
+    return TRAINING.get(key) or f"{split.capitalize()} {words(name)}"
 
 
 def _rows(jobs: Sequence[Job]) -> list[Row]:
@@ -101,28 +112,39 @@ def _rows(jobs: Sequence[Job]) -> list[Row]:
     rows = [
         Row(dict(combination), tuple(members), _figures(members)) for combination, members in groups.items()
     ]
-    main = _main_figure(rows)
-    return sorted(rows, key=lambda row: -row.figures[main].mean if main in row.figures else 1.0)
+    main = _main_figure(jobs, rows)
+    sign = -1.0 if FIGURES[main.partition("/")[2]].higher else 1.0
+    return sorted(rows, key=lambda row: sign * row.figures[main].mean if main in row.figures else math.inf)
 
 
 def _figures(jobs: Sequence[Job]) -> dict[str, Statistic]:
     found: dict[str, Statistic] = {}
-    for key in FIGURES:
+    for key in sweep_figures(jobs):
         values = [number for job in jobs if (number := finite(job.summary.get(key))) is not None]
         if values:
-            found[key] = _statistic(values, share=key.rpartition("/")[2] in SHARES)
+            found[key] = _statistic(values, *_bounds(key))
     return found
 
 
-def _statistic(values: Sequence[float], share: bool) -> Statistic:
+def _bounds(key: str) -> tuple[float, float]:
+    """The least and the greatest value a figure can have."""
+    known = FIGURES.get(key.partition("/")[2])
+    if known is not None and known.share:
+        return 0.0, 1.0
+    return (-math.inf, 1.0) if known is not None and known.higher else (0.0, math.inf)
+
+
+def _statistic(values: Sequence[float], least: float, most: float) -> Statistic:
     interval = t_interval(values)
     if interval is not None:
-        interval = max(interval[0], 0.0), min(interval[1], 1.0) if share else interval[1]
+        interval = max(interval[0], least), min(interval[1], most)
     return Statistic(tuple(values), fmean(values), stdev(values) if len(values) > 1 else None, interval)
 
 
-def _main_figure(rows: Sequence[Row]) -> str:
-    return "test/accuracy" if rows and all("test/accuracy" in row.figures for row in rows) else "val/accuracy"
+def _main_figure(jobs: Sequence[Job], rows: Sequence[Row]) -> str:
+    """The headline of the first task: on test where every row has it, else on validation."""
+    val, test = sweep_figures(jobs)[:2]
+    return test if rows and all(test in row.figures for row in rows) else val
 
 
 def write_sweep(sweep: Path) -> tuple[Path, Path]:
@@ -141,7 +163,7 @@ def write_sweep(sweep: Path) -> tuple[Path, Path]:
     """
     jobs = read_jobs(sweep)
     rows = _rows(jobs)
-    main = _main_figure(rows)
+    main, figures = _main_figure(jobs, rows), sweep_figures(jobs, SHOWN)
     keys = _keys([row.overrides for row in rows])
     varying = [key for key in keys if len({row.overrides.get(key) for row in rows}) > 1]
     names = [_row_name(row, varying) for row in rows]
@@ -152,8 +174,9 @@ def write_sweep(sweep: Path) -> tuple[Path, Path]:
         title=label(sweep.resolve().name),
         rows=list(zip(names, rows, strict=True)),
         main=main,
-        names=FIGURES,
-        shown=[key for key in FIGURES if any(key in row.figures for row in rows)],
+        titles={key: _title(key) for key in (main, *figures)},
+        shown=[key for key in figures if any(key in row.figures for row in rows)],
+        said=_said,
         shared=[(key, rows[0].overrides[key]) for key in keys if key not in varying] if rows else [],
         plot=_plot(rows, names, main),
         plotted=PLOTTED,
@@ -164,14 +187,36 @@ def write_sweep(sweep: Path) -> tuple[Path, Path]:
         total=len(jobs) + len(absent or ()),
         argv=argv,
     )
-    return write_text(sweep / "sweep.html", page), write_text(sweep / "sweep.csv", _csv(rows, keys))
+    return write_text(sweep / "sweep.html", page), write_text(sweep / "sweep.csv", _csv(rows, keys, jobs))
+
+
+def _said(key: str, statistic: Statistic) -> dict[str, str]:
+    """A statistic in words: its mean, interval, spread, least and greatest value."""
+
+    def said(number: float | None) -> str:
+        return decimal(number, 1) if key in TRAINING else figure(key.partition("/")[2], number)
+
+    low, high = (said(bound) for bound in statistic.interval or (None, None))
+    return {
+        "mean": said(statistic.mean),
+        "interval": f"{low.removesuffix(f'{FIXED_SPACE}%')}{DASH}{high}",
+        "std": said(statistic.std),
+        "least": said(min(statistic.values)),
+        "greatest": said(max(statistic.values)),
+    }
 
 
 def _plot(rows: Sequence[Row], names: Sequence[str], main: str) -> Any:
-    figures = [row.figures.get(main) for row in rows[:PLOTTED]]
-    values = [figure.values if figure else () for figure in figures]
-    intervals = [figure.interval if figure else None for figure in figures]
-    return comparison(names[:PLOTTED], values, intervals, FIGURES[main].lower())
+    found = [row.figures.get(main) for row in rows[:PLOTTED]]
+    values = [statistic.values if statistic else () for statistic in found]
+    intervals = [statistic.interval if statistic else None for statistic in found]
+    better = "" if FIGURES[main.partition("/")[2]].higher else ", less is better"
+    return comparison(
+        names[:PLOTTED],
+        values,
+        intervals,
+        main.partition("/")[0] + " " + words(main.partition("/")[2]) + better,
+    )
 
 
 def _keys(overrides: Sequence[Mapping[str, str]]) -> list[str]:
@@ -196,23 +241,24 @@ def _argv(sweep: Path) -> list[str]:
     return [str(override) for override in given] if isinstance(given, list) else []
 
 
-def _csv(rows: Sequence[Row], keys: Sequence[str]) -> str:
+def _csv(rows: Sequence[Row], keys: Sequence[str], jobs: Sequence[Job]) -> str:
     """One line per combination: its overrides, its seeds, n, and six columns per figure, by repr."""
+    figures = sweep_figures(jobs)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*keys, "n", "seeds", *(f"{key}/{column}" for key in FIGURES for column in COLUMNS)])
+    writer.writerow([*keys, "n", "seeds", *(f"{key}/{column}" for key in figures for column in COLUMNS)])
     for row in rows:
         line: list[str] = [row.overrides.get(key, "") for key in keys]
         line += [str(len(row.jobs)), " ".join(job.seed for job in row.jobs)]
-        for key in FIGURES:
+        for key in figures:
             line += _columns(row.figures.get(key))
         writer.writerow(line)
     return out.getvalue()
 
 
-def _columns(figure: Statistic | None) -> list[str]:
-    if figure is None:
+def _columns(statistic: Statistic | None) -> list[str]:
+    if statistic is None:
         return [""] * len(COLUMNS)
-    low, high = figure.interval or (None, None)
-    numbers = (figure.mean, figure.std, low, high, min(figure.values), max(figure.values))
+    low, high = statistic.interval or (None, None)
+    numbers = (statistic.mean, statistic.std, low, high, min(statistic.values), max(statistic.values))
     return ["" if number is None else repr(number) for number in numbers]

@@ -12,6 +12,7 @@ from tlx.composition import app
 from tlx.composition.compose import Composed, digest, plain_stem
 from tlx.composition.resolve import SECRET, to_yaml
 from tlx.errors import CheckpointError, ConfigError, SweepError
+from tlx.figures import figures_of
 from tlx.outcome import INTERNAL, INTERRUPTED, TERMINATED, Terminated, die_with_parent, ending, stoppable
 from tlx.run_directory import (
     begin,
@@ -45,7 +46,8 @@ def sweep(argv: Sequence[str], home: Path | None = None) -> None:
     asked = [override for override in arguments.overrides if not override.startswith("sweep_dir=")]
     home = home or place(wish, "sweeps", f"{plain_stem(asked)[:60].rstrip('-')}-{digest(asked)}")
     flags = ["--config-dir", os.path.abspath(arguments.config_dir)] if arguments.config_dir else []
-    jobs = Jobs(home, asked, {"overrides": [*flags, *asked], "folder": str(Path.cwd())})
+    kept = [override for override in asked if not override.startswith("trust=")]  # it is given each time
+    jobs = Jobs(home, asked, {"overrides": [*flags, *kept], "folder": str(Path.cwd())})
     app.sweep("fit", ["-m", *flags, *asked], jobs.run)
     jobs.conclude()
 
@@ -114,9 +116,12 @@ class Jobs:
         """
         from tlx.report.sweep import write_sweep
 
-        rows = [_row(folder) for folder in self.folders]
-        rows += [(said, f"refused: {why}", "", "") for said, why in self.refused]
-        _print_table(rows)
+        summaries = [_summary(folder) for folder in self.folders]
+        headlines = dict.fromkeys(figures_of(found)[0] for found in summaries if found) or [figures_of({})[0]]
+        figures = [f"{split}/{name}" for name in headlines for split in ("val", "test")]
+        rows = [_row(folder, figures) for folder in self.folders]
+        rows += [(said, f"refused: {why}", *("" for _ in figures)) for said, why in self.refused]
+        _print_table(rows, figures)
         page, table = write_sweep(self.home)
         print(f"page    {shown(page)}\ntable   {shown(table)}", flush=True)  # noqa: T201
         failed = [row[0] for row in rows if row[1] != "finished"]
@@ -202,18 +207,18 @@ def _summary(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def _row(folder: Path) -> tuple[str, str, str, str]:
+def _row(folder: Path, figures: Sequence[str]) -> tuple[str, ...]:
     state, summary = read_state(folder), _summary(folder)
     varied = read_json(folder / "job.json").get("overrides", {})
     name = " ".join(f"{key}={value}" for key, value in varied.items()) or folder.name
     status = str(state["status"])
     if status != "finished" and state.get("error"):
         status += f": {state['error']}"
-    figures = (f"{summary[key]:.4f}" if key in summary else "" for key in ("val/accuracy", "test/accuracy"))
-    return (name, status, *figures)  # type: ignore[return-value]
+    known = (summary.get(key) for key in figures)
+    return (name, status, *("" if value is None else f"{value:.4f}" for value in known))
 
 
-def _print_table(rows: Sequence[tuple[str, str, str, str]]) -> None:
+def _print_table(rows: Sequence[Sequence[str]], figures: Sequence[str]) -> None:
     """Print every word: folded on a terminal, one line a job where a file or pipe takes any width."""
     from rich.console import Console
     from rich.measure import Measurement
@@ -221,7 +226,7 @@ def _print_table(rows: Sequence[tuple[str, str, str, str]]) -> None:
     from rich.text import Text
 
     table = Table(Column("job", overflow="fold"), Column("status", overflow="fold"))
-    for figure in ("val/accuracy", "test/accuracy"):
+    for figure in figures:
         table.add_column(figure, no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
