@@ -13,8 +13,8 @@ SCHEDULES = st.sampled_from(["constant", "cosine", "one_cycle"])
 
 def phases() -> st.SearchStrategy[Phase]:
     trains = st.dictionaries(
-        st.sampled_from([*STAGES, HEAD, "layer1:norm"]), st.floats(1e-6, 1.0), min_size=1
-    )
+        st.sampled_from([*STAGES, HEAD, "layer2:norm"]), st.floats(1e-6, 1.0), min_size=1
+    ).filter(lambda trains: not {"layer2", "layer2:norm"} <= set(trains))
     return st.builds(
         Phase,
         name=st.text(min_size=1, max_size=5),
@@ -33,8 +33,15 @@ def end(epoch: int, step: int) -> PhaseEnd:
 
 @given(st.lists(phases(), min_size=1, max_size=4))
 def test_a_plan_survives_being_written_down(some: list[Phase]) -> None:
-    plan = Plan(STAGES, tuple(some))
+    plan = Plan(STAGES, tuple(some), note="auto: 12 samples", norms="statistics")
     assert Plan.from_dict(plan.to_dict()) == plan
+
+
+def test_a_plan_written_before_there_were_notes_still_loads() -> None:
+    phase = Phase("", {HEAD: 1.0}, 2)
+    plain = Plan(STAGES, (phase,)).to_dict()
+    del plain["note"], plain["norms"]
+    assert Plan.from_dict(plain) == Plan(STAGES, (phase,), note="", norms="train")
 
 
 @given(SCHEDULES, st.integers(1, 400), st.floats(0, 0.9), st.integers(0, 500))
@@ -135,6 +142,25 @@ def test_a_plan_refuses_an_unknown_stage_and_names_the_nearest() -> None:
         Plan(STAGES, (Phase("", {"layer3": 1.0}, 1),))
     with pytest.raises(ConfigError, match="at least one phase"):
         Plan(STAGES, ())
+
+
+@pytest.mark.parametrize("norms", ["affine", "all"])
+def test_norms_that_a_phase_trains_cannot_be_frozen_for_the_whole_plan(norms: str) -> None:
+    phases = (Phase("", {HEAD: 1.0}, 1), Phase("", {"layer1:norm": 1.0, HEAD: 1.0}, 1))
+    with pytest.raises(ConfigError, match=f"norms='{norms}'.*statistics, for the plan trains layer1:norm"):
+        Plan(STAGES, phases, norms=norms)  # type: ignore[arg-type]
+    assert Plan(STAGES, phases, norms="statistics").norms == "statistics"
+    assert Plan(STAGES, phases[:1], norms=norms).norms == norms  # type: ignore[arg-type]
+
+
+def test_an_unknown_word_for_norms_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"no norms 'statistic'.*Try: statistics"):
+        Plan(STAGES, (Phase("", {HEAD: 1.0}, 1),), norms="statistic")  # type: ignore[arg-type]
+
+
+def test_a_phase_does_not_give_a_stage_and_its_norms_two_rates() -> None:
+    with pytest.raises(ConfigError, match="layer1 or layer1:norm, not both"):
+        Phase("", {"layer1": 1.0, "layer1:norm": 0.5}, 1)
 
 
 def test_a_part_is_a_stage_or_its_norms() -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from tests.faults.jobs import BY_EPOCHS, PLATEAU, small_job
@@ -14,6 +15,30 @@ def test_a_saved_plan_comes_back_equal(tmp_path: Path) -> None:
     save_plan(tmp_path, plan, network, job.data)
     assert saved_plan(tmp_path) == plan
     assert json.loads((tmp_path / "plan.json").read_text())["phases"][0]["augment"] is False
+
+
+def test_the_note_and_the_norms_are_said_above_the_table_and_come_back(tmp_path: Path) -> None:
+    job = small_job()
+    network = build_network(job)
+    plan = replace(PLATEAU(tuple(job.backbone.stages)), note="auto: 12 samples; below 100", norms="affine")
+    first, second, third, *_ = save_plan(tmp_path, plan, network, job.data).splitlines()
+    assert first == "auto: 12 samples; below 100"
+    assert second.startswith("norms=affine: in the stages of the backbone that train, norms' weights and")
+    assert third.startswith("Plan: 3 phases")
+    assert saved_plan(tmp_path) == plan
+    written = json.loads((tmp_path / "plan.json").read_text())
+    norms = 2 * 8 * 3  # weights and biases of three BatchNorms of 8 channels
+    assert written["phases"][-1]["parameters"] == written["total_parameters"] - norms
+
+
+def test_a_plan_saved_before_there_were_notes_comes_back(tmp_path: Path) -> None:
+    job = small_job()
+    plan = PLATEAU(tuple(job.backbone.stages))
+    assert save_plan(tmp_path, plan, build_network(job), job.data).startswith("Plan: 3 phases")
+    written = json.loads((tmp_path / "plan.json").read_text())
+    del written["note"], written["norms"]
+    (tmp_path / "plan.json").write_text(json.dumps(written))
+    assert saved_plan(tmp_path) == plan
 
 
 def test_the_table_says_what_is_frozen_and_when_a_phase_ends() -> None:

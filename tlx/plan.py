@@ -6,18 +6,32 @@ trainable set and every rate at any position. There is no scheduler that could f
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from tlx.errors import bad_value, unknown_name
 
-__all__ = ["HEAD", "Phase", "PhaseEnd", "Plan", "Schedule", "ended_by", "rate_factor", "split_part"]
+__all__ = [
+    "HEAD",
+    "Norms",
+    "Phase",
+    "PhaseEnd",
+    "Plan",
+    "Schedule",
+    "check_norms",
+    "ended_by",
+    "rate_factor",
+    "split_part",
+]
 
 HEAD = "head"
 """The name of the task's own head in a plan; it comes after the last stage."""
 
 Schedule = Literal["constant", "cosine", "one_cycle"]
+
+Norms = Literal["train", "affine", "statistics", "all"]
+"""What of a backbone's norms is frozen where their stage trains; statistics: by evaluation mode."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,8 @@ class Phase:
         for part, rate in self.trains.items():
             if not (math.isfinite(rate) and rate > 0):
                 raise bad_value(f"rate of {part}", rate, "a number > 0", f"leave {part} out to freeze it")
+            if f"{part}:norm" in self.trains:
+                raise bad_value("trains", list(self.trains), f"{part} or {part}:norm, not both")
         if self.epochs < 1:
             raise bad_value("epochs", self.epochs, "a whole number >= 1")
         if self.patience is not None and self.patience < 1:
@@ -93,13 +109,18 @@ class Plan:
     Args:
         stages: The backbone's stages, from the input up.
         phases: In order; at least one.
+        note: How the plan came about, for people; empty where the strategy's name says it.
+        norms: What of the backbone's norms stays frozen where their stage trains, see `Norms`.
 
     Raises:
-        ConfigError: A phase names a stage the backbone does not have.
+        ConfigError: A phase names a stage the backbone does not have, or trains norms that
+            `norms` freezes.
     """
 
     stages: tuple[str, ...]
     phases: tuple[Phase, ...]
+    note: str = ""
+    norms: Norms = "train"
 
     def __post_init__(self) -> None:
         if not self.phases:
@@ -110,6 +131,7 @@ class Plan:
                 stage, _ = split_part(part)
                 if stage not in known:
                     raise unknown_name("stage", stage, known)
+            check_norms(self.norms, phase.trains)
 
     @property
     def max_epochs(self) -> int:
@@ -147,13 +169,15 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `Plan.from_dict` is the inverse."""
-        return {"stages": list(self.stages), "phases": [_plain(phase) for phase in self.phases]}
+        phases = [_plain(phase) for phase in self.phases]
+        return {"stages": list(self.stages), "phases": phases, "note": self.note, "norms": self.norms}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Plan":
-        """Build a plan from what `to_dict` gave."""
+        """Build a plan from what `to_dict` gave; one written before there were notes has none."""
         phases = (Phase(**{**p, "reinitialise": tuple(p["reinitialise"])}) for p in plain["phases"])
-        return cls(stages=tuple(plain["stages"]), phases=tuple(phases))
+        more = {key: plain[key] for key in ("note", "norms") if key in plain}
+        return cls(stages=tuple(plain["stages"]), phases=tuple(phases), **more)
 
 
 def _plain(phase: Phase) -> dict[str, Any]:
@@ -170,6 +194,19 @@ def split_part(part: str) -> tuple[str, bool]:
     if colon and what != "norm":
         raise bad_value("part", part, "a stage, or stage:norm", f"{stage}:norm")
     return stage, bool(colon)
+
+
+def check_norms(norms: str, parts: Iterable[str]) -> None:
+    """Refuse an unknown `norms`, and one that freezes what `parts` ask to train.
+
+    Raises:
+        ConfigError: It is one of these.
+    """
+    if norms not in get_args(Norms):
+        raise unknown_name("norms", str(norms), get_args(Norms))
+    asked = [part for part in parts if split_part(part)[1]]
+    if asked and norms in ("affine", "all"):
+        raise bad_value("norms", norms, f"train or statistics, for the plan trains {', '.join(asked[:3])}")
 
 
 def rate_factor(schedule: Schedule, step: int, steps: int, warmup: float = 0.0) -> float:

@@ -12,6 +12,7 @@ from tlx.checkpoint.durable import write_durably
 from tlx.data.datamodule import TransferData
 from tlx.modules.network import Network
 from tlx.plan import HEAD, Phase, Plan, split_part
+from tlx.report.phases import remarks
 
 __all__ = ["plan_table", "save_plan", "saved_plan"]
 
@@ -23,7 +24,7 @@ def plan_table(plan: Plan, network: Network, data: TransferData) -> tuple[dict[s
     plain = plan.to_dict()
     plain["total_parameters"] = sum(p.numel() for _, _, p in network.named_parts())
     for phase, described in zip(plan.phases, plain["phases"], strict=True):
-        network.freeze_except(phase.trains)
+        network.freeze_except(phase.trains, plan.norms)
         described["parameters"] = sum(p.numel() for _, p in network.trainable())
         described["augment"] = data.phase_augments(phase)
     return plain, _as_text(plan, plain)
@@ -37,14 +38,17 @@ def save_plan(folder: Path, plan: Plan, network: Network, data: TransferData) ->
 
 
 def saved_plan(folder: Path) -> Plan | None:
-    """The plan a run directory holds: what a strategy resolved to is what a resume goes on with."""
+    """The plan a run directory holds: what a strategy resolved to is what a resume goes on with.
+
+    One of an older tlx has no note, and lets norms train.
+    """
     path = folder / "plan.json"
     if not path.is_file():
         return None
     plain = json.loads(path.read_text())
     own = ("name", "trains", "epochs", "patience", "schedule", "warmup", "reinitialise")
     phases = [{key: phase[key] for key in own} for phase in plain["phases"]]
-    return Plan.from_dict({"stages": plain["stages"], "phases": phases})
+    return Plan.from_dict({**plain, "phases": phases})
 
 
 def _as_text(plan: Plan, plain: dict[str, Any]) -> str:
@@ -64,7 +68,7 @@ def _as_text(plan: Plan, plain: dict[str, Any]) -> str:
         )
     text = io.StringIO()
     Console(file=text, width=WIDTH, color_system=None, force_terminal=False).print(table)
-    return text.getvalue().rstrip()
+    return "\n".join([*remarks(plan), text.getvalue().rstrip()])
 
 
 def _trains(phase: Phase) -> str:
