@@ -1,4 +1,5 @@
 import hashlib
+import re
 from urllib.error import URLError
 
 import pytest
@@ -6,6 +7,8 @@ import torch
 from torch import nn
 from torchvision import models
 
+from tlx.backbones.channels import adapt_kernel
+from tlx.backbones.division import Outline
 from tlx.backbones.torchvision import NAMES, torchvision
 from tlx.checkpoint.bundle import load_bundle, write_bundle
 from tlx.errors import CheckpointError, ConfigError, SecurityError
@@ -14,7 +17,6 @@ from tlx.modules.network import Network
 from tlx.preprocessing.image import ImagePreprocessing
 
 SMALL = ["resnet18", "squeezenet1_1", "squeezenet1_0"]
-NORMS = (nn.BatchNorm2d, nn.LayerNorm)
 
 
 def saved(model, path):
@@ -26,44 +28,6 @@ def saved(model, path):
 def theirs():
     torch.manual_seed(0)
     return {name: models.get_model(name, weights=None).eval() for name in SMALL}
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_model_is_divided_and_no_stage_is_a_lone_norm(name):
-    with torch.device("meta"):
-        backbone = torchvision(name)
-    held = [id(t) for stage in backbone.stages for t in backbone.stage_tensors(stage).values()]
-    assert sorted(held) == sorted(map(id, [*backbone.net.parameters(), *backbone.net.buffers()]))
-    for stage in backbone.stages:
-        modules = [m for top in backbone.stage_modules(stage) for m in top.modules()]
-        own = [m for m in modules if list(m.parameters(recurse=False))]
-        assert not all(isinstance(m, NORMS) for m in own)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_module_that_acts_belongs_to_a_stage(name):
-    with torch.device("meta"):
-        backbone = torchvision(name)
-    ours = {id(m) for s in backbone.stages for top in backbone.stage_modules(s) for m in top.modules()}
-    leaves = [m for m in backbone.net.modules() if not list(m.children())]
-    assert all(id(leaf) in ours for leaf in leaves)
-
-
-def test_stages_have_the_names_of_the_field():
-    with torch.device("meta"):
-        assert list(torchvision("resnet50").stages) == ["stem", "layer1", "layer2", "layer3", "layer4"]
-        assert list(torchvision("vit_b_16").stages) == ["embed", *(f"block{i}" for i in range(12))]
-        fires = [f"fire{i}" for i in range(2, 10)]
-        assert list(torchvision("squeezenet1_0").stages) == ["stem", *fires]
-        assert list(torchvision("squeezenet1_1").stages) == ["stem", *fires]
-
-
-def test_the_tokens_of_a_vit_are_embedded_and_its_last_norm_is_in_its_last_block():
-    with torch.device("meta"):
-        backbone = torchvision("vit_b_16")
-    embed = backbone.stage_tensors("embed")
-    assert set(embed) == {"class_token", "conv_proj.weight", "conv_proj.bias", "encoder.pos_embedding"}
-    assert "encoder.ln.weight" in backbone.stage_tensors("block11")
 
 
 @pytest.mark.parametrize(("name", "size", "features"), [("resnet18", 64, 512), ("squeezenet1_1", 64, 512)])
@@ -189,12 +153,88 @@ def test_a_download_that_cannot_be_had_says_where_it_looked_and_the_ways_out(tmp
         assert str(tmp_path / "checkpoints" / "squeezenet1_1-b8a52dc0.pth") in str(refusal.value)
 
 
+def test_the_names_are_torchvisions_own():
+    assert set(NAMES) < set(models.list_models(module=models))
+    others = {"alexnet", "googlenet", "inception_v3", "maxvit_t"}
+    left = set(models.list_models(module=models)) - set(NAMES) - others
+    assert {name.partition("_")[0][:7] for name in left} == {"mnasnet", "shuffle"}
+
+
+def test_a_file_of_densenet_with_the_names_of_old_is_read(tmp_path):
+    model = models.densenet121()
+    old = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", name): value
+        for name, value in model.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    torch.save(old, tmp_path / "w.pth")
+    backbone = torchvision("densenet121", str(tmp_path / "w.pth"), image_size=32).eval()
+    pictures = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(backbone.original_logits(pictures), model.eval()(pictures))
+
+
+def test_hidden_layers_of_a_classifier_must_be_in_the_file(tmp_path):
+    tensors = models.mobilenet_v3_small(num_classes=5).state_dict()
+    without = {name: value for name, value in tensors.items() if not name.startswith("classifier.3.")}
+    torch.save(without, tmp_path / "headless.pth")
+    backbone = torchvision("mobilenet_v3_small", str(tmp_path / "headless.pth"))
+    assert backbone.original_head is None
+    assert torch.equal(backbone.net.classifier[0].weight, tensors["classifier.0.weight"])
+    torch.save({n: v for n, v in tensors.items() if not n.startswith("classifier.")}, tmp_path / "less.pth")
+    with pytest.raises(CheckpointError, match=r"missing \(classifier\.0\.weight"):
+        torchvision("mobilenet_v3_small", str(tmp_path / "less.pth"))
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path):
+    model = models.squeezenet1_1()
+    model.features[0].bias.data[3] = float("nan")
+    with pytest.raises(CheckpointError, match=r"not finite: features\.0\.bias"):
+        torchvision("squeezenet1_1", saved(model, tmp_path / "w.pth"))
+
+
+def test_the_first_convolution_is_adapted_and_the_preprocessing_with_it(theirs, tmp_path):
+    file = saved(theirs["squeezenet1_1"], tmp_path / "mine.pth")
+    backbone = torchvision("squeezenet1_1", file, channels=6, image_size=64).eval()
+    kernel = theirs["squeezenet1_1"].features[0].weight
+    assert torch.equal(backbone.net[0].weight, adapt_kernel(kernel, 6))
+    assert backbone.weights.endswith("read with 6 channels instead of 3")
+    assert backbone.preprocessing.mean == (0.485, 0.456, 0.406) * 2
+    pictures = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        twice = backbone.original_logits(pictures.repeat(1, 2, 1, 1))
+        torch.testing.assert_close(twice, theirs["squeezenet1_1"](pictures), rtol=1e-4, atol=1e-4)
+    arguments = {key: value for key, value in backbone.recipe.items() if key != "_target_"}
+    torchvision(**arguments).load_state_dict(backbone.state_dict())
+    assert torchvision("squeezenet1_1", channels=1).preprocessing.channels == 1
+
+
+def test_a_file_of_other_channels_keeps_them_unless_told_otherwise(tmp_path):
+    model = models.squeezenet1_1(num_classes=2)
+    model.features[0] = nn.Conv2d(2, 64, 3, 2)
+    file = saved(model, tmp_path / "w.pth")
+    backbone = torchvision("squeezenet1_1", file)
+    assert torch.equal(backbone.net[0].weight, model.features[0].weight)
+    assert (backbone.preprocessing.channels, backbone.recipe["channels"]) == (2, 2)
+    assert torch.equal(
+        torchvision("squeezenet1_1", file, channels=1).net[0].weight, model.features[0].weight.sum(1, True)
+    )
+    with pytest.raises(CheckpointError, match=r"model\.name=squeezenet1_1,"):
+        torchvision("squeezenet1_0", file)
+
+
 def test_weights_of_another_model_name_the_model_they_are_of(theirs, tmp_path):
     file = saved(theirs["resnet18"], tmp_path / "w.pth")
     with pytest.raises(CheckpointError, match=r"layer1\.2\.conv1.*Try: model\.name=resnet18"):
         torchvision("resnet34", file)
     with pytest.raises(CheckpointError, match=r"model\.name=resnet18"):
         torchvision("squeezenet1_1", file)
+    with Outline():
+        shapes = models.regnet_y_400mf(num_classes=2).state_dict()
+    torch.save({n: torch.zeros(()).expand(v.shape) for n, v in shapes.items()}, tmp_path / "regnet.pth")
+    with pytest.raises(CheckpointError, match=r"model\.name=regnet_y_400mf"):
+        torchvision("convnext_tiny", str(tmp_path / "regnet.pth"))
     torch.save({"weight": torch.ones(2)}, tmp_path / "other.pth")
     with pytest.raises(CheckpointError, match=r"missing \(conv1\.weight, .*unexpected \(weight\)"):
         torchvision("resnet18", str(tmp_path / "other.pth"))
@@ -212,7 +252,9 @@ def test_a_missing_file_and_a_hostile_one_are_refused(tmp_path):
     ("arguments", "said"),
     [
         ({"name": "resnet19"}, "Try: resnet18"),
-        ({"name": "convnext_tiny"}, "ResNet .* SqueezeNet .* ViT"),
+        ({"name": "googlenet"}, "ConvNeXt, .*ResNet, .*ViT"),
+        ({"name": "vgg16", "weights": "IMAGENET1K_FEATURES"}, "no weights of vgg16 .*IMAGENET1K_V1"),
+        ({"name": "resnet18", "channels": 0}, "channels=0"),
         ({"name": "resnet18", "weights": "IMAGENET1K_V3"}, "Try: IMAGENET1K_V1"),
         ({"name": "resnet18", "weights": "ResNet50_Weights.IMAGENET1K_V1"}, "no weights of resnet18"),
         ({"name": "resnet18", "sha256": "ab" * 32}, "without weights"),

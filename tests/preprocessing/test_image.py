@@ -96,6 +96,57 @@ def test_grey_has_one_channel():
     )
 
 
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
+def test_a_picture_is_read_with_as_many_channels_as_asked_for(channels, mode):
+    plain = small(channels=channels, mean=(0.0,) * channels, std=(1.0,) * channels, resize=16)
+    for source in (noise(16, 16), noise(16, 16, 1), noise(16, 16, 4)):
+        pixels = np.asarray(source.convert(mode), np.float32).reshape(16, 16, channels)
+        assert torch.equal(plain.prepare(source), torch.from_numpy(pixels).permute(2, 0, 1) / 255)
+
+
+def test_alpha_that_is_a_channel_leaves_the_colours_alone():
+    plain = small(channels=4, mean=(0.0,) * 4, std=(1.0,) * 4, resize=16)
+    unseen = Image.new("RGBA", (64, 64), (255, 51, 0, 0))
+    assert plain.prepare(unseen)[:, 5, 5].tolist() == pytest.approx([1.0, 0.2, 0.0, 0.0])
+    picture = noise(50, 40, 4)
+    assert torch.equal(plain.prepare(picture)[3], plain_channel(picture.getchannel("A")))
+
+
+def plain_channel(band):
+    return small(channels=1, mean=(0.0,), std=(1.0,), resize=16).prepare(band)[0]
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_an_array_goes_through_the_geometry_of_a_picture(augmented):
+    def read(sample, channels=3):
+        plain = small(channels=channels, mean=(0.4,) * channels, std=(0.2,) * channels)
+        generator = torch.Generator().manual_seed(1)
+        return plain.augment(sample, generator, True) if augmented else plain.prepare(sample)
+
+    picture = noise(70, 40)
+    array = np.asarray(picture)
+    assert torch.equal(read(array), read(picture))
+    six = read(np.concatenate([array, array[:, :, ::-1]], 2), 6)
+    assert torch.equal(six[:3], read(picture))
+    assert torch.equal(six[3:], read(picture).flip(0))
+    wide, real = read(array.astype(np.uint16) * 257), read(array / 255)
+    torch.testing.assert_close(wide, read(picture), atol=0.02, rtol=0)  # 8 bits are rounded, these are not
+    torch.testing.assert_close(wide, real, atol=1e-5, rtol=0)
+    assert torch.equal(read(array[:, :, 0], 1), read(array[:, :, :1], 1))
+
+
+def test_an_array_of_other_channels_or_of_unknown_range_is_refused():
+    for channels, said in ((5, r"\(8, 8, 5\).*\(H, W, 3\).*Try: model\.channels=5"), (0, r"\(8, 8, 0\)")):
+        with pytest.raises(DataError, match=said):
+            small().prepare(np.zeros((8, 8, channels), np.uint8))
+    with pytest.raises(DataError, match="shape"):
+        small().prepare(np.zeros((8, 8), np.uint8))
+    with pytest.raises(DataError, match="int64"):
+        small().prepare(np.zeros((8, 8, 3), np.int64))
+    with pytest.raises(DataError, match="at most 4 channels, the network reads 6"):
+        small(channels=6, mean=(0.0,) * 6, std=(1.0,) * 6).prepare(noise(8, 8))
+
+
 def test_a_long_strip_does_not_fill_the_memory_and_shows_its_middle():
     strip = Image.new("L", (100_000, 1))
     strip.paste(255, (49_000, 0, 51_000, 1))
@@ -166,7 +217,7 @@ def test_collate_stacks_and_save_writes_nothing(tmp_path):
     [
         ({"crop": 0}, "crop=0"),
         ({"resize": 8}, "at least crop=16"),
-        ({"channels": 2}, "channels=2"),
+        ({"channels": 0}, "channels=0"),
         ({"mean": (0.5,)}, "mean="),
         ({"std": (0.5, 0.0, 0.5)}, "std="),
         ({"scale": (0.9, 0.5)}, "scale="),

@@ -1,4 +1,4 @@
-"""The ResNet, SqueezeNet and ViT families of torchvision, cut into stages."""
+"""Models of torchvision, with the weights of its enums or of a file."""
 
 import functools
 import math
@@ -8,13 +8,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlparse
 
 import torch
 from torch import Tensor, nn
 from torchvision import models
 
+from tlx.backbones.channels import adapt_first_convolution, adapt_preprocessing
+from tlx.backbones.division import FAMILIES, FAMILY_OF, Outline, divide
 from tlx.backbones.staged import StagedBackbone
 from tlx.backbones.weights_file import check_sha256, fill, mismatches, read_tensors, sha256_of
 from tlx.errors import CheckpointError, ConfigError, bad_value, unknown_name
@@ -22,24 +24,11 @@ from tlx.preprocessing.image import ImagePreprocessing
 
 __all__ = ["NAMES", "torchvision"]
 
-_FAMILIES = "ResNet (resnet*, resnext*, wide_resnet*), SqueezeNet (squeezenet*) and ViT (vit_*)"
 _SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors")
 _PATIENCE = 30.0  # seconds that a server may stay silent
 
-NAMES: tuple[str, ...] = tuple(
-    name
-    for name in models.list_models(module=models)
-    if name.startswith(("resnet", "resnext", "wide_resnet", "squeezenet", "vit_"))
-)
+NAMES = tuple(FAMILY_OF)
 """The models that `torchvision` builds."""
-
-
-class _Parts(NamedTuple):
-    net: nn.Module
-    pool: nn.Module | None
-    head: nn.Module
-    stages: dict[str, list[str]]
-    features: int
 
 
 def torchvision(
@@ -47,13 +36,16 @@ def torchvision(
     weights: str | None = None,
     sha256: str | None = None,
     image_size: int | None = None,
+    channels: int | None = None,
     original_classes: int | None = None,
 ) -> StagedBackbone:
     """Build a torchvision model without its last layer, with the weights' own preprocessing.
 
-    Stages: ResNet `stem, layer1 ... layer4`; SqueezeNet `stem, fire2 ... fire9`, a pooling
-    belonging to the stage before it; ViT `embed, block0 ...`, where patches, class token and
-    positions are `embed` and the final norm belongs to the last block.
+    Stages: ResNet `stem, layer1 ... layer4`; SqueezeNet `stem, fire2 ... fire9`; ViT `embed,
+    block0 ...`, where patches, class token and positions are `embed`; DenseNet `stem, block1
+    ... block4`; VGG `block1 ... block5`; Swin `embed, stage1 ... stage4`; ConvNeXt,
+    EfficientNet, MobileNet and RegNet `stem, stage1 ...`. What lies between the last block
+    and the last layer, hidden layers of the classifier too, is in the last stage.
 
     Args:
         name: A model of these families, as torchvision spells it.
@@ -64,6 +56,8 @@ def torchvision(
             file that bears a name of torchvision's is held to the digits in that name, too.
         image_size: Side of the picture that the network reads, in pixels, >= 32; None: what
             the weights were trained with.
+        channels: Channels of the picture, >= 1; None: those of the weights. Where they differ,
+            the first convolution is adapted by `tlx.backbones.channels.adapt_kernel`.
         original_classes: With random values, the classes of an original head to build along,
             for weights that come later (a bundle's do); None: no such head. Weights that are
             given here bring their own.
@@ -78,27 +72,32 @@ def torchvision(
     preprocessing, note = _preprocessing(member, image_size)
     size = preprocessing.crop
     if path is None:
-        known, said = original_classes or 0, "random"
-        model = _model(name, size, known or 1000)
+        known, said, read = original_classes or 0, "random", 3 if channels is None else channels
+        model = _model(name, size, read, known or 1000)
     else:
         digest = _verified(path, name, sha256)
-        model, known = _loaded(name, size, path)
+        model, known, read = _loaded(name, size, path)
         named = path.name if _is_file(str(weights)) else member.name
+        if channels is not None and channels != read:
+            adapt_first_convolution(model, channels, read)
+            note += f", read with {channels} channels instead of {read}"
+            read = channels
         said = f"{named}, sha256 {digest[:12]}{note}"
-    parts, classes = _divide(model), _class_names(member, known)
+    parts, classes = divide(name, model), _class_names(member, known)
     return StagedBackbone(
         parts.net,
         parts.stages,
         out_features=parts.features,
-        preprocessing=preprocessing,
+        preprocessing=adapt_preprocessing(preprocessing, read),
         recipe={
             "_target_": f"{torchvision.__module__}.{torchvision.__qualname__}",
             "name": name,
             "weights": None,
             "image_size": size,
+            "channels": read,
             "original_classes": known or None,
         },
-        fresh=functools.partial(_fresh, name, size),
+        fresh=functools.partial(_fresh, name, size, read),
         pool=parts.pool,
         original_head=parts.head if classes else None,
         original_classes=classes,
@@ -113,7 +112,7 @@ def _check_arguments(
         if name in models.list_models(module=models):
             raise ConfigError(
                 f"name={name!r} is a torchvision model that tlx does not divide into stages yet. "
-                f"Supported now: {_FAMILIES}",
+                f"Supported now: {', '.join(family.title for family in FAMILIES)}",
                 fix="name=resnet50",
             )
         raise unknown_name("torchvision model", name, NAMES)
@@ -135,13 +134,13 @@ def _is_file(weights: str) -> bool:
 def _find(name: str, weights: str | None) -> tuple[Any, Path | None]:
     """The enum member whose preprocessing holds, and the file of the weights."""
     enum = models.get_model_weights(name)
+    known = {key: member for key, member in enum.__members__.items() if member.meta["categories"]}
     if weights is None:
         return enum.DEFAULT, None
     if _is_file(weights):
         path = Path(weights).expanduser()
-        same = [member for member in enum if _file_name(member) == path.name]
+        same = [member for member in known.values() if _file_name(member) == path.name]
         return (same or [enum.DEFAULT])[0], path
-    known = {**enum.__members__}
     wanted = weights.removeprefix(f"{enum.__name__}.")
     if wanted not in known:
         raise unknown_name(f"weights of {name}", weights, known)
@@ -207,85 +206,61 @@ def _class_names(member: Any, count: int) -> tuple[str, ...]:
     return categories if count == len(categories) else tuple(str(index) for index in range(count))
 
 
-def _model(name: str, size: int, classes: int = 1000) -> nn.Module:
+def _model(name: str, size: int, channels: int = 3, classes: int = 1000) -> nn.Module:
     more = {"image_size": size} if name.startswith("vit_") else {}
     model: nn.Module = models.get_model(name, weights=None, num_classes=classes, **more)
+    adapt_first_convolution(model, channels)
     return model
 
 
-def _fresh(name: str, size: int) -> nn.Module:
-    return _divide(_model(name, size)).net
+def _fresh(name: str, size: int, channels: int) -> nn.Module:
+    return divide(name, _model(name, size, channels)).net
 
 
-def _loaded(name: str, size: int, path: Path) -> tuple[nn.Module, int]:
-    """The filled model, and how many classes the file's head knows (0: it has none)."""
-    tensors = read_tensors(path)
-    head = _last_layer(name)
-    prefix = head.partition(".")[0] + "."
-    classes = len(tensors[head]) if head in tensors and tensors[head].ndim else 0
-    model = _model(name, size, classes or 1000)
-    whole = dict(tensors)
-    if not any(key.startswith(prefix) for key in tensors):
-        whole |= {key: value for key, value in model.state_dict().items() if key.startswith(prefix)}
+def _loaded(name: str, size: int, path: Path) -> tuple[nn.Module, int, int]:
+    """The filled model, how many classes the file's head knows (0: it has none), and its channels."""
+    tensors = _with_names_of_today(read_tensors(path))
+    classes, channels = _shape_of(name, tensors)
+    model = _model(name, size, channels, classes or 1000)
+    whole, last = dict(tensors), FAMILY_OF[name].last + "."
+    if not any(key.startswith(last) for key in tensors):
+        whole |= {key: value for key, value in model.state_dict().items() if key.startswith(last)}
     fill(model, whole, path, functools.partial(_advice, name, size, tensors))
-    return model, classes
+    lost = [key for key, value in tensors.items() if not value.isfinite().all()]
+    if lost:
+        raise CheckpointError(
+            f"{str(path)!r} holds values that are not finite: {', '.join(lost[:3])}",
+            fix="another FILE in model.weights=FILE",
+        )
+    return model, classes, channels
 
 
-def _last_layer(name: str) -> str:
-    if name.startswith("vit_"):
-        return "heads.head.weight"
-    return "classifier.1.weight" if name.startswith("squeezenet") else "fc.weight"
+def _with_names_of_today(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The published files of DenseNet write `norm.1` where the model says `norm1`."""
+    old = r"(denselayer\d+\.(?:norm|conv))\.([12]\.)"
+    return {re.sub(old, r"\1\2", name): tensor for name, tensor in tensors.items()}
+
+
+def _shape_of(name: str, tensors: Mapping[str, Tensor]) -> tuple[int, int]:
+    """Classes (0: no head) and channels that a file's tensors speak of."""
+    family = FAMILY_OF[name]
+    head, kernel = tensors.get(f"{family.last}.weight"), tensors.get(f"{family.first}.weight")
+    classes = len(head) if head is not None and head.ndim else 0
+    return classes, kernel.shape[1] if kernel is not None and kernel.ndim == 4 else 3
 
 
 def _advice(name: str, size: int, tensors: Mapping[str, Tensor]) -> str:
     """What to try with a file that is not of the model `name`: the model that it is of."""
     for other in [name, *NAMES]:
-        head = tensors.get(_last_layer(other))
-        positions = tensors.get("encoder.pos_embedding")
-        if head is None or not head.ndim:
+        if not {f"{FAMILY_OF[other].first}.weight", f"{FAMILY_OF[other].last}.weight"} <= tensors.keys():
             continue
-        read_at = size
+        classes, channels = _shape_of(other, tensors)
+        read_at, positions = size, tensors.get("encoder.pos_embedding")
         if other.startswith("vit_") and positions is not None and positions.ndim == 3:
             read_at = math.isqrt(positions.shape[1] - 1) * int(other.rpartition("_")[2])
-        with torch.device("meta"):
-            model = _model(other, read_at, len(head))
+        with Outline():
+            model = _model(other, read_at, channels, classes or 1000)
         if mismatches(model, tensors) == ([], []):
             more = "" if read_at == size else f" model.image_size={read_at}"
             return f"model.name={other}{more}, whose names and shapes these are"
     return "a file with the state_dict of this very model, or model.weights=null for random values"
-
-
-def _divide(model: nn.Module) -> _Parts:
-    if isinstance(model, models.ResNet):
-        return _divide_resnet(model)
-    if isinstance(model, models.SqueezeNet):
-        return _divide_squeezenet(model)
-    return _divide_vit(model)
-
-
-def _divide_resnet(model: Any) -> _Parts:
-    head, model.fc = model.fc, nn.Identity()
-    stages = {"stem": ["conv1", "bn1", "relu", "maxpool"]}
-    stages |= {f"layer{i}": [f"layer{i}"] for i in range(1, 5)}
-    stages["layer4"] += ["avgpool", "fc"]
-    return _Parts(model, None, head, stages, head.in_features)
-
-
-def _divide_squeezenet(model: Any) -> _Parts:
-    stages: dict[str, list[str]] = {"stem": []}
-    for child, module in model.features.named_children():
-        if type(module).__name__ == "Fire":
-            stages[f"fire{len(stages) + 1}"] = []
-        stages[list(stages)[-1]].append(child)
-    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    head = nn.Sequential(*model.classifier, nn.Flatten())
-    return _Parts(model.features, pool, head, stages, model.classifier[1].in_channels)
-
-
-def _divide_vit(model: Any) -> _Parts:
-    head, model.heads = model.heads, nn.Identity()
-    blocks = [f"encoder.layers.{child}" for child, _ in model.encoder.layers.named_children()]
-    stages = {"embed": ["class_token", "conv_proj", "encoder.pos_embedding", "encoder.dropout"]}
-    stages |= {f"block{i}": [block] for i, block in enumerate(blocks)}
-    stages[f"block{len(blocks) - 1}"] += ["encoder.ln", "heads"]
-    return _Parts(model, None, head, stages, model.hidden_dim)

@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Generator, Tensor
 from torchvision.transforms import InterpolationMode
@@ -19,20 +21,25 @@ __all__ = ["ImagePreprocessing"]
 _RATIO = (3 / 4, 4 / 3)
 _TRIES = 10
 _LONGEST = 8  # sides: more of a strip than this never reaches the centre crop
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 @dataclass(frozen=True)
 class ImagePreprocessing:
     """Resize, crop and normalise, as the weights were trained.
 
-    Alpha is dropped, as torchvision's own loader does; 16-bit grey is scaled to 8 bits.
+    A sample is a picture, or an array of shape (H, W, C) or, with one channel, (H, W). A picture
+    is turned into the wanted channels: with 1 or 3 its alpha is dropped, as torchvision's own
+    loader does; with 2 or 4 alpha is a channel like the others (255 where there is none); 16-bit
+    grey is scaled to 8 bits. An array must have its `channels`; uint8 and uint16 are divided by
+    their greatest value, floating point is taken as it is.
 
     Args:
         crop: Side of the square that the network reads, in pixels, >= 1.
         resize: Length of the shorter side before the centre crop, in pixels, >= `crop`.
-        mean: Subtracted from each channel, of values in [0, 1].
+        mean: Subtracted from each channel, of values in [0, 1] (an array of floating point: of its own).
         std: Divides each channel, > 0.
-        channels: 3 for RGB, 1 for grey.
+        channels: 3 for RGB, 1 for grey, 4 and 2 for these with alpha; any number >= 1 of an array.
         interpolation: nearest, bilinear, bicubic or lanczos.
         scale: Least and greatest share of the area that a random crop keeps, in (0, 1].
 
@@ -57,8 +64,8 @@ class ImagePreprocessing:
             raise bad_value("crop", self.crop, "a whole number >= 1")
         if self.resize < self.crop:
             raise bad_value("resize", self.resize, f"at least crop={self.crop}", f"resize={self.crop}")
-        if self.channels not in (1, 3):
-            raise bad_value("channels", self.channels, "3 (RGB) or 1 (grey)")
+        if self.channels < 1:
+            raise bad_value("channels", self.channels, "3 (RGB), 1 (grey), or another whole number >= 1")
         if len(self.mean) != self.channels:
             raise bad_value("mean", self.mean, f"one number for each of the {self.channels} channels")
         if len(self.std) != self.channels or min(self.std) <= 0:
@@ -69,32 +76,38 @@ class ImagePreprocessing:
         if len(self.scale) != 2 or not 0 < self.scale[0] <= self.scale[1] <= 1:
             raise bad_value("scale", self.scale, "two shares of the area, 0 < least <= greatest <= 1")
 
-    def prepare(self, sample: Image.Image) -> Tensor:
-        """The centre of the picture, shape (C, crop, crop), float32."""
-        picture = _without_ends(self._decoded(sample))
-        picture = F.resize(picture, [self.resize], interpolation=self._mode)
-        return self._normalised(F.center_crop(picture, [self.crop]))
+    def prepare(self, sample: Image.Image | NDArray[Any]) -> Tensor:
+        """The centre of the sample, shape (C, crop, crop), float32.
 
-    def augment(self, sample: Image.Image, generator: Generator, flip: bool) -> Tensor:
-        """A random part of the picture, perhaps mirrored, shape (C, crop, crop), float32.
+        Raises:
+            DataError: It has pixels of unknown range, or an array has other channels.
+        """
+        planes = (_without_ends(plane) for plane in self._planes(sample))
+        resized = (F.resize(plane, [self.resize], interpolation=self._mode) for plane in planes)
+        return self._normalised([F.center_crop(plane, [self.crop]) for plane in resized])
+
+    def augment(self, sample: Image.Image | NDArray[Any], generator: Generator, flip: bool) -> Tensor:
+        """A random part of the sample, perhaps mirrored, shape (C, crop, crop), float32.
 
         The part has an area share in `scale` and a side ratio in [3/4, 4/3]
         (Szegedy et al., Going deeper with convolutions, CVPR 2015).
 
         Args:
-            sample: The picture.
-            generator: Every draw comes from it; how many draws does not depend on the picture.
+            sample: The picture or array.
+            generator: Every draw comes from it; how many draws does not depend on the sample.
             flip: Whether to mirror half of the samples.
+
+        Raises:
+            DataError: It has pixels of unknown range, or an array has other channels.
         """
-        picture = self._decoded(sample)
+        planes = self._planes(sample)
         draws = torch.rand(_TRIES + 1, 4, generator=generator, dtype=torch.float64)
-        top, left, height, width = self._part(picture.height, picture.width, draws[:_TRIES].tolist())
-        picture = F.resized_crop(
-            picture, top, left, height, width, [self.crop, self.crop], interpolation=self._mode
-        )
+        part = self._part(planes[0].height, planes[0].width, draws[:_TRIES].tolist())
+        side = [self.crop, self.crop]
+        planes = [F.resized_crop(plane, *part, side, interpolation=self._mode) for plane in planes]
         if flip and draws[_TRIES, 0] < 0.5:
-            picture = F.hflip(picture)
-        return self._normalised(picture)
+            planes = [F.hflip(plane) for plane in planes]
+        return self._normalised(planes)
 
     def collate(self, prepared: Sequence[Tensor]) -> Tensor:
         """Stack pictures, shape (B, C, crop, crop)."""
@@ -112,17 +125,44 @@ class ImagePreprocessing:
     def _mode(self) -> InterpolationMode:
         return InterpolationMode(self.interpolation)
 
-    def _decoded(self, sample: Image.Image) -> Image.Image:
+    def _planes(self, sample: Image.Image | NDArray[Any]) -> list[Image.Image]:
+        """What goes through the same geometry: a picture, or one for each of its channels."""
+        if isinstance(sample, np.ndarray):
+            return self._channels_of(sample)
         upright = _eight_bit(ImageOps.exif_transpose(sample))
         if upright.mode in ("P", "PA"):
             upright = upright.convert("RGBA")
-        wanted = "RGB" if self.channels == 3 else "L"
-        return upright if upright.mode == wanted else upright.convert(wanted)
+        wanted = _MODES.get(self.channels)
+        if wanted is None:
+            raise DataError(
+                f"a picture has at most 4 channels, the network reads {self.channels}",
+                fix="a source whose samples are arrays of shape (H, W, C), or another model.channels",
+            )
+        picture = upright if upright.mode == wanted else upright.convert(wanted)
+        # Pillow lets alpha weigh the colours when it resizes; here it is a channel like the others
+        return list(picture.split()) if wanted.endswith("A") else [picture]
 
-    def _normalised(self, picture: Image.Image) -> Tensor:
-        values: Tensor = F.normalize(
-            F.convert_image_dtype(F.pil_to_tensor(picture), torch.float32), list(self.mean), list(self.std)
-        )
+    def _channels_of(self, array: NDArray[Any]) -> list[Image.Image]:
+        stacked = array[:, :, None] if array.ndim == 2 else array
+        if stacked.ndim != 3 or stacked.shape[2] != self.channels or not stacked.size:
+            raise DataError(
+                f"an array has the shape {array.shape}, the network reads (H, W, {self.channels})",
+                fix=f"model.channels={stacked.shape[2]}" if stacked.ndim == 3 else "samples of that shape",
+            )
+        if stacked.dtype == np.uint16:
+            stacked = stacked / np.float32(65535)
+        elif stacked.dtype != np.uint8 and stacked.dtype.kind != "f":
+            raise DataError(
+                f"an array has the type {stacked.dtype}, whose range is unknown",
+                fix="uint8, uint16, or floating point in [0, 1]",
+            )
+        if stacked.dtype != np.uint8:
+            stacked = stacked.astype(np.float32)
+        return [Image.fromarray(np.ascontiguousarray(stacked[:, :, c])) for c in range(self.channels)]
+
+    def _normalised(self, planes: Sequence[Image.Image]) -> Tensor:
+        tensors = [F.convert_image_dtype(F.pil_to_tensor(plane), torch.float32) for plane in planes]
+        values: Tensor = F.normalize(torch.cat(tensors), list(self.mean), list(self.std))
         return values
 
     def _part(self, height: int, width: int, draws: list[list[float]]) -> tuple[int, int, int, int]:
