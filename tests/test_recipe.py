@@ -1,3 +1,4 @@
+import functools
 import sys
 import types
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ import pytest
 
 from tlx.errors import ConfigError, SecurityError
 from tlx.heads.linear import Linear
-from tlx.recipe import LISTED, build, resolve
+from tlx.recipe import LISTED, build, described, resolve
 
 
 @dataclass
@@ -33,6 +34,45 @@ def test_a_recipe_becomes_what_it_names() -> None:
 def test_a_partial_recipe_waits_for_the_rest() -> None:
     waiting = build({"_target_": "tlx.heads.linear.Linear", "dropout": 0.5}, partial=True)
     assert waiting(in_features=3, classes=2).linear.weight.shape == (2, 3)
+
+
+def test_partial_is_hydras_own_word_at_any_depth() -> None:
+    recipe = {"_target_": "tlx.heads.linear.Linear", "_partial_": True, "dropout": 0.5}
+    assert build(recipe)(in_features=3, classes=2).dropout.p == 0.5
+    inner = build(
+        {"_target_": "tlx.errors.bad_value", "name": [recipe], "got": 1, "want": "x", "_partial_": True}
+    )
+    assert inner.keywords["name"][0](in_features=3, classes=2).dropout.p == 0.5
+    with pytest.raises(ConfigError, match="_partial_='yes'"):
+        build(recipe | {"_partial_": "yes"})
+    with pytest.raises(SecurityError):
+        build({"_target_": "os.system", "_partial_": True})
+
+
+def test_a_callable_and_its_recipe_are_one_to_one() -> None:
+    inner = {"_target_": "tlx.errors.nearest", "_partial_": True, "got": "a"}
+    recipe = {
+        "_target_": "tlx.errors.unknown_name",
+        "_partial_": True,
+        "kind": inner,
+        "known": ["a", {"b": 1}],
+    }
+    assert described(build(recipe)) == recipe
+    assert described(Linear) == {"_target_": "tlx.heads.linear.Linear", "_partial_": True}
+
+
+@pytest.mark.parametrize(
+    ("waiting", "said"),
+    [
+        (functools.partial(Linear, 3), "bound without a name"),
+        (functools.partial(Linear, dropout=Linear(1, 1)), "dropout is a Linear, which no config"),
+        (lambda: None, "cannot be found again by a dotted path"),
+        (Linear(1, 1).forward, "cannot be found again"),
+    ],
+)
+def test_a_callable_that_no_recipe_can_hold_is_refused(waiting: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        described(waiting)
 
 
 @pytest.mark.parametrize("path", sorted(LISTED))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tlx.checkpoint.bundle import Bundle, load_bundle
@@ -38,20 +39,28 @@ class Transform:
         return self.preprocessing.collate([self.preprocessing.prepare(sample) for sample in several])
 
 
-def load(run: str | Path) -> tuple[Network, Transform]:
+def load(run: str | Path, trust: Iterable[str] = ()) -> tuple[Network, Transform]:
     """The network of a finished run, in evaluation mode, and the transform it needs.
 
     Args:
         run: A run directory, or a bundle.
+        trust: Further packages whose code the bundle may name.
 
     Raises:
         CheckpointError: The run has no bundle, or it is damaged.
+        SecurityError: It names code that nobody trusts.
     """
-    bundle = _bundle(Path(run))
+    bundle = _bundle(Path(run), trust)
     return bundle.network, Transform(bundle.preprocessing)
 
 
-def score(run: Path, data: TransferData, settings: TrainerSettings, split: str = "test") -> dict[str, Any]:
+def score(
+    run: Path,
+    data: TransferData,
+    settings: TrainerSettings,
+    split: str = "test",
+    trust: Iterable[str] = (),
+) -> dict[str, Any]:
     """Score a finished run on a split of some data; the training classes are imposed.
 
     Args:
@@ -59,6 +68,7 @@ def score(run: Path, data: TransferData, settings: TrainerSettings, split: str =
         data: Its own data, or other data of the same classes.
         settings: Where to compute.
         split: `train`, `val` or `test`.
+        trust: Further packages whose code the bundle may name.
 
     Returns:
         An entry as in evaluation.json, without the mistakes' pictures.
@@ -67,18 +77,30 @@ def score(run: Path, data: TransferData, settings: TrainerSettings, split: str =
         DataError: The data has a class that the network does not know.
         ConfigError: The data has no such split.
     """
-    bundle = _bundle(run)
+    bundle = _bundle(run, trust)
+    data.targets = bundle.task.targets
     chosen = _split(data, split)
-    mapping = _imposed(bundle.classes, data.classes)
+    mapping = _imposed(bundle, data.classes)
     data.preprocessing = bundle.preprocessing
     data.eval_batch_size = bundle.meta["eval_batch_size"]
-    loader = _relabelled(data.loader(chosen), mapping)
+    loader = _relabelled(data.loader(chosen), mapping, len(bundle.classes))
     device = settings.device(World())
-    return evaluate(bundle.network, loader, bundle.classes, device, settings.precision_context())
+    scores = bundle.task.scores(bundle.classes, _range(chosen.labels, mapping), bundle.network.output)
+    return evaluate(bundle.network, loader, scores, device, settings.precision_context())
 
 
-def predict(run: Path, data: TransferData, split: Split, out: Path, settings: TrainerSettings) -> int:
-    """Write the class of every sample of `split` to a CSV: input, class, probability.
+def predict(
+    run: Path,
+    data: TransferData,
+    split: Split,
+    out: Path,
+    settings: TrainerSettings,
+    trust: Iterable[str] = (),
+) -> int:
+    """Write what the network says of every sample of `split` to a CSV.
+
+    Its columns, behind the input, are the task's: class and probability; classes and the
+    probability of each; or numbers.
 
     Args:
         run: A run directory, or a bundle.
@@ -86,11 +108,12 @@ def predict(run: Path, data: TransferData, split: Split, out: Path, settings: Tr
         split: What to predict.
         out: The CSV, written whole or not at all.
         settings: Where to compute.
+        trust: Further packages whose code the bundle may name.
 
     Returns:
         The number of rows.
     """
-    bundle = _bundle(run)
+    bundle = _bundle(run, trust)
     data.preprocessing = bundle.preprocessing
     data.eval_batch_size = bundle.meta["eval_batch_size"]
     rows = _predictions(bundle, data.loader(split), split, settings)
@@ -100,7 +123,7 @@ def predict(run: Path, data: TransferData, split: Split, out: Path, settings: Tr
         nonlocal written
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["input", "class", "probability"])
+            writer.writerow(["input", *bundle.task.columns(bundle.classes)])
             for row in rows:
                 writer.writerow(row)
                 written += 1
@@ -111,21 +134,19 @@ def predict(run: Path, data: TransferData, split: Split, out: Path, settings: Tr
 
 def _predictions(
     bundle: Bundle, loader: Iterable[Batch], split: Split, settings: TrainerSettings
-) -> Iterator[tuple[str, str, float]]:
+) -> Iterator[list[Any]]:
     device = settings.device(World())
     network = bundle.network.to(device).eval()
     with torch.inference_mode(), settings.precision_context():
         for batch in loader:
-            probabilities = network(to_device(batch.inputs, device)).float().softmax(dim=1)
-            best = probabilities.max(dim=1)
-            for number, place, share in zip(
-                batch.ids.tolist(), best.indices.tolist(), best.values.tolist(), strict=True
-            ):
-                yield split.name(number), bundle.classes[place], share
+            outputs = network(to_device(batch.inputs, device)).float()
+            rows = bundle.task.predictions(outputs, bundle.classes)
+            for number, row in zip(batch.ids.tolist(), rows, strict=True):
+                yield [split.name(number), *row]
 
 
-def _bundle(run: Path) -> Bundle:
-    return load_bundle(run / BUNDLE if (run / BUNDLE).is_dir() else run)
+def _bundle(run: Path, trust: Iterable[str] = ()) -> Bundle:
+    return load_bundle(run / BUNDLE if (run / BUNDLE).is_dir() else run, trust)
 
 
 def _split(data: TransferData, name: str) -> Split:
@@ -137,18 +158,35 @@ def _split(data: TransferData, name: str) -> Split:
     return found
 
 
-def _imposed(known: Sequence[str], found: Sequence[str]) -> Tensor:
+def _imposed(bundle: Bundle, found: Sequence[str]) -> Tensor:
     """Position in the data's classes to position in the network's."""
+    known, what = bundle.classes, "numbers" if bundle.task.targets == "numbers" else "classes"
     foreign = [name for name in found if name not in known]
     if foreign:
         raise DataError(
-            f"the network does not know {len(foreign)} classes of this data, first {', '.join(foreign[:3])}; "
+            f"the network does not know {len(foreign)} {what} of this data, first {', '.join(foreign[:3])}; "
             f"it knows {', '.join(known[:5])}{' and more' if len(known) > 5 else ''}",
-            fix="data of the classes it was trained on",
+            fix=f"data of the {what} it was trained on",
         )
+    missing = [name for name in known if name not in found]
+    if what == "numbers" and missing:
+        raise DataError(f"the data lacks {', '.join(missing[:3])}, which the network predicts")
     return torch.tensor([known.index(name) for name in found])
 
 
-def _relabelled(loader: Iterable[Batch], mapping: Tensor) -> Iterator[Batch]:
+def _relabelled(loader: Iterable[Batch], mapping: Tensor, count: int) -> Iterator[Batch]:
+    """Batches whose targets are positions, or columns, of the network's classes."""
     for batch in loader:
-        yield batch._replace(targets=mapping[batch.targets])
+        if batch.targets.ndim == 1:
+            yield batch._replace(targets=mapping[batch.targets])
+        else:
+            targets = batch.targets.new_zeros(len(batch.targets), count)
+            targets[:, mapping] = batch.targets
+            yield batch._replace(targets=targets)
+
+
+def _range(labels: NDArray[Any], mapping: Tensor) -> NDArray[Any]:
+    """Labels in the order of the network's numbers; other labels as they are."""
+    if labels.ndim == 1 or labels.dtype.kind != "f":
+        return labels
+    return labels[:, mapping.argsort().numpy()]

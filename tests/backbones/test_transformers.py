@@ -219,7 +219,7 @@ def test_a_tokenizer_with_more_words_than_the_model_is_refused(tmp_path):
 
 
 def test_a_model_that_is_nowhere_says_where_it_was_looked_for(monkeypatch):
-    monkeypatch.setattr("tlx.backbones.transformers._hub_is_there", lambda: False)
+    monkeypatch.setattr("tlx.backbones.hub.reachable", lambda: False)
     with pytest.raises(CheckpointError, match=r"hub's local cache.*model\.name=FOLDER"):
         transformers("nobody/nothing-of-this-name")
 

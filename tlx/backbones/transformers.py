@@ -3,9 +3,6 @@
 import functools
 import importlib
 import inspect
-import socket
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from tlx.backbones import hub
 from tlx.backbones.staged import StagedBackbone
 from tlx.backbones.weights_file import refuse_code, sha256_of
 from tlx.errors import CheckpointError, ConfigError, bad_value, unknown_name
@@ -139,7 +137,7 @@ def _check(config: Any, name: str, max_length: int) -> None:
 def _had(name: str, what: str, reader: Any, **more: Any) -> Any:
     """Read a part of a model: locally, else from the hub."""
     local = Path(name).is_dir()
-    for local_files_only in (True,) if local or not _hub_is_there() else (True, False):
+    for local_files_only in (True,) if local or not hub.reachable() else (True, False):
         try:
             return reader.from_pretrained(
                 name, local_files_only=local_files_only, trust_remote_code=False, **more
@@ -153,20 +151,6 @@ def _had(name: str, what: str, reader: Any, **more: Any) -> Any:
         f"the {what} of {name!r} cannot be read{places} ({reason.rstrip('.')})",
         fix="model.name=FOLDER with config.json, model.safetensors and the tokenizer's files",
     ) from last
-
-
-def _hub_is_there() -> bool:
-    """Whether asking the hub could help; its own client needs half a minute to find out."""
-    constants = importlib.import_module("huggingface_hub").constants
-    if constants.HF_HUB_OFFLINE:
-        return False
-    if urllib.request.getproxies():
-        return True
-    try:
-        socket.getaddrinfo(urllib.parse.urlparse(constants.ENDPOINT).hostname, 443)
-    except OSError:
-        return False
-    return True
 
 
 def _arguments(config: Any) -> dict[str, Any]:

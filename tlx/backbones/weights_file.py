@@ -1,5 +1,6 @@
 """Weights from a file: hashed, read without running anything in it, matched by name."""
 
+import argparse
 import hashlib
 import pickle
 import pickletools
@@ -8,14 +9,22 @@ import struct
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from tlx.backbones.weights_layout import unwrapped
 from tlx.errors import CheckpointError, SecurityError, bad_value
 
 __all__ = ["check_sha256", "fill", "mismatches", "read_tensors", "refuse_code", "sha256_of"]
+
+_scalar = np.float64(0).__reduce__()[0]
+_HARMLESS: list[Any] = [argparse.Namespace, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType]
+_HARMLESS += [np.dtypes.Int64DType, (_scalar, "numpy.core.multiarray.scalar"), _scalar]
+"""What training scripts save beside the weights: their arguments, and numbers of numpy."""
 
 _WAYS_OUT = "another FILE in model.weights=FILE, or model.weights=null for random values"
 
@@ -61,8 +70,8 @@ def check_sha256(path: Path, found: str, expected: str, origin: str) -> None:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors in a file of PyTorch or safetensors, by name.
 
-    A file that holds them under `state_dict` or `model`, or under names that begin with
-    `module.`, is read as if it did not.
+    A file that holds them under `state_dict`, `model` and the like, beside an optimizer, or under
+    names that begin with `module.` or `_orig_mod.`, is read as if it did not.
 
     Raises:
         SecurityError: The file asks to run code.
@@ -73,20 +82,19 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             return dict(load_file(path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle protocols that are refused anyway
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals(_HARMLESS):
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what is wrong with a file decides what torch raises
         refuse_code(error, str(path))
         if path.suffix != ".safetensors" and (call := _called(path)):
             raise _refusal(str(path), call) from error
         raise _unreadable(path, error) from error
-    for key in ("state_dict", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, Mapping) or not content or not all(map(torch.is_tensor, content.values())):
+    tensors = unwrapped(content)
+    if tensors is None:
         raise CheckpointError(
             f"{str(path)!r} holds no state_dict", fix="torch.save(model.state_dict(), FILE)"
         )
-    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+    return tensors
 
 
 def refuse_code(error: BaseException, path: str) -> None:

@@ -1,11 +1,11 @@
 """The bundle: all that using a trained network takes, and nothing that runs by itself.
 
 Weights are safetensors, the rest is JSON. What builds the network is tlx's own code, named in
-recipes; a bundle cannot name anything else.
+recipes; a bundle cannot name anything else but what the person trusts who loads it.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,22 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tlx.backbones.staged import StagedBackbone
 from tlx.checkpoint.durable import write_durably
 from tlx.checkpoint.weights import load_weights, save_weights
 from tlx.errors import CheckpointError
 from tlx.modules.network import Network
 from tlx.recipe import build
-from tlx.types import Preprocessing
+from tlx.types import Preprocessing, Task
 
-__all__ = ["Bundle", "load_bundle", "write_bundle"]
+__all__ = ["Bundle", "inside", "load_bundle", "read_meta", "start_from", "write_bundle"]
 
 FORMAT = 1
+DEFAULT_TASK = {"_target_": "tlx.tasks.multiclass.Multiclass"}
+"""Of bundles that name none."""
+OF_BACKBONE = "backbone.net."
+"""Begins the names of the weights that are the backbone's."""
+
 HERE = "bundle:"
 """Begins a value of a recipe that is a path inside the bundle."""
 
@@ -35,12 +41,14 @@ class Bundle:
         network: In evaluation mode.
         preprocessing: What every input goes through.
         classes: Names of the K outputs.
+        task: What the outputs say.
         meta: The rest of bundle.json.
     """
 
     network: Network
     preprocessing: Preprocessing
     classes: tuple[str, ...]
+    task: Task
     meta: dict[str, Any]
 
 
@@ -85,25 +93,36 @@ def write_bundle(
     return digest
 
 
-def load_bundle(folder: Path) -> Bundle:
+def load_bundle(folder: Path, trust: Iterable[str] = ()) -> Bundle:
     """Build the network of a bundle and load its weights.
+
+    Args:
+        folder: Where it lies.
+        trust: Further packages whose code it may name.
 
     Raises:
         CheckpointError: The bundle is missing, damaged, or made by a newer tlx.
-        SecurityError: It names something that is not tlx's own.
+        SecurityError: It names something that is neither tlx's own nor trusted.
     """
-    meta = _read_meta(folder)
-    backbone = build(_inside(meta["backbone"], folder))
-    backbone.preprocessing = build(_inside(meta["preprocessing"], folder))
+    trust = tuple(trust)
+    meta = read_meta(folder)
+    backbone = build(inside(meta["backbone"], folder), trust=trust)
+    backbone.preprocessing = build(inside(meta["preprocessing"], folder), trust=trust)
     classes = tuple(meta["classes"])
-    head = build(meta["head"], in_features=backbone.out_features, classes=len(classes))
-    network = Network(backbone, head)
+    head = build(meta["head"], trust=trust, in_features=backbone.out_features, classes=len(classes))
+    task: Task = build(meta.get("task", DEFAULT_TASK), trust=trust)
+    network = Network(backbone, head, task.output(None, classes))
     load_weights(network, folder / "model.safetensors", meta["weights_sha256"])
     network.eval()
-    return Bundle(network, backbone.preprocessing, classes, meta)
+    return Bundle(network, backbone.preprocessing, classes, task, meta)
 
 
-def _read_meta(folder: Path) -> dict[str, Any]:
+def read_meta(folder: Path) -> dict[str, Any]:
+    """What bundle.json holds.
+
+    Raises:
+        CheckpointError: It is missing, damaged, or made by a newer tlx.
+    """
     path = folder / "bundle.json"
     if not path.is_file():
         raise CheckpointError(
@@ -121,7 +140,29 @@ def _read_meta(folder: Path) -> dict[str, Any]:
     return meta
 
 
-def _inside(recipe: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def start_from(backbone: StagedBackbone, folder: Path, trust: Iterable[str] = ()) -> None:
+    """Give a backbone the weights and the preprocessing of a bundle's, and leave out its head.
+
+    Args:
+        backbone: Of the same names and shapes; filled in place.
+        folder: Where the bundle lies.
+        trust: Further packages whose code it may name.
+
+    Raises:
+        CheckpointError: It is missing or damaged, or of another network.
+        SecurityError: It names something that is neither tlx's own nor trusted.
+    """
+    meta = read_meta(folder)
+    preprocessing = build(inside(meta["preprocessing"], folder), trust=tuple(trust))
+    digest = str(meta["weights_sha256"])
+    load_weights(backbone.net, folder / "model.safetensors", digest, OF_BACKBONE)
+    run = folder.parent if folder.name == "bundle" else folder
+    backbone.preprocessing = preprocessing
+    backbone.weights = f"run {run.name}, sha256 {digest[:12]}"
+
+
+def inside(recipe: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A recipe with its paths inside the bundle as they lie on this machine."""
     return {
         key: str(folder / Path(value.removeprefix(HERE)).name)
         if isinstance(value, str) and value.startswith(HERE)

@@ -19,13 +19,14 @@ def save_weights(net: nn.Module, path: Path) -> str:
     return write_durably(path, lambda to: save_file(tensors, to))
 
 
-def load_weights(net: nn.Module, path: Path, sha256: str | None = None) -> None:
+def load_weights(net: nn.Module, path: Path, sha256: str | None = None, part: str = "") -> None:
     """Read parameters and buffers into `net`, in place.
 
     Args:
-        net: Same names and shapes as the network that was saved.
+        net: Same names and shapes as the network that was saved, or as a part of it.
         path: The file.
         sha256: What its hash must be; None: not checked.
+        part: What the names of the part begin with in the file; empty: `net` is the whole.
 
     Raises:
         CheckpointError: The file is missing, damaged, or of another network.
@@ -35,7 +36,7 @@ def load_weights(net: nn.Module, path: Path, sha256: str | None = None) -> None:
     if sha256 is not None and file_hash(path) != sha256:
         raise CheckpointError("the weights are damaged: their SHA-256 is another", where=str(path))
     try:
-        tensors = load_file(path)
+        tensors = {n.removeprefix(part): t for n, t in load_file(path).items() if n.startswith(part)}
     except SafetensorError as error:
         raise CheckpointError(f"cannot read the weights ({error})", where=str(path)) from error
     own = net.state_dict()
