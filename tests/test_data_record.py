@@ -39,3 +39,21 @@ def test_a_run_without_a_checkpoint_starts_on_whatever_there_is_now(tmp_path: Pa
     hold_data(tmp_path, TransferData(MadeUp()))
     hold_data(tmp_path, TransferData(MadeUp(train=51)))
     assert '"train": 51' in (tmp_path / "data.json").read_text()
+
+
+def test_files_left_out_are_listed_as_the_run_began(tmp_path: Path) -> None:
+    source = MadeUp()
+    object.__setattr__(source, "skipped", [("a/b.png", "not an\nimage"), ("c.png", "empty file")])
+    (tmp_path / "bad_files.txt").write_text("of a start before")
+    hold_data(tmp_path, TransferData(source))
+    assert (tmp_path / "bad_files.txt").read_text() == "a/b.png\tnot an image\nc.png\tempty file\n"
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "000000000001.ckpt").touch()
+    hold_data(tmp_path, TransferData(MadeUp()))
+    assert (tmp_path / "bad_files.txt").exists(), "a resume goes on without them, found or not"
+
+
+def test_a_start_without_bad_files_leaves_no_list(tmp_path: Path) -> None:
+    (tmp_path / "bad_files.txt").write_text("of a start before")
+    hold_data(tmp_path, TransferData(MadeUp()))
+    assert not (tmp_path / "bad_files.txt").exists()

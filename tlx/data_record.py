@@ -10,10 +10,14 @@ from tlx.errors import DataError
 __all__ = ["hold_data"]
 
 NAME = "data.json"
+BAD_FILES = "bad_files.txt"
 
 
 def hold_data(folder: Path, data: TransferData) -> None:
     """Write data.json at a run's start, and hold the data against it when the run goes on.
+
+    Where files were left out because they cannot be used, bad_files.txt lists them, a path and
+    a reason a line.
 
     Args:
         folder: The run directory.
@@ -36,6 +40,12 @@ def hold_data(folder: Path, data: TransferData) -> None:
             )
         return
     write_durably(path, lambda to: to.write_text(json.dumps(found, indent=1), encoding="utf-8"))
+    bad = folder / BAD_FILES
+    if data.skipped:
+        lines = "".join(f"{name}\t{' '.join(reason.split())}\n" for name, reason in data.skipped)
+        write_durably(bad, lambda to: to.write_text(lines, encoding="utf-8", errors="surrogateescape"))
+    else:
+        bad.unlink(missing_ok=True)
 
 
 def _samples(data: TransferData) -> dict[str, int]:

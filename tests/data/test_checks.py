@@ -1,17 +1,7 @@
-import logging
-
 import numpy as np
 import pytest
 
-from tlx.data.checks import (
-    Faults,
-    check_known_classes,
-    check_splits,
-    duplicates_between,
-    remember,
-    remembered,
-    report_duplicates,
-)
+from tlx.data.checks import Faults, check_known_classes, check_one_class, check_splits
 from tlx.data.packed import PackedStrings
 from tlx.data.texts import Texts
 from tlx.errors import DataError
@@ -73,6 +63,7 @@ def test_faults_show_the_first_few_and_the_count():
     assert "7 files cannot be used: 0.jpg (empty file), 1.jpg" in line
     assert "4.jpg (empty file) and 2 more, here. Try: " in line
     assert "5.jpg" not in line
+    assert list(faults)[5:] == [("5.jpg", "empty file"), ("6.jpg", "empty file")]
 
 
 def test_classes_that_training_has_not_are_named_with_a_place():
@@ -81,56 +72,55 @@ def test_classes_that_training_has_not_are_named_with_a_place():
         check_known_classes("val", {"a": "row 2", "d": "row 9", "c": "row 4"}, ("a", "b"))
 
 
-class Counted:
-    """Contents that count how many samples are hashed."""
-
-    def __init__(self, strings):
-        self.strings, self.hashed = strings, 0
-
-    @property
-    def sizes(self):
-        return np.array([len(string) for string in self.strings])
-
-    def digest(self, index):
-        self.hashed += 1
-        return self.strings[index].encode()
-
-    def name(self, index):
-        return f"{self.strings[index]}{index}"
+def labelled(labels, names, targets, dtype):
+    part = texts(["x"] * len(labels))
+    part.labels = np.array(labels, dtype=dtype)
+    check_splits(Splits(part, part, None, tuple(names)), targets)
 
 
-def test_pairs_over_two_splits_are_found_and_pairs_within_one_are_not():
-    train, val, test = Counted(["aa", "b", "aa", "cc"]), Counted(["aa", "dd"]), Counted(["cc", "dd", "xxx"])
-    pairs = duplicates_between({"train": train, "val": val, "test": test})
-    assert pairs == [("aa0", "aa0"), ("cc3", "cc0"), ("dd1", "dd1")]
+def test_samples_of_several_classes_and_of_none_pass():
+    labelled([[1, 1], [0, 0]], "ab", "classes", np.uint8)
+    labelled([[1], [0]], "a", "classes", np.uint8)
+    labelled([[1.5, -2], [0, 0]], "ab", "numbers", np.float32)
 
 
-def test_only_samples_of_a_size_that_two_splits_share_are_hashed():
-    train, val = Counted(["a", "bb", "ccc", "ddd"]), Counted(["xxx", "yyyy"])
-    assert duplicates_between({"train": train, "val": val}) == []
-    assert (train.hashed, val.hashed) == (2, 1)
+@pytest.mark.parametrize(
+    ("labels", "names", "said"),
+    [
+        ([[1, 0], [1, 0]], "ab", "without a training sample: b"),
+        ([[1, 0], [2, 1]], "ab", r"neither 0 nor 1: 1 of them, the first is \[2 1\] at f\.csv row 3"),
+        ([[1, 0, 1]], "ab", r"needs any number of classes.*shape \(1, 2\).*shape \(1, 3\)"),
+        ([[1, 1]], "aa", "stand twice: a"),
+    ],
+)
+def test_classes_that_cannot_be_learnt_are_refused(labels, names, said):
+    with pytest.raises(DataError, match=said):
+        labelled(labels, names, "classes", np.uint8)
 
 
-def test_pairs_are_refused_or_said_or_left(caplog):
-    pairs = [(f"a{n}", f"b{n}") for n in range(7)]
-    with pytest.raises(DataError, match=r"7 samples are in two splits.*a0 = b0.*and 2 more.*duplicates=warn"):
-        report_duplicates(pairs, "error")
-    with caplog.at_level(logging.WARNING):
-        report_duplicates(pairs, "ignore")
-        report_duplicates([], "error")
-        assert caplog.records == []
-        report_duplicates(pairs[:1], "warn")
-    assert "1 sample is in two splits" in caplog.text
+@pytest.mark.parametrize(
+    ("labels", "names", "said"),
+    [
+        ([[1, 2], [np.nan, 3]], "ab", r"not finite: 1 of them, the first is \[nan +3\.\] at f\.csv row 3"),
+        ([[1], [np.inf]], "a", "not finite"),
+        ([[1, 2], [3, 2]], "ab", "the same in every training sample: b"),
+        ([], "", "no number to learn"),
+        ([[1, 2]], "aa", "number names that stand twice: a"),
+    ],
+)
+def test_numbers_that_cannot_be_learnt_are_refused(labels, names, said):
+    with pytest.raises(DataError, match=said):
+        labelled(labels, names, "numbers", np.float32)
 
 
-def test_what_came_out_well_is_remembered_by_its_whole_key():
-    remember("images", "/data", "1")
-    assert remembered("images", "/data", "1")
-    assert not remembered("images", "/data", "2")
+def test_labels_of_another_kind_than_the_task_needs_are_refused():
+    with pytest.raises(DataError, match=r"needs numbers for each sample, .* has int64 of shape \(2,\)"):
+        check_splits(splits([0, 1]), "numbers")
 
 
-def test_a_cache_that_cannot_be_written_only_costs_time(own_cache, monkeypatch):
-    (own_cache / "file").touch()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(own_cache / "file"))
-    remember("key")
-    assert not remembered("key")
+def test_one_class_alone_is_refused_with_data_that_has_more():
+    check_one_class("class", "a folder")
+    with pytest.raises(
+        DataError, match="needs any number of classes.*a folder has one class.*data=image_csv"
+    ):
+        check_one_class("classes", "a folder")

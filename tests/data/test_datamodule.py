@@ -96,6 +96,56 @@ def test_the_fingerprint_follows_the_samples(digits):
     assert len(set(prints)) == 3
 
 
+class Labelled(Digits):
+    """The digits with other labels: even and large, or the digit and its square."""
+
+    def splits(self, targets="class"):
+        found = super().splits()
+        parts = []
+        for part in found[:3]:
+            digit = part.labels
+            if targets == "classes":
+                part.labels = np.stack([digit % 2 == 0, digit > 6], axis=1).astype(np.uint8)
+            elif targets == "numbers":
+                part.labels = np.stack([digit, digit**2], axis=1).astype(np.float32)
+            parts.append(part)
+        return Splits(*parts, ("even", "large") if targets == "classes" else ("digit", "square"))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("targets", ["classes", "numbers"])
+def test_the_task_decides_what_the_source_is_asked_for_and_what_a_batch_holds(digits, targets, workers):
+    data = digits(batch_size=100, num_workers=workers, eval_batch_size=100)
+    data.source, data.targets = Labelled(), targets
+    data.rank, data.world_size = 1, 2
+    for loader, split in (
+        (data.train_dataloader(), data.splits.train),
+        (data.val_dataloader(), data.splits.val),
+    ):
+        for batch in loader:
+            assert batch.targets.dtype == torch.float32
+            known = np.maximum(batch.ids.numpy(), 0)
+            np.testing.assert_array_equal(batch.targets, split.labels[known])
+
+
+def test_few_shots_of_several_classes_and_none_of_numbers(digits):
+    data = digits(per_class=5)
+    data.source, data.targets = Labelled(), "classes"
+    assert data.splits.train.labels.sum(axis=0).min() == 5
+    data = digits(per_class=5)
+    data.source, data.targets = Labelled(), "numbers"
+    with pytest.raises(ConfigError, match=r"per_class=5 draws from classes"):
+        _ = data.splits
+
+
+def test_a_source_of_classes_alone_refuses_another_task(digits):
+    data = digits()
+    data.targets = "numbers"
+    with pytest.raises(DataError, match=r"numbers for each sample, and the table of digits has one class"):
+        _ = data.splits
+    assert digits().skipped == []
+
+
 HEAD, STAGE = Phase("head", {"head": 1e-3}, epochs=1), Phase("all", {"head": 1e-3, "layer1": 1e-4}, epochs=1)
 
 
@@ -120,7 +170,7 @@ class Given:
     def __init__(self, labels, classes):
         self.labels, self.classes = labels, classes
 
-    def splits(self):
+    def splits(self, targets="class"):
         train = Digits().splits().train.subset(np.arange(len(self.labels)))
         train.labels = np.array(self.labels)
         return Splits(train, train, None, self.classes)
@@ -159,3 +209,28 @@ def test_a_missing_test_split_and_a_foreign_model_are_said(digits, preprocessing
 def test_rejects_values_out_of_range(arguments, named):
     with pytest.raises(ConfigError, match=named):
         TransferData(Digits(), **arguments)
+
+
+def test_a_source_of_one_class_need_not_know_of_targets() -> None:
+    class Plain:
+        kind, flip = "image", False
+
+        def splits(self) -> Splits:
+            return Digits().splits()
+
+        def describe(self) -> dict[str, object]:
+            return {}
+
+    data = TransferData(Plain())
+    assert len(data.classes) == 10
+    asked = TransferData(Plain())
+    asked.targets = "numbers"
+    with pytest.raises(DataError, match="Plain has one class per sample; the task needs numbers"):
+        _ = asked.splits
+
+
+def test_texts_that_should_always_vary_are_refused():
+    source = Digits()
+    source.kind = "text"
+    with pytest.raises(ConfigError, match=r"augment='always' .*texts do not vary.*data\.augment=auto"):
+        TransferData(source, augment="always")

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tlx.data import folder as folder_module
+from tlx.data import image_checks
 from tlx.data.datamodule import TransferData
 from tlx.data.folder import Folder
 from tlx.errors import ConfigError, DataError
@@ -122,24 +122,90 @@ def test_files_that_cannot_be_used_are_all_said_before_training(image_folder):
         Folder(str(root), check="none").splits()
 
 
+@pytest.mark.parametrize("check", ["decode", "none"])
+def test_files_that_cannot_be_used_are_left_out_on_request_before_anything_is_divided(
+    image_folder, caplog, check
+):
+    root = image_folder({"train": TWO})
+    clean = Folder(str(root)).splits()
+    (root / "train/ant/dead.png").symlink_to("nowhere")
+    if check == "decode":
+        (root / "train/bee/words.jpg").write_text("words")
+    for _ in range(2):  # the second time from what is remembered
+        data = TransferData(Folder(str(root), check=check, bad_files="skip"))
+        with caplog.at_level(logging.WARNING):
+            assert data.splits.train.fingerprint() == clean.train.fingerprint()
+        assert dict(data.skipped) == {"train/ant/dead.png": "a link to nothing"} | (
+            {"train/bee/words.jpg": "not an image"} if check == "decode" else {}
+        )
+    assert f"{len(data.skipped)} of the files in {root} are left out: train/ant/dead.png" in caplog.text
+
+
+def test_a_left_out_file_that_was_repaired_makes_it_other_data(image_folder, write_image):
+    root = image_folder({"train": TWO})
+    (root / "train/ant/late.png").write_text("words")
+    before, again = (TransferData(Folder(str(root), bad_files="skip")).fingerprint() for _ in range(2))
+    write_image(root / "train/ant/late.png")
+    assert before == again != TransferData(Folder(str(root), bad_files="skip")).fingerprint()
+
+
+def test_a_class_whose_files_are_all_left_out_is_refused(image_folder):
+    root = image_folder({"train": {"ant": 3}})
+    (root / "train/bee").mkdir()
+    (root / "train/bee/0.png").write_text("words")
+    with pytest.raises(DataError, match="without an image that can be read; 1 files are left out: bee"):
+        Folder(str(root), bad_files="skip").splits()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            {"check": "header"},
+            r"data\.check=decode data\.bad_files=skip: before training only headers were read",
+        ),
+        (
+            {"check": "none", "bad_files": "skip"},
+            r"data\.check=decode: before training nothing was read, and .*order of the samples",
+        ),
+        ({"check": "decode", "bad_files": "skip"}, "the file as it was when training began"),
+    ],
+)
+def test_a_file_that_turns_out_bad_while_training_is_named_with_a_way_out(image_folder, arguments, said):
+    root = image_folder({"train": TWO})
+    splits = Folder(str(root), **arguments).splits()
+    broken = splits.train.name(3)
+    with open(broken, "r+b") as file:
+        file.truncate(60)
+    with pytest.raises(DataError, match=rf"cannot read {broken}: .*{said}"):
+        splits.train.read(3)
+
+
+def test_a_task_for_other_labels_is_sent_to_other_data(image_folder):
+    with pytest.raises(DataError, match=r"numbers for each sample, and a folder for each class.*image_csv"):
+        Folder(str(image_folder({"train": TWO}))).splits("numbers")
+
+
 def test_a_set_found_good_is_not_read_again_until_it_changes(image_folder, monkeypatch):
     root = image_folder({"train": TWO})
     looked = []
-    monkeypatch.setattr(folder_module, "check_images", lambda files, *_, **__: looked.append(len(files)))
+    monkeypatch.setattr(
+        image_checks, "check_images", lambda *arguments: looked.append(len(arguments[4])) or []
+    )
     for _ in range(2):
         Folder(str(root)).splits()
     assert looked == [30]
     os.utime(root / "train/ant/0.png", ns=(1, 1))
     Folder(str(root)).splits()
-    assert looked == [30, 30]
+    assert looked == [30, 1], "only the file that changed"
 
 
 def test_a_large_set_is_checked_by_its_headers(image_folder, monkeypatch):
     root = image_folder({"train": TWO})
     levels = []
-    monkeypatch.setattr(folder_module, "check_images", lambda files, decode, *_, **__: levels.append(decode))
+    monkeypatch.setattr(image_checks, "check_images", lambda *arguments: levels.append(arguments[1]) or [])
     Folder(str(root)).splits()
-    monkeypatch.setattr(folder_module, "_LARGE", 29)
+    monkeypatch.setattr(image_checks, "_LARGE", 29)
     Folder(str(root)).splits()
     assert levels == [True, False]
 

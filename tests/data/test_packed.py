@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlx.data import packed
-from tlx.data.packed import PackedStrings
+from tlx.data.packed import PackedStrings, Packer
 
 texts = st.lists(st.text(st.characters(exclude_categories=["Cs"])))
 
@@ -57,3 +57,11 @@ def test_counts_from_the_end_and_refuses_what_is_not_there():
     for index in (2, -3):
         with pytest.raises(IndexError, match="of 2 strings"):
             held[index]
+
+
+def test_a_packer_takes_strings_one_by_one_and_may_go_on():
+    packer = Packer()
+    packer.add("ant")
+    first = packer.packed()
+    packer.add("béé")
+    assert (list(first), list(packer.packed()), len(packer)) == (["ant"], ["ant", "béé"], 2)

@@ -27,6 +27,13 @@ def test_reads_the_wanted_columns_with_row_numbers_as_a_spreadsheet_shows_them(f
     ]
 
 
+def test_an_argument_may_name_several_columns(file):
+    path = file("a,b,text\n1,2,x\n")
+    assert list(read_rows(path, {"text": "text", "label": ["b", "a"]})) == [(2, ["x", "2", "1"])]
+    with pytest.raises(DataError, match=r"no column 'c'.*data\.label="):
+        list(read_rows(path, {"text": "text", "label": ["b", "c"]}))
+
+
 def test_reads_a_byte_order_mark_and_other_line_ends(file):
     path = file(b"\xef\xbb\xbftext,label\r\nna\xc3\xafve,a\r\n")
     assert list(read_rows(path, BOTH)) == [(2, ["naïve", "a"])]

@@ -69,6 +69,22 @@ def test_a_batch_holds_inputs_targets_and_ids():
     assert batch.targets.dtype == batch.ids.dtype == torch.int64
 
 
+@pytest.mark.parametrize(
+    ("labels", "dtype", "expected"),
+    [
+        (np.arange(16).reshape(8, 2) % 2, np.uint8, [[0, 1], [0, 1], [0, 1]]),
+        (np.arange(8)[:, None] / 4, np.float32, [[0.75], [0.25], [0]]),
+    ],
+)
+def test_several_classes_and_numbers_come_as_floats(labels, dtype, expected):
+    split = Numbers()
+    split.labels = labels.astype(dtype)
+    batch = samples(split).__getitems__([(0, 3), (0, 1), (0, PADDING)])
+    assert batch.targets.dtype == torch.float32
+    assert batch.targets.tolist() == expected
+    assert batch.ids.tolist() == [3, 1, PADDING]
+
+
 def test_variation_depends_on_seed_epoch_and_index_alone():
     varied = samples(augment=True)
     together = varied.__getitems__([(1, 3), (1, 4)]).inputs

@@ -3,7 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlx.data.stratified import check_fractions, few_shot, held_out
+from tlx.data.packed import PackedStrings
+from tlx.data.stratified import check_fractions, divided, few_shot, held_out
+from tlx.data.texts import Texts
 from tlx.errors import ConfigError, DataError
 
 counts = st.lists(st.integers(3, 40), min_size=2, max_size=5)
@@ -89,3 +91,108 @@ def test_rejects_a_draw_of_nothing():
 def test_rejects_shares_that_leave_nothing(val, test, seed, named):
     with pytest.raises(ConfigError, match=named):
         check_fractions(val, test, seed)
+
+
+def multilabelled(samples, classes, seed):
+    rng = np.random.default_rng(seed)
+    rates = 1 / (1 + np.arange(classes)) ** 1.5
+    return (rng.random((samples, classes)) < rates * 0.6).astype(np.uint8)
+
+
+@given(st.integers(3, 60), st.integers(1, 6), st.integers(0, 99), st.integers(0, 9))
+def test_several_classes_are_divided_with_every_class_in_what_stays(samples, classes, seed, draw):
+    labels = multilabelled(samples, classes, draw)
+    parts = held_out(labels, (0.2, 0.2), seed, [str(k) for k in range(classes)])
+    assert sorted(np.concatenate(parts)) == list(range(samples))
+    assert (labels[parts[0]].any(axis=0) == labels.any(axis=0)).all()
+
+
+def test_the_shares_of_several_classes_come_close_to_those_asked_for():
+    labels = multilabelled(2000, 8, 0)
+    rest, val, test = held_out(labels, (0.2, 0.1), 0, [])
+    for part, share in ((rest, 0.7), (val, 0.2), (test, 0.1)):
+        assert len(part) == pytest.approx(2000 * share, rel=0.02)
+        wanted = labels.sum(axis=0) * share
+        assert (np.abs(labels[part].sum(axis=0) - wanted) <= np.maximum(0.05 * wanted, 1)).all()
+
+
+def test_a_rare_class_of_several_goes_to_train_then_val_then_test():
+    labels = np.zeros((40, 3), dtype=np.uint8)
+    labels[0, 0] = labels[5:7, 1] = labels[10:13, 2] = 1
+    counts = [labels[part].sum(axis=0).tolist() for part in held_out(labels, (0.2, 0.2), 0, [])]
+    assert counts == [[1, 1, 1], [0, 1, 1], [0, 0, 1]]
+
+
+def test_samples_of_several_classes_follow_the_seed():
+    labels = multilabelled(100, 3, 0)
+    first, again, other = (held_out(labels, (0.2,), seed, [])[1].tolist() for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+
+
+@given(st.integers(3, 200), st.integers(0, 99))
+def test_numbers_are_divided_by_their_quantiles(samples, seed):
+    numbers = np.random.default_rng(seed).normal(size=(samples, 2)).astype(np.float32)
+    parts = held_out(numbers, (0.2, 0.2), seed, ["x", "y"])
+    assert sorted(np.concatenate(parts)) == list(range(samples))
+    assert all(len(part) for part in parts)
+    assert len(parts[1]) == len(parts[2]) == pytest.approx(samples * 0.2, abs=5)
+
+
+def test_every_decile_of_a_number_is_in_every_part_even_when_many_are_equal():
+    numbers = np.concatenate([np.zeros(500), np.arange(500)])[:, None].astype(np.float32)
+    order = np.random.default_rng(0).permutation(1000)
+    for part, share in zip(held_out(numbers[order], (0.2, 0.1), 0, ["x"]), (0.7, 0.2, 0.1), strict=True):
+        found = np.sort(numbers[order][part][:, 0])
+        assert (found == 0).sum() == pytest.approx(500 * share, abs=1)
+        tenths = np.histogram(found[found > 0], bins=5, range=(0, 500))[0]
+        assert tenths.tolist() == pytest.approx([100 * share] * 5, abs=1)
+
+
+def test_too_few_numbers_to_divide_are_said():
+    with pytest.raises(DataError, match=r"cannot hold out 0\.2 and 0\.2 of 2 samples"):
+        held_out(np.ones((2, 1), dtype=np.float32), (0.2, 0.2), 0, ["x"])
+
+
+@given(st.integers(10, 60), st.integers(1, 4), st.integers(0, 9))
+def test_a_draw_of_several_classes_has_so_many_of_each_and_holds_every_smaller_one(samples, classes, seed):
+    labels = multilabelled(samples, classes, seed)
+    labels[:5] = 1
+    names = [str(k) for k in range(classes)]
+    many, few = few_shot(labels, 5, seed, names), few_shot(labels, 2, seed, names)
+    assert set(few) <= set(many)
+    assert len(set(many)) == len(many) <= 5 * classes
+    assert labels[many].sum(axis=0).min() >= 5
+
+
+def test_a_draw_of_several_classes_names_the_class_that_is_smaller_and_numbers_have_none():
+    labels = np.array([[1, 0], [1, 1], [1, 0]], dtype=np.uint8)
+    with pytest.raises(DataError, match=r"per_class=2 .* b \(1\)\. Try: data\.per_class=1"):
+        few_shot(labels, 2, 0, ["a", "b"])
+    with pytest.raises(ConfigError, match=r"per_class=2 draws from classes.*numbers.*data\.per_class=null"):
+        few_shot(labels.astype(np.float32), 2, 0, ["a", "b"])
+
+
+def test_many_classes_are_divided_and_drawn_in_one_pass():
+    labels = np.tile(np.arange(4_000), 4)
+    names = [str(k) for k in range(4_000)]
+    rest, val = held_out(labels, (0.2,), 0, names)
+    assert np.bincount(labels[val]).tolist() == [1] * 4_000
+    assert len(few_shot(labels[rest], 1, 0, names)) == 4_000
+
+
+def part(labels):
+    count = np.arange(len(labels))
+    return Texts(("f",), PackedStrings.of(map(str, count)), np.array(labels), 0 * count, count)
+
+
+def test_only_what_a_data_set_lacks_is_held_out():
+    train, other = part([0, 1] * 10), part([0, 1])
+
+    def sizes(**found):
+        return [split and len(split) for split in divided(found, (0.2, 0.3), 0, "ab")[:3]]
+
+    assert sizes(train=train) == [10, 4, 6]
+    assert sizes(train=train, val=other) == [20, 2, None]
+    assert sizes(train=train, test=other) == [16, 4, 2]
+    assert sizes(train=train, val=other, test=other) == [20, 2, 2]

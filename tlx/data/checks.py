@@ -1,74 +1,48 @@
 """What is looked for in the data before anything trains."""
 
-import hashlib
-import logging
-import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Literal, Protocol, get_args
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tlx.data.packed import Packer
 from tlx.errors import DataError, unknown_name
-from tlx.types import Splits
+from tlx.types import Split, Splits, Targets
 
-__all__ = [
-    "Contents",
-    "Duplicates",
-    "Faults",
-    "check_choice",
-    "check_known_classes",
-    "check_splits",
-    "duplicates_between",
-    "remember",
-    "remembered",
-    "report_duplicates",
-]
-
-Duplicates = Literal["error", "warn", "ignore"]
+__all__ = ["Faults", "check_choice", "check_known_classes", "check_one_class", "check_splits"]
 
 _SHOWN = 5
-_log = logging.getLogger(__name__)
-
-
-class Contents(Protocol):
-    """A split whose samples can be compared byte by byte."""
-
-    @property
-    def sizes(self) -> NDArray[np.int64]:
-        """Bytes of each sample, shape (N,)."""
-        ...
-
-    def digest(self, index: int) -> bytes:
-        """A hash of one sample's bytes."""
-        ...
-
-    def name(self, index: int) -> str:
-        """Where the sample comes from, for people."""
-        ...
 
 
 class Faults:
-    """What is wrong with single files: the first few and how many."""
+    """What is wrong with single files, in the order found: pairs of a name and a reason."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self.first: list[str] = []
+        self._names, self._reasons = Packer(), Packer()
 
     def add(self, name: str, reason: str) -> None:
         """Note that a file cannot be used, and why."""
-        self.count += 1
-        if len(self.first) < _SHOWN:
-            self.first.append(f"{name} ({reason})")
+        self._names.add(name)
+        self._reasons.add(reason)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return zip(self._names.packed(), self._reasons.packed(), strict=True)
+
+    def listed(self) -> str:
+        """The first few and how many more."""
+        first = [f"{name} ({reason})" for (name, reason), _ in zip(self, range(_SHOWN), strict=False)]
+        more = f" and {len(self) - len(first)} more" if len(self) > len(first) else ""
+        return ", ".join(first) + more
 
     def refuse(self, where: str, fix: str = "repair them or move them elsewhere") -> None:
         """Raise DataError if there were any."""
-        if not self.count:
-            return
-        more = f" and {self.count - len(self.first)} more" if self.count > len(self.first) else ""
-        files = "file" if self.count == 1 else "files"
-        raise DataError(f"{self.count} {files} cannot be used: {', '.join(self.first)}{more}", where, fix)
+        if len(self):
+            files = "file" if len(self) == 1 else "files"
+            raise DataError(f"{len(self)} {files} cannot be used: {self.listed()}", where, fix)
 
 
 def check_choice(name: str, got: str, choices: object) -> None:
@@ -81,41 +55,101 @@ def check_choice(name: str, got: str, choices: object) -> None:
         raise unknown_name(name, got, get_args(choices))
 
 
-def check_splits(splits: Splits) -> None:
-    """Refuse data that a classifier cannot learn from or be measured on.
+def check_splits(splits: Splits, targets: Targets = "class") -> None:
+    """Refuse data that cannot be learnt from or measured on.
+
+    Args:
+        splits: What a source found.
+        targets: What its samples are labelled with.
 
     Raises:
-        DataError: Fewer than two classes, a class name twice, an empty split, a label out of
-            range, or a class without a training sample.
+        DataError: A name twice or none, an empty split, or labels of another kind; fewer than
+            two classes to tell apart, a label out of range, or a class without a training
+            sample; a number that is not finite, or one that is the same in all of train.
     """
-    classes = splits.classes
-    if len(classes) < 2:
+    names = splits.classes
+    what = "number" if targets == "numbers" else "class"
+    if len(names) < (2 if targets == "class" else 1):
         raise DataError(
-            f"there is nothing to tell apart: the classes are {', '.join(classes) or 'none'}",
-            fix="data with at least two classes",
+            f"there is nothing to tell apart: the classes are {', '.join(names) or 'none'}"
+            if what == "class"
+            else "there is no number to learn",
+            fix="data with at least two classes" if what == "class" else "data.label=COLUMN",
         )
-    twice = sorted({name for name in classes if classes.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise DataError(f"class names that stand twice: {_listed(twice)}")
+        raise DataError(f"{what} names that stand twice: {_listed(twice)}")
     for word, split in (("train", splits.train), ("val", splits.val), ("test", splits.test)):
         if split is None:
             continue
         if len(split) == 0:
             raise DataError(f"the {word} split has no samples", fix="check the path and the split's name")
-        outside = np.flatnonzero((split.labels < 0) | (split.labels >= len(classes)))
-        if len(outside):
-            first = int(outside[0])
+        _check_labels(word, split, names, targets)
+    labels = splits.train.labels
+    if targets == "numbers":
+        same = np.flatnonzero((labels == labels[:1]).all(axis=0))
+        if len(same):
             raise DataError(
-                f"labels of the {word} split are outside 0..{len(classes) - 1}: {len(outside)} of them, the "
-                f"first is {split.labels[first]} at {split.name(first)}",
-                fix="one class name for every label",
+                f"numbers that are the same in every training sample: {_listed([names[k] for k in same])}",
+                fix="remove them; there is nothing to learn",
             )
-    empty = np.flatnonzero(np.bincount(splits.train.labels, minlength=len(classes)) == 0)
+        return
+    counts = np.bincount(labels, minlength=len(names)) if targets == "class" else labels.any(axis=0)
+    empty = np.flatnonzero(counts == 0)
     if len(empty):
         raise DataError(
-            f"classes without a training sample: {_listed([classes[k] for k in empty])}",
+            f"classes without a training sample: {_listed([names[k] for k in empty])}",
             fix="add samples, or remove the class",
         )
+
+
+def _check_labels(word: str, split: Split, names: Sequence[str], targets: Targets) -> None:
+    labels = split.labels
+    shape = (len(split),) if targets == "class" else (len(split), len(names))
+    if labels.shape != shape or (labels.dtype.kind == "f") != (targets == "numbers"):
+        raise DataError(
+            f"the task needs {_NEEDED[targets]}, labels of shape {shape}; the {word} split has "
+            f"{labels.dtype} of shape {labels.shape}",
+            fix="a task or data that fits",
+        )
+    if targets == "numbers":
+        wrong, allowed = ~np.isfinite(labels).all(axis=1), "not finite"
+    elif targets == "classes":
+        wrong, allowed = (labels > 1).any(axis=1) | (labels < 0).any(axis=1), "neither 0 nor 1"
+    else:
+        wrong, allowed = (labels < 0) | (labels >= len(names)), f"outside 0..{len(names) - 1}"
+    outside = np.flatnonzero(wrong)
+    if len(outside):
+        first = int(outside[0])
+        raise DataError(
+            f"labels of the {word} split are {allowed}: {len(outside)} of them, the "
+            f"first is {labels[first]} at {split.name(first)}",
+            fix="numbers that are finite" if targets == "numbers" else "one class name for every label",
+        )
+
+
+def check_one_class(targets: Targets, what: str) -> None:
+    """Refuse a task that needs other labels than the one class that each sample has.
+
+    Args:
+        targets: What the task needs.
+        what: The data, for people.
+
+    Raises:
+        DataError: With the data that has such labels.
+    """
+    if targets != "class":
+        raise DataError(
+            f"the task needs {_NEEDED[targets]}, and {what} has one class for each sample",
+            fix="data=image_csv (for texts data=text_csv) with data.label, or task=multiclass",
+        )
+
+
+_NEEDED = {
+    "class": "one class for each sample",
+    "classes": "any number of classes for each sample",
+    "numbers": "numbers for each sample",
+}
 
 
 def check_known_classes(split: str, names: Mapping[str, str], classes: Sequence[str]) -> None:
@@ -136,80 +170,6 @@ def check_known_classes(split: str, names: Mapping[str, str], classes: Sequence[
             where=names[extra[0]],
             fix=f"remove them, or add them to train (it has {_listed(classes)})",
         )
-
-
-def duplicates_between(parts: Mapping[str, Contents]) -> list[tuple[str, str]]:
-    """Samples whose exact bytes are in two splits. Hashes only where sizes agree.
-
-    Args:
-        parts: Split name to its samples.
-
-    Returns:
-        Names of both samples of each pair, a pair for every sample after the first with the
-        same bytes in another split.
-    """
-    words = list(parts)
-    sizes = [parts[word].sizes for word in words]
-    owners, indices, hashes = [], [], []
-    for own, word in enumerate(words):
-        others = [sizes[other] for other in range(len(words)) if other != own]
-        shared = np.flatnonzero(np.isin(sizes[own], np.concatenate([*others, np.empty(0, dtype=np.int64)])))
-        owners.append(np.full(len(shared), own))
-        indices.append(shared)
-        short = (int.from_bytes(parts[word].digest(int(index))[:8], "big") for index in shared)
-        hashes.append(np.fromiter(short, dtype=np.uint64, count=len(shared)))
-    owner, index, value = (np.concatenate(arrays) for arrays in (owners, indices, hashes))
-    order = np.argsort(value, kind="stable")
-    starts = np.flatnonzero(np.diff(value[order], prepend=~value[order[:1]]))
-    first = order[np.repeat(starts, np.diff(starts, append=len(order)))]
-    pairs = []
-    for at, later in zip(first, order, strict=True):
-        if owner[at] == owner[later]:
-            continue
-        (one, i), (other, j) = ((parts[words[owner[k]]], int(index[k])) for k in (at, later))
-        if one.digest(i) == other.digest(j):
-            pairs.append((int(later), (one.name(i), other.name(j))))
-    return [names for _, names in sorted(pairs)]
-
-
-def report_duplicates(pairs: Sequence[tuple[str, str]], mode: str) -> None:
-    """Say which samples are in two splits.
-
-    Args:
-        pairs: From `duplicates_between`.
-        mode: "error", "warn" or "ignore".
-
-    Raises:
-        DataError: If `mode` is "error" and there are pairs.
-    """
-    if not pairs or mode == "ignore":
-        return
-    shown = "; ".join(f"{first} = {second}" for first, second in pairs[:_SHOWN])
-    more = f"; and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
-    samples = "sample is" if len(pairs) == 1 else "samples are"
-    what = f"{len(pairs)} {samples} in two splits, which flatters the figures: {shown}{more}"
-    if mode == "error":
-        raise DataError(what, fix="remove one of each pair, or data.duplicates=warn")
-    _log.warning("%s. Try: remove one of each pair, or data.duplicates=ignore", what)
-
-
-def remembered(*key: str) -> bool:
-    """Whether a check with this key came out well before, on this machine."""
-    return _marker(key).exists()
-
-
-def remember(*key: str) -> None:
-    """Note that a check came out well; where nothing can be written it is made again next time."""
-    try:
-        _marker(key).parent.mkdir(parents=True, exist_ok=True)
-        _marker(key).touch()
-    except OSError:
-        _log.debug("cannot write %s", _marker(key))
-
-
-def _marker(key: tuple[str, ...]) -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(cache, "tlx", "checked", hashlib.sha256("\0".join(key).encode()).hexdigest())
 
 
 def _listed(names: Sequence[str]) -> str:

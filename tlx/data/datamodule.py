@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import inspect
 import json
 import math
 from collections.abc import Callable
@@ -15,9 +16,9 @@ from tlx.data.checks import check_splits
 from tlx.data.order import EpochBatches, EvaluationBatches, Pairs
 from tlx.data.samples import Loader, Samples, leave_signals_to_the_parent
 from tlx.data.stratified import few_shot
-from tlx.errors import ConfigError, bad_value, unknown_name
+from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.plan import Phase
-from tlx.types import Preprocessing, Source, Split, Splits
+from tlx.types import Preprocessing, Source, Split, Splits, Targets
 
 __all__ = ["Augment", "TransferData"]
 
@@ -31,6 +32,9 @@ class TransferData(LightningDataModule):
     batches do not depend on workers, ranks or restarts. The trainer must leave the samplers
     alone (`use_distributed_sampler=False`).
 
+    Attributes set by the job, before it asks for the splits:
+        targets: What the task needs a sample to be labelled with: "class", "classes", "numbers".
+
     Attributes set by the fit, before it asks for a loader:
         preprocessing: What the backbone's weights were trained with.
         augmenting: Whether training samples vary, see `phase_augments`.
@@ -43,8 +47,11 @@ class TransferData(LightningDataModule):
         eval_batch_size: The same for validation, test and prediction; None: `batch_size`.
         num_workers: Processes that load, per rank; 0 loads in the main process.
         per_class: Train on so many samples of each class; None: on all. The draw of a
-            smaller number is part of the draw of a larger one.
-        augment: "auto" varies images while a stage of the backbone trains; "none"; "always".
+            smaller number is part of the draw of a larger one. Where a sample has several
+            classes, at least so many of each; refused where targets are numbers.
+        augment: "auto" varies images while a stage of the backbone trains; "none"; "always",
+            which texts do not take. How an image varies belongs to the preprocessing (a random
+            part of it, mirrored where the source says that this suits).
         seed: Of order, augmentation and the few-shot draw; a whole number >= 0.
 
     Raises:
@@ -75,10 +82,13 @@ class TransferData(LightningDataModule):
             raise bad_value("eval_batch_size", 0, "a whole number >= 1, or null for batch_size")
         if augment not in get_args(Augment):
             raise unknown_name("augment", augment, get_args(Augment))
+        if augment == "always" and source.kind == "text":
+            raise bad_value("augment", augment, "auto or none: texts do not vary", "data.augment=auto")
         self.source = source
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.num_workers, self.per_class = num_workers, per_class
         self.augment, self.seed = augment, seed
+        self.targets: Targets = "class"
         self.preprocessing: Preprocessing | None = None
         self.augmenting = False
         self.position: Callable[[], int] = int
@@ -87,16 +97,26 @@ class TransferData(LightningDataModule):
     @functools.cached_property
     def splits(self) -> Splits:
         """Found and checked at first use; the few-shot draw is made on train alone."""
-        found = self.source.splits()
-        check_splits(found)
+        found = self._found()
+        check_splits(found, self.targets)
         if self.per_class is None:
             return found
         chosen = few_shot(found.train.labels, self.per_class, self.seed, found.classes)
         return found._replace(train=found.train.subset(chosen))
 
+    def _found(self) -> Splits:
+        """A source that knows only one class per sample need not know of targets."""
+        takes = "targets" in inspect.signature(self.source.splits).parameters
+        if not takes and self.targets != "class":
+            raise DataError(
+                f"{type(self.source).__name__} has one class per sample; the task needs {self.targets}",
+                fix="splits(self, targets) in the source, or task=multiclass",
+            )
+        return self.source.splits(self.targets) if takes else self.source.splits()
+
     @property
     def classes(self) -> tuple[str, ...]:
-        """The class names; a target is a position in them."""
+        """The names of the classes, or of the numbers; a class is a position in them."""
         return self.splits.classes
 
     def fingerprint(self) -> str:
@@ -104,6 +124,12 @@ class TransferData(LightningDataModule):
         train, val, test, classes = self.splits
         parts = [split.fingerprint() if split is not None else None for split in (train, val, test)]
         return hashlib.sha256(json.dumps([parts, classes]).encode()).hexdigest()
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """The files that the source left out as unusable, each with the reason."""
+        _ = self.splits  # which finds them
+        return list(getattr(self.source, "skipped", ()))
 
     @property
     def batches_per_epoch(self) -> int:

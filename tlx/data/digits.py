@@ -1,49 +1,16 @@
 """Handwritten digits that come with scikit-learn: real data without a download."""
 
-import hashlib
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from sklearn.datasets import load_digits
 
+from tlx.data.checks import check_one_class
+from tlx.data.pixels import Pixels
 from tlx.data.stratified import check_fractions, held_out
-from tlx.types import Splits
+from tlx.types import Splits, Targets
 
-__all__ = ["DigitImages", "Digits"]
-
-
-class DigitImages:
-    """Some of the digits. Each is read as a grey image of 8 x 8 pixels.
-
-    Args:
-        pixels: Shape (N, 8, 8), uint8.
-        labels: Shape (N,), the digit.
-        rows: Shape (N,), the sample's row in scikit-learn's table.
-    """
-
-    def __init__(self, pixels: NDArray[np.uint8], labels: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
-        self._pixels, self.labels, self._rows = pixels, labels, rows
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def read(self, index: int) -> Image.Image:
-        """The image, mode "L", ink bright on dark."""
-        return Image.fromarray(self._pixels[index])
-
-    def name(self, index: int) -> str:
-        """The row in scikit-learn's table."""
-        return f"digits row {self._rows[index]}"
-
-    def subset(self, indices: NDArray[np.int64]) -> "DigitImages":
-        """The digits at `indices`, in that order."""
-        return DigitImages(self._pixels[indices], self.labels[indices], self._rows[indices])
-
-    def fingerprint(self) -> str:
-        """SHA-256 over pixels and labels."""
-        return hashlib.sha256(self._pixels.tobytes() + self.labels.tobytes()).hexdigest()
+__all__ = ["Digits"]
 
 
 class Digits:
@@ -74,13 +41,14 @@ class Digits:
             "split_seed": split_seed,
         }
 
-    def splits(self) -> Splits:
+    def splits(self, targets: Targets = "class") -> Splits:
         """The three splits; no test split when its fraction is 0."""
+        check_one_class(targets, "the table of digits")
         table = load_digits()
         pixels = np.rint(table.images * (255 / 16)).astype(np.uint8)
         labels = table.target.astype(np.int64)
         classes = tuple(str(digit) for digit in range(10))
-        everything = DigitImages(pixels, labels, np.arange(len(labels)))
+        everything = Pixels("digits", pixels, labels, np.arange(len(labels)))
         fractions = (self._arguments["val_fraction"], self._arguments["test_fraction"])
         parts = held_out(labels, fractions, int(self._arguments["split_seed"]), classes)
         train, val, test = (everything.subset(part) for part in parts)

@@ -2,31 +2,21 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from tlx.data.checks import (
-    Duplicates,
-    Faults,
-    check_choice,
-    check_known_classes,
-    check_splits,
-    duplicates_between,
-    remember,
-    remembered,
-    report_duplicates,
-)
-from tlx.data.images import EXTENSIONS, ImageFiles, check_images, find_images
-from tlx.data.stratified import check_fractions, held_out
+from tlx.data.checks import Faults, check_choice, check_known_classes, check_one_class, check_splits
+from tlx.data.duplicates import Duplicates
+from tlx.data.image_checks import BadFiles, Check, check_duplicates, sound_images
+from tlx.data.image_search import EXTENSIONS, find_images
+from tlx.data.images import ImageFiles
+from tlx.data.stratified import check_fractions, divided
 from tlx.errors import DataError, bad_value
-from tlx.types import Splits
+from tlx.types import Splits, Targets
 
 __all__ = ["Folder"]
 
-Check = Literal["auto", "decode", "header", "none"]
-
-_LARGE = 20_000
 _OTHER_NAMES = {
     "train": ("training",),
     "val": ("valid", "validation", "dev"),
@@ -57,8 +47,14 @@ class Folder:
         extensions: What counts as an image, in any case of letters.
         check: Which files are looked at before training: "decode" every pixel, the "header",
             or "none"; "auto" decodes up to 20 000 files and reads headers beyond. A set that
-            was found good is not read again until a path, size or time of change differs.
+            was found good is not read again until a path, size or time of change differs, and
+            then only the files that differ are.
+        bad_files: What to do with files that cannot be read: "error" refuses the set and names
+            them; "skip" leaves them out before anything is divided or drawn, see `skipped`.
         duplicates: What to do when the same bytes are in two splits: "error", "warn", "ignore".
+
+    Attributes:
+        skipped: The files left out, pairs of path and reason; filled by `splits`.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -78,10 +74,12 @@ class Folder:
         flip: bool = True,
         extensions: Sequence[str] = EXTENSIONS,
         check: str = "auto",
+        bad_files: str = "error",
         duplicates: str = "error",
     ) -> None:
         check_fractions(val_fraction, test_fraction, split_seed)
         check_choice("check", check, Check)
+        check_choice("bad_files", bad_files, BadFiles)
         check_choice("duplicates", duplicates, Duplicates)
         self.flip = flip
         self._root = os.path.abspath(os.path.expanduser(str(root)))
@@ -91,7 +89,8 @@ class Folder:
         self._extensions = tuple("." + e.lower().lstrip(".") for e in extensions)
         if not self._extensions:
             raise bad_value("extensions", extensions, "at least one, such as .jpg")
-        self._check, self._duplicates = check, duplicates
+        self._check, self._bad_files, self._duplicates = check, bad_files, duplicates
+        self.skipped = Faults()
 
     def describe(self) -> dict[str, Any]:
         """The recipe of this source, with its root absolute."""
@@ -105,25 +104,29 @@ class Folder:
             "flip": self.flip,
             "extensions": list(self._extensions),
             "check": self._check,
+            "bad_files": self._bad_files,
             "duplicates": self._duplicates,
         }
 
-    def splits(self) -> Splits:
+    def splits(self, targets: Targets = "class") -> Splits:
         """Find the images, check them, and divide what is not divided yet."""
+        check_one_class(targets, "a folder for each class")
+        self.skipped = Faults()
         present = self._present()
-        faults = Faults()
         base = present.get("train", "")
         classes = self._class_folders(base)
-        found = {"train": self._images(base, classes, faults)}
+        found = {"train": self._images(base, classes)}
         for word in ("val", "test"):
             if word in present:
                 known = self._known_folders(word, present[word], classes)
-                found[word] = self._images(present[word], known, faults, classes)
-        checked = self._check_files(found, faults)
+                found[word] = self._images(present[word], known, classes)
+        found = sound_images(found, self._root, self._check, self._bad_files, self.skipped)
         self._refuse_empty(found, classes)
-        splits = self._divided(found, classes, plain="train" not in present)
+        plain = "train" not in present
+        fractions = self._fractions if plain else (self._fractions[0], 0.0)
+        splits = divided(found, fractions, self._split_seed, classes)
         check_splits(splits)
-        self._check_duplicates(splits, checked)
+        check_duplicates(splits, self._root, self._duplicates)
         return splits
 
     def _present(self) -> dict[str, str]:
@@ -181,12 +184,10 @@ class Folder:
         check_known_classes(word, filled, classes)
         return tuple(name for name in names if name in classes)
 
-    def _images(
-        self, base: str, folders: Sequence[str], faults: Faults, classes: Sequence[str] | None = None
-    ) -> ImageFiles:
+    def _images(self, base: str, folders: Sequence[str], classes: Sequence[str] | None = None) -> ImageFiles:
         places = {name: label for label, name in enumerate(classes or folders)}
         labelled = [(os.path.join(base, name), places[name]) for name in folders]
-        return find_images(self._root, labelled, self._extensions, faults)
+        return find_images(self._root, labelled, self._extensions, self.skipped)
 
     def _refuse_empty(self, found: dict[str, ImageFiles], classes: Sequence[str]) -> None:
         sizes = np.bincount(found["train"].labels, minlength=len(classes))
@@ -195,43 +196,13 @@ class Folder:
         fix = f"add images ({kinds}) or remove the folder; data.extensions for other names"
         if empty:
             shown = ", ".join(empty[:10])
-            raise DataError(f"class folders without an image: {shown}", self._root, fix)
+            without = (
+                f" that can be read; {len(self.skipped)} files are left out" if len(self.skipped) else ""
+            )
+            raise DataError(f"class folders without an image{without}: {shown}", self._root, fix)
         for word, files in found.items():
             if len(files) == 0:
                 raise DataError(f"the folder for {word} has no image of a known class", self._root, fix)
-
-    def _check_files(self, found: dict[str, ImageFiles], faults: Faults) -> tuple[str, ...]:
-        many = sum(len(files) for files in found.values()) > _LARGE
-        level = ("header" if many else "decode") if self._check == "auto" else self._check
-        key = ("images", level, self._root, *(files.state() for files in found.values()))
-        if level != "none" and not remembered(*key):
-            for files in found.values():
-                check_images(files, level == "decode", faults, shorten=self._root)
-            if not faults.count:
-                remember(*key)
-        faults.refuse(self._root)
-        return key
-
-    def _divided(self, found: dict[str, ImageFiles], classes: tuple[str, ...], plain: bool) -> Splits:
-        train, val, test = found["train"], found.get("val"), found.get("test")
-        if val is None:
-            fractions = self._fractions if plain else (self._fractions[0], 0.0)
-            rest, for_val, for_test = held_out(train.labels, fractions, self._split_seed, classes)
-            if len(for_test):
-                test = train.subset(for_test)
-            train, val = train.subset(rest), train.subset(for_val)
-        return Splits(train, val, test, classes)
-
-    def _check_duplicates(self, splits: Splits, key: tuple[str, ...]) -> None:
-        parts = {"train": splits.train, "val": splits.val, "test": splits.test}
-        files = {word: part for word, part in parts.items() if isinstance(part, ImageFiles)}
-        key = ("duplicates", *key[2:], *(part.state() for part in files.values()))
-        if self._duplicates == "ignore" or remembered(*key):
-            return
-        pairs = duplicates_between(files)
-        report_duplicates(pairs, self._duplicates)
-        if not pairs:
-            remember(*key)
 
 
 def _sub_folders(folder: str) -> list[str]:

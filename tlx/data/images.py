@@ -1,25 +1,18 @@
-"""Image files: find them, read them, and find out which cannot be read."""
+"""A split of image files."""
 
 import hashlib
 import os
-import stat
-import warnings
-from array import array
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from tlx.data.checks import Faults
 from tlx.data.packed import PackedStrings
-from tlx.errors import DataError
+from tlx.data.remembered import Remembered
+from tlx.errors import DataError, TlxError
 
-__all__ = ["EXTENSIONS", "ImageFiles", "check_images", "find_images", "read_image"]
-
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
-"""What counts as an image in a folder, in any case of letters."""
+__all__ = ["ImageFiles", "check_pixels", "read_image"]
 
 
 class ImageFiles:
@@ -28,20 +21,22 @@ class ImageFiles:
     Args:
         root: The folder that paths are relative to; empty: the working directory.
         paths: N paths.
-        labels: Shape (N,); -1 where unknown.
+        labels: Shape (N,), -1 where unknown; (N, K) of 0 and 1, uint8; or (N, R), float32.
         sizes: Bytes of each file, shape (N,).
         times: Time of each file's last change in nanoseconds, shape (N,).
+        remedy: What to do where a file cannot be read.
     """
 
     def __init__(
         self,
         root: str,
         paths: PackedStrings,
-        labels: NDArray[np.int64],
+        labels: NDArray[Any],
         sizes: NDArray[np.int64],
         times: NDArray[np.int64],
+        remedy: str = "repair or remove it",
     ) -> None:
-        self._root, self._paths = root, paths
+        self._root, self._paths, self._remedy = root, paths, remedy
         self.labels, self.sizes, self._times = labels, sizes, times
 
     def __len__(self) -> int:
@@ -49,7 +44,14 @@ class ImageFiles:
 
     def read(self, index: int) -> Image.Image:
         """The image as it lies in the file; orientation and mode are the preprocessing's."""
-        return read_image(self.name(index))
+        try:
+            return read_image(self.name(index))
+        except (TlxError, MemoryError):
+            raise
+        except Exception as error:
+            raise DataError(
+                f"cannot read {self.name(index)}: {type(error).__name__}: {error}", fix=self._remedy
+            ) from error
 
     def name(self, index: int) -> str:
         """The path, with the root."""
@@ -57,8 +59,12 @@ class ImageFiles:
 
     def subset(self, indices: NDArray[np.int64]) -> "ImageFiles":
         """The files at `indices`, in that order."""
-        paths = self._paths.subset(indices)
-        return ImageFiles(self._root, paths, self.labels[indices], self.sizes[indices], self._times[indices])
+        paths, labels = self._paths.subset(indices), self.labels[indices]
+        return ImageFiles(self._root, paths, labels, self.sizes[indices], self._times[indices], self._remedy)
+
+    def told_to(self, remedy: str) -> "ImageFiles":
+        """The same files, with another remedy where one cannot be read."""
+        return ImageFiles(self._root, self._paths, self.labels, self.sizes, self._times, remedy)
 
     def fingerprint(self) -> str:
         """SHA-256 over paths below the root, labels and sizes.
@@ -67,13 +73,34 @@ class ImageFiles:
         change do not count, so that a copy is the same set.
         """
         digest = hashlib.sha256()
-        for part in (*self._paths.digest_parts(), self.labels.tobytes(), self.sizes.tobytes()):
-            digest.update(part)
+        for part in (*self._paths.digest_parts(), self.labels, self.sizes):
+            digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 
     def state(self) -> str:
         """As `fingerprint`, with the times of last change: what a remembered check was made of."""
         return hashlib.sha256(self.fingerprint().encode() + self._times.tobytes()).hexdigest()
+
+    def keys(self) -> NDArray[np.uint64]:
+        """A hash of each file's path, size and time of change, shape (N,)."""
+        found = np.empty(len(self), dtype=np.uint64)
+        root = os.path.abspath(self._root).encode("utf-8", "surrogateescape")
+        stats = np.stack([self.sizes, self._times], axis=1)
+        for index in range(len(self)):
+            text = b"\0".join((root, self._paths.encoded(index), stats[index].tobytes()))
+            found[index] = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+        return found
+
+    def short_digests(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """The first 64 bits of the hashes of files; those of files that did not change are remembered."""
+        part = self.subset(indices)
+        keys, table = part.keys(), Remembered("digests", self._root)
+        known, values = table.known(keys)
+        for index in np.flatnonzero(~known):
+            values[index] = int.from_bytes(part.digest(int(index))[:8], "big")
+        if not known.all():
+            table.add(keys[~known], values[~known])
+        return values
 
     def digest(self, index: int) -> bytes:
         """A hash of the file's bytes."""
@@ -95,130 +122,19 @@ def read_image(path: str) -> Image.Image:
             which Pillow itself only warns.
     """
     with Image.open(path) as image:
-        _check_pixels(image)
+        check_pixels(image)
         image.load()
     if image.mode.startswith("I"):
         return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
     return image
 
 
-def find_images(
-    root: str, folders: Sequence[tuple[str, int]], extensions: Sequence[str], faults: Faults
-) -> ImageFiles:
-    """List the images in folders and their sub-folders, in the order of their names.
+def check_pixels(image: Image.Image) -> None:
+    """Refuse an image before it is decoded that claims more pixels than Pillow's limit.
 
-    Hidden files and folders are ignored, links are followed. What bears an image's name
-    and is not a file (a folder, a pipe, a dead link) goes to `faults`.
-
-    Args:
-        root: The folder that paths are relative to.
-        folders: Paths below `root`, each with its label; a file is taken whatever its name.
-        extensions: What counts as an image, lower case with the dot.
-        faults: Receives what cannot be used.
+    Raises:
+        DecompressionBombError: It does.
     """
-    labels, sizes, times = array("q"), array("q"), array("q")
-
-    def paths() -> Iterator[str]:
-        for folder, label in folders:
-            for path, status in _files(root, folder, tuple(extensions), faults):
-                labels.append(label)
-                sizes.append(status.st_size)
-                times.append(status.st_mtime_ns)
-                yield path
-
-    packed = PackedStrings.of(paths())
-    return ImageFiles(root, packed, *(np.array(a, dtype=np.int64) for a in (labels, sizes, times)))
-
-
-def _files(
-    root: str, path: str, extensions: tuple[str, ...], faults: Faults
-) -> Iterator[tuple[str, os.stat_result]]:
-    status = os.stat(os.path.join(root, path))
-    if stat.S_ISDIR(status.st_mode):
-        yield from _walk(root, path, extensions, faults, ())
-    elif stat.S_ISREG(status.st_mode):
-        yield path, status
-    else:
-        faults.add(path, "not a regular file")
-
-
-def _walk(
-    root: str, folder: str, extensions: tuple[str, ...], faults: Faults, above: tuple[tuple[int, int], ...]
-) -> Iterator[tuple[str, os.stat_result]]:
-    try:
-        here = os.stat(os.path.join(root, folder))
-        names = sorted(os.listdir(os.path.join(root, folder)))
-    except OSError as error:
-        faults.add(folder, error.strerror or "unreadable")
-        return
-    place = (here.st_dev, here.st_ino)
-    if place in above:
-        return
-    for name in names:
-        if name.startswith("."):
-            continue
-        path = os.path.join(folder, name)
-        image = name.lower().endswith(extensions)
-        try:
-            status = os.stat(os.path.join(root, path))
-        except OSError as error:
-            if image:
-                dead = os.path.islink(os.path.join(root, path))
-                faults.add(path, "a link to nothing" if dead else error.strerror or "unreadable")
-            continue
-        if stat.S_ISDIR(status.st_mode) and not image:
-            yield from _walk(root, path, extensions, faults, (*above, place))
-        elif image and not stat.S_ISREG(status.st_mode):
-            faults.add(path, "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file")
-        elif image:
-            yield path, status
-
-
-def check_images(files: ImageFiles, decode: bool, faults: Faults, shorten: str = "") -> None:
-    """Find the files that cannot be read.
-
-    Args:
-        files: What to look at.
-        decode: Decode every pixel; else only the headers are read.
-        faults: Receives the files, each with a reason.
-        shorten: A folder to leave out of their names.
-    """
-
-    def fault(index: int) -> str | None:
-        return _fault(files.name(index), int(files.sizes[index]), decode)
-
-    with warnings.catch_warnings(), ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-        warnings.simplefilter("ignore")
-        for start in range(0, len(files), _CHUNK):
-            indices = range(start, min(start + _CHUNK, len(files)))
-            for index, reason in zip(indices, pool.map(fault, indices), strict=True):
-                if reason is not None:
-                    name = files.name(index)
-                    faults.add(os.path.relpath(name, shorten) if shorten else name, reason)
-
-
-_CHUNK = 4096
-
-
-def _fault(path: str, size: int, decode: bool) -> str | None:
-    if size == 0:
-        return "empty file"
-    try:
-        with Image.open(path) as image:
-            _check_pixels(image)
-            if decode:
-                image.draft(None, (32, 32))  # JPEG: reads the whole stream at an eighth of the size
-                image.load()
-    except UnidentifiedImageError:
-        return "not an image"
-    except Image.DecompressionBombError:
-        return f"more than the {Image.MAX_IMAGE_PIXELS} pixels that Pillow allows"
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        return getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return None
-
-
-def _check_pixels(image: Image.Image) -> None:
     pixels, limit = image.width * image.height, Image.MAX_IMAGE_PIXELS
     if limit is not None and pixels > limit:
         raise Image.DecompressionBombError(f"{pixels} pixels, more than the limit of {limit}")

@@ -99,7 +99,7 @@ class EpochBatches(Sampler[Pairs]):
             indices = order[batch * self._batch_size : (batch + 1) * self._batch_size]
             missing = -len(indices) % self._world_size
             if missing:
-                indices = np.concatenate([indices, np.resize(order, missing)])
+                indices = np.concatenate([indices, np.resize(order[:missing], missing)])
             share = np.split(indices, self._world_size)[self._rank]
             yield [(epoch, int(index)) for index in share]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PackedStrings"]
+__all__ = ["PackedStrings", "Packer"]
 
-_CHUNK = 1 << 22
+_CHUNK = 1 << 20
 
 
 class PackedStrings:
@@ -32,15 +32,13 @@ class PackedStrings:
     def __init__(self, blob: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
         self._blob, self._offsets = blob, offsets
 
-    @classmethod
-    def of(cls, strings: Iterable[str]) -> "PackedStrings":
+    @staticmethod
+    def of(strings: Iterable[str]) -> "PackedStrings":
         """Pack strings one by one; the iterable is read once."""
-        blob = bytearray()
-        offsets = array("q", [0])
+        packer = Packer()
         for string in strings:
-            blob += string.encode("utf-8", "surrogateescape")
-            offsets.append(len(blob))
-        return cls(np.frombuffer(bytes(blob), dtype=np.uint8), np.array(offsets))
+            packer.add(string)
+        return packer.packed()
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -88,3 +86,22 @@ class PackedStrings:
 
     def __setstate__(self, state: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
         self._blob, self._offsets = state
+
+
+class Packer:
+    """Strings on their way to being packed, added one by one."""
+
+    def __init__(self) -> None:
+        self._blob, self._offsets = bytearray(), array("q", [0])
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def add(self, string: str) -> None:
+        """Add a string behind the others."""
+        self._blob += string.encode("utf-8", "surrogateescape")
+        self._offsets.append(len(self._blob))
+
+    def packed(self) -> PackedStrings:
+        """What was added so far, in arrays of its own."""
+        return PackedStrings(np.frombuffer(bytes(self._blob), dtype=np.uint8), np.array(self._offsets))

@@ -8,7 +8,9 @@ from typing import Literal
 import numpy as np
 
 from tlx.data.checks import Faults, check_choice
-from tlx.data.images import EXTENSIONS, ImageFiles, check_images, find_images
+from tlx.data.image_checks import check_images
+from tlx.data.image_search import EXTENSIONS, find_images
+from tlx.data.images import ImageFiles
 from tlx.data.packed import PackedStrings
 from tlx.data.rows import bad_row, read_lines, read_rows
 from tlx.data.texts import Texts

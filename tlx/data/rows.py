@@ -1,29 +1,42 @@
 """Rows of a CSV file, each checked as it is read."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO
 
 from tlx.errors import DataError, nearest
 
-__all__ = ["bad_row", "read_lines", "read_rows"]
+__all__ = ["bad_row", "check_characters", "flat", "read_lines", "read_rows"]
 
 _LONGEST_FIELD = 1 << 28
 
 
 def bad_row(file: str, row: int, what: str, fix: str) -> DataError:
-    """The error for one row; rows count from 1, the header included, as spreadsheets do."""
+    """The error for one row; rows count from 1, the header included, as spreadsheets do.
+
+    In a file of JSON lines a row is a line.
+    """
     return DataError(f"{file} row {row} has {what}", fix=fix)
 
 
-def read_rows(file: str, columns: Mapping[str, str]) -> Iterator[tuple[int, list[str]]]:
+def flat(columns: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
+    """Pairs of an argument and a column, in order.
+
+    >>> flat({"text": "review", "label": ["happy", "angry"]})
+    [('text', 'review'), ('label', 'happy'), ('label', 'angry')]
+    """
+    several = {key: [names] if isinstance(names, str) else names for key, names in columns.items()}
+    return [(key, name) for key, names in several.items() for name in names]
+
+
+def read_rows(file: str, columns: Mapping[str, str | Sequence[str]]) -> Iterator[tuple[int, list[str]]]:
     """The wanted columns of every row, with the row's number.
 
     Commas, double quotes, UTF-8 with or without a byte order mark; empty lines are skipped.
 
     Args:
         file: The CSV file; its first row names the columns.
-        columns: Argument of the data source to the column it names, as wanted.
+        columns: Argument of the data source to the column it names, or the columns, as wanted.
 
     Raises:
         DataError: The file cannot be read, lacks a column, or a row is not valid.
@@ -31,7 +44,8 @@ def read_rows(file: str, columns: Mapping[str, str]) -> Iterator[tuple[int, list
     with _open(file) as stream:
         rows = _parsed(file, stream)
         header = [name.strip() for name in next(rows, (1, []))[1]]
-        places = [_place(file, header, *column) for column in columns.items()]
+        wanted_columns = flat(columns)
+        places = [_place(file, header, *column) for column in wanted_columns]
         for row, fields in rows:
             if len(fields) != len(header):
                 raise bad_row(
@@ -41,8 +55,8 @@ def read_rows(file: str, columns: Mapping[str, str]) -> Iterator[tuple[int, list
                     "double quotes around texts that contain commas",
                 )
             wanted = [fields[place] for place in places]
-            for name, field in zip(columns.values(), wanted, strict=True):
-                _check_characters(file, row, name, field)
+            for (_, name), field in zip(wanted_columns, wanted, strict=True):
+                check_characters(file, row, name, field)
             yield row, wanted
 
 
@@ -55,7 +69,7 @@ def read_lines(file: str) -> Iterator[tuple[int, str]]:
     with _open(file) as stream:
         for number, line in enumerate(stream, start=1):
             text = line.rstrip("\r\n")
-            _check_characters(file, number, "line", text)
+            check_characters(file, number, "line", text)
             if text.strip():
                 yield number, text
 
@@ -95,7 +109,12 @@ def _place(file: str, header: list[str], argument: str, name: str) -> int:
     )
 
 
-def _check_characters(file: str, row: int, name: str, field: str) -> None:
+def check_characters(file: str, row: int, name: str, field: str) -> None:
+    """Refuse what is no text.
+
+    Raises:
+        DataError: With the row.
+    """
     if "\0" in field:
         raise bad_row(file, row, f"a NUL character in {name}", "remove it; is this a text file?")
     try:

@@ -51,7 +51,7 @@ class Samples(Dataset[Batch | TlxError]):
         return self.__getitems__([pair])
 
     def __getitems__(self, pairs: Pairs) -> Batch | TlxError:
-        """The batch of (epoch, index) pairs; PADDING reads sample 0 in its place.
+        """The batch of (epoch, index) pairs; PADDING reads sample 0 and its label in its place.
 
         An error is returned, not raised, because a loader rebuilds what its worker raised
         from the text of its traceback.
@@ -62,9 +62,8 @@ class Samples(Dataset[Batch | TlxError]):
         except TlxError as error:
             return error
         ids = torch.tensor([index for _, index in pairs])
-        labels = self._split.labels
-        targets = torch.tensor([int(labels[max(index, 0)]) for _, index in pairs])
-        return Batch(inputs, targets, ids)
+        targets = torch.from_numpy(self._split.labels[ids.clamp(min=0).numpy()])
+        return Batch(inputs, targets.long() if targets.ndim == 1 else targets.float(), ids)
 
     def _prepared(self, epoch: int, index: int) -> Any:
         try:

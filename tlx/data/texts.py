@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ class Texts:
     Args:
         files: Where they come from.
         texts: N texts.
-        labels: Shape (N,); -1 where unknown.
+        labels: Shape (N,), -1 where unknown; (N, K) of 0 and 1, uint8; or (N, R), float32.
         places: The position in `files` of each text's file, shape (N,).
         rows: The row or line of each text in its file, shape (N,).
     """
@@ -26,7 +27,7 @@ class Texts:
         self,
         files: Sequence[str],
         texts: PackedStrings,
-        labels: NDArray[np.int64],
+        labels: NDArray[Any],
         places: NDArray[np.int64],
         rows: NDArray[np.int64],
     ) -> None:
@@ -62,10 +63,15 @@ class Texts:
     def fingerprint(self) -> str:
         """SHA-256 over texts and labels."""
         digest = hashlib.sha256()
-        for part in (*self._texts.digest_parts(), self.labels.tobytes()):
-            digest.update(part)
+        for part in (*self._texts.digest_parts(), self.labels):
+            digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 
     def digest(self, index: int) -> bytes:
         """A hash of one text's bytes."""
         return hashlib.sha256(self._texts.encoded(index)).digest()
+
+    def short_digests(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """The first 64 bits of the hashes of several texts."""
+        short = (int.from_bytes(self.digest(int(index))[:8], "big") for index in indices)
+        return np.fromiter(short, dtype=np.uint64, count=len(indices))
