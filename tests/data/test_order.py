@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlx.data.order import EpochBatches, EvaluationBatches, random_order
+from tlx.data.order import EpochBatches, EvaluationBatches, batches_in_epoch, random_order
 from tlx.errors import ConfigError, DataError
 from tlx.types import PADDING
 
@@ -27,7 +27,9 @@ def stream(length, batch_size, seed, start, stop, rank=0, world_size=1):
 
 @given(lengths, st.integers(1, 100), seeds, st.integers(0, 5))
 def test_every_sample_comes_once_an_epoch(length, batch_size, seed, epoch):
-    sampler = EpochBatches(length, batch_size, seed, position=lambda: epoch * -(-length // batch_size))
+    sampler = EpochBatches(
+        length, batch_size, seed, position=lambda: epoch * batches_in_epoch(length, batch_size)
+    )
     pairs = [pair for batch in sampler for pair in batch]
     assert sorted(index for _, index in pairs) == list(range(length))
     assert {e for e, _ in pairs} == {epoch}
@@ -51,8 +53,18 @@ def test_the_ranks_together_read_the_batch_of_one_process(length, per_rank, worl
         together = [pair for share in shares for pair in share]
         assert together[: len(batch)] == batch
         fillers = [index for _, index in together[len(batch) :]]
-        assert len(fillers) < world_size
+        assert len(fillers) < 2 * world_size
         assert fillers == [start[i % length] for i in range(len(fillers))]
+        assert len(shares[0]) >= min(2, per_rank) or world_size == 1
+
+
+@given(lengths, st.integers(2, 12), seeds)
+def test_only_the_only_sample_is_a_batch_of_one(length, batch_size, seed):
+    """Batch normalisation has no variance of a single value."""
+    sizes = [len(batch) for batch in EpochBatches(length, batch_size, seed)]
+    assert len(sizes) == batches_in_epoch(length, batch_size)
+    assert sizes[:-1] == [batch_size] * (len(sizes) - 1)
+    assert 2 <= sizes[-1] <= batch_size + 1 or length == 1
 
 
 @given(st.integers(20, 60), seeds)

@@ -4,7 +4,6 @@ import functools
 import hashlib
 import inspect
 import json
-import math
 from collections.abc import Callable
 from typing import Literal, get_args
 
@@ -13,7 +12,7 @@ from torch import Generator
 from torch.utils.data import Sampler
 
 from tlx.data.checks import check_splits
-from tlx.data.order import EpochBatches, EvaluationBatches, Pairs
+from tlx.data.order import EpochBatches, EvaluationBatches, Pairs, batches_in_epoch
 from tlx.data.samples import Loader, Samples, leave_signals_to_the_parent
 from tlx.data.stratified import few_shot
 from tlx.errors import ConfigError, DataError, bad_value, unknown_name
@@ -134,7 +133,7 @@ class TransferData(LightningDataModule):
     @property
     def batches_per_epoch(self) -> int:
         """Global training batches in an epoch."""
-        return math.ceil(len(self.splits.train) / self.batch_size)
+        return batches_in_epoch(len(self.splits.train), self.batch_size)
 
     def phase_augments(self, phase: Phase) -> bool:
         """Whether training samples vary during a phase: by default where a stage trains."""

@@ -14,7 +14,7 @@ from torch.utils.data import Sampler
 from tlx.errors import DataError, bad_value
 from tlx.types import PADDING
 
-__all__ = ["EpochBatches", "EvaluationBatches", "Pairs", "random_order"]
+__all__ = ["EpochBatches", "EvaluationBatches", "Pairs", "batches_in_epoch", "random_order"]
 
 Pairs = list[tuple[int, int]]
 """A batch to read: (epoch, index) per sample."""
@@ -47,13 +47,26 @@ def random_order(length: int, *key: int) -> NDArray[np.int64]:
     return words.view(np.int64)
 
 
+def batches_in_epoch(length: int, batch_size: int) -> int:
+    """How many global batches a training epoch has, see `EpochBatches`.
+
+    >>> [batches_in_epoch(length, 4) for length in (1, 4, 5, 6, 9)]
+    [1, 1, 1, 2, 2]
+    """
+    whole, rest = divmod(length, batch_size)
+    joins = rest == 0 or (rest == 1 and whole > 0)
+    return whole if joins else whole + 1
+
+
 class EpochBatches(Sampler[Pairs]):
     """The training batches of one rank, from the run's position to the end of its epoch.
 
-    Epoch e runs over `random_order(length, seed, e)` in global batches of `batch_size`; the
-    last one may be short. Rank r takes the r-th of `world_size` equal, contiguous shares of
+    Epoch e runs over `random_order(length, seed, e)` in global batches of `batch_size`. The
+    last one may be short; a single sample, of which batch normalisation makes nothing, joins
+    the batch before. Rank r takes the r-th of `world_size` equal, contiguous shares of
     each global batch, so that the ranks together read what one process would. With more
-    than one rank a batch that does not divide is filled from the start of the epoch's order.
+    than one rank a batch that does not divide, or would leave a rank a single sample of its
+    several, is filled from the start of the epoch's order.
     Holds one permutation while an epoch is read: 8 bytes a sample.
 
     Args:
@@ -87,7 +100,7 @@ class EpochBatches(Sampler[Pairs]):
 
     def __len__(self) -> int:
         """Batches in a whole epoch, wherever the run stands."""
-        return math.ceil(self._length / self._batch_size)
+        return batches_in_epoch(self._length, self._batch_size)
 
     def __iter__(self) -> Iterator[Pairs]:
         epoch, offset = divmod(self._position(), len(self))
@@ -96,12 +109,20 @@ class EpochBatches(Sampler[Pairs]):
     def _from(self, epoch: int, offset: int) -> Iterator[Pairs]:
         order = random_order(self._length, _ORDER, self._seed, epoch)
         for batch in range(offset, len(self)):
-            indices = order[batch * self._batch_size : (batch + 1) * self._batch_size]
-            missing = -len(indices) % self._world_size
+            end = None if batch == len(self) - 1 else (batch + 1) * self._batch_size
+            indices = order[batch * self._batch_size : end]
+            missing = self._missing(len(indices))
             if missing:
                 indices = np.concatenate([indices, np.resize(order[:missing], missing)])
             share = np.split(indices, self._world_size)[self._rank]
             yield [(epoch, int(index)) for index in share]
+
+    def _missing(self, count: int) -> int:
+        """Samples that a batch lacks for equal shares of at least two, where whole ones have as many."""
+        if self._world_size == 1:
+            return 0
+        least = min(2, self._batch_size // self._world_size) * self._world_size
+        return max(-(-count // self._world_size) * self._world_size, least) - count
 
 
 class EvaluationBatches(Sampler[Pairs]):
