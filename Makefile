@@ -7,12 +7,13 @@ STAMP := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types lock clean
+.PHONY: help setup demo test notebooks check lint types lock clean
 
 help:
 	@echo "make setup   .venv with the locked dependencies, tlx installed editable"
 	@echo "make demo    fine-tune the built-in network on real handwriting, print the result"
 	@echo "make test    every test that needs no GPU and no data from outside"
+	@echo "make notebooks  run the notebooks from their beginning"
 	@echo "make check   lint, format, types, tests: what CI runs"
 	@echo "make lock    resolve the dependencies again (needs uv)"
 	@echo "make clean   remove .venv, caches and build artefacts"
@@ -38,6 +39,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -q
+
+notebooks: $(STAMP)
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python scripts/run_notebooks.py
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

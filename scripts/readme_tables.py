@@ -31,6 +31,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "strategies": lambda: group_table("strategy"),
     "models": lambda: group_table("model"),
     "data": lambda: group_table("data"),
+    "tasks": lambda: group_table("task"),
     "summary": summary_table,
 }
 

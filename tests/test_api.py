@@ -78,6 +78,9 @@ def test_python_values_survive_the_grammar_of_overrides() -> None:
         "e": "true",
         "f": "0.001",
     }
+    rates = {"layer4": 1e-5, "head": 1e-3}
+    composed = tlx.compose("fit", words({"strategy": "discriminative", "strategy__rates": rates}))
+    assert composed["strategy"]["rates"] == rates
     assert tlx.compose("fit", words({"data": "folder", "data__root": "/it's, here=[1]"}))["data"]["root"] == (
         "/it's, here=[1]"
     )
@@ -142,7 +145,7 @@ def test_a_source_is_loaded_as_the_options_say_and_the_backbone_stays_as_it_was(
         ({"data": 3}, "data is a int"),
         ({"strategy": 3}, "strategy is a int"),
         ({"data": Digits(), "data__val_fraction": 0.5}, "data.val_fraction would be ignored"),
-        ({"data": Digits(), "label_smoothing": "x"}, "label_smoothing='x'"),
+        ({"data": Digits(), "task__label_smoothing": "x"}, "label_smoothing='x'"),
         ({"data": Digits(), "trainer__devices": 2}, "objects cannot be sent to several devices"),
         ({"optimizer__weight_decay": -1}, "does not take optimizer settings"),
         ({"data": "text_csv", "data__root": "texts"}, "reads image and the data is text"),

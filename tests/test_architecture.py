@@ -10,13 +10,13 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "tlx").rglob("*.py"))
 TIERS = (
     ("types", "errors", "run_lock"),
-    ("outcome", "run_directory", "recipe", "plan", "functional", "preprocessing"),
-    ("modules", "data", "strategies", "backbones", "heads", "checkpoint", "report"),
+    ("figures", "outcome", "run_directory", "recipe", "plan", "functional", "metrics", "preprocessing"),
+    ("modules", "tasks", "data", "strategies", "backbones", "heads", "checkpoint", "logger", "report"),
     ("data_record", "evaluation", "plan_table", "trainer"),
     ("job",),
     ("conclusion", "inference"),
     ("training",),
-    ("composition",),
+    ("composition", "doctor"),
     ("verbs",),
     ("api", "worker"),
     ("cli",),

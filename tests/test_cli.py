@@ -1,4 +1,6 @@
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -6,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.command import SMOKE, Server
-from tlx.cli import VERBS, main
+from tlx.cli import HYDRA_VERBS, VERBS, main
 
+COMMAND = Path(sys.executable).with_name("tlx")
 HEAVY = ("torch", "lightning", "hydra", "omegaconf", "numpy", "rich")
 
 
@@ -35,19 +38,19 @@ def test_help_names_every_verb_and_imports_nothing_heavy() -> None:
     assert float(seconds) < 0.5  # 0.05 s where nothing else runs
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("fit", "plan")])
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in HYDRA_VERBS])
 def test_every_verb_has_a_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = said(capsys, verb, "--help")
     assert code == 0
     assert out.startswith(f"tlx {verb} ")
 
 
-@pytest.mark.parametrize("verb", ["fit", "plan"])
+@pytest.mark.parametrize("verb", HYDRA_VERBS)
 def test_the_help_of_hydra_verbs_shows_groups_and_keys(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = said(capsys, verb, "--help")
     assert code == 0
     assert out.startswith(f"tlx {verb}:")
-    assert "strategy: feature_extraction, full" in out
+    assert "strategy: auto, discriminative, " in out
     assert "label_smoothing: 0.0" in out
     assert "--multirun" in out
 
@@ -55,7 +58,7 @@ def test_the_help_of_hydra_verbs_shows_groups_and_keys(verb: str, capsys: pytest
 @pytest.mark.parametrize(
     ("argv", "code", "line"),
     [
-        ("fitt", 2, "no verb 'fitt'. Known: fit, .* Try: tlx fit"),
+        ("fitt", 2, "no verb 'fitt'. Known: doctor, fit, .* Try: tlx fit"),
         ("strategy=full", 2, "the verb is missing. Try: tlx fit strategy=full"),
         ("fit strategy=fulll", 2, "no strategy 'fulll'. Known: .* Try: strategy=full"),
         ("fit stratgy=full", 2, "no key 'stratgy'. Try: strategy=full"),
@@ -83,6 +86,10 @@ def test_the_help_of_hydra_verbs_shows_groups_and_keys(verb: str, capsys: pytest
         ("fit -m run_dir=x seed=0,1", 2, "run_dir names one run.* Try: sweep_dir=PATH"),
         ("fit -m strategy=full,fulll", 2, "no strategy 'fulll'"),
         ("plan -m seed=0,1", 2, "one plan at a time"),
+        ("doctor -m seed=0,1", 2, "one job at a time"),
+        ("list model=tny", 2, "no model 'tny'. Known: .* Try: tiny"),
+        ("fit logger=tensorbord", 2, "no logger 'tensorbord'. Known: .* Try: logger=tensorboard"),
+        ("fit trainer.num_nodes=2", 2, "each has to start its own share. Try: .*torchrun --nnodes=2"),
         ("resume nowhere", 4, "no run at nowhere"),
         ("report nowhere", 4, "neither a run nor a sweep"),
         ("test", 2, "tlx test needs a path"),
@@ -165,6 +172,8 @@ def test_a_class_of_ones_own_needs_trust(command: Server, tmp_path: Path) -> Non
         ("tlx re", "report resume"),
         ("tlx fit strategy=fu", "strategy=full"),
         ("tlx plan trainer=sm", "trainer=smoke"),
+        ("tlx doctor logger=", "logger=none logger=tensorboard"),
+        ("tlx fit strategy=full strategy.head_", "strategy.head_rate="),
     ],
 )
 def test_the_shell_completes_verbs_and_overrides(
@@ -173,6 +182,45 @@ def test_the_shell_completes_verbs_and_overrides(
     monkeypatch.setenv("COMP_LINE", line)
     code, out, _ = said(capsys, "-sc", "query=bash")
     assert (code, sorted(out.split())) == (0, offered.split())
+
+
+@pytest.mark.skipif(not (COMMAND.exists() and shutil.which("bash")), reason="needs bash and an installed tlx")
+def test_a_real_bash_completes_verbs_groups_choices_and_keys(tmp_path: Path) -> None:
+    lines = [
+        "tlx rep",
+        "tlx fit strat",
+        "tlx fit strategy=par",
+        "tlx fit strategy=full strategy.back",
+        "tlx list model=resnet1",
+    ]
+    script = tmp_path / "script"
+    script.write_text(
+        'eval "$(tlx -sc install=bash)"\n'
+        "while read -r COMP_LINE; do\n"
+        "  COMP_WORDS=($COMP_LINE); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_POINT=${#COMP_LINE}\n"
+        '  hydra_bash_completion; echo "${COMPREPLY[@]}"\n'
+        "done\n"
+        "complete -p tlx\n"
+    )
+    environment = os.environ | {"PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", str(script)],
+        input="".join(f"{line}\n" for line in lines),
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    verb, group, choice, key, listed, how = done.stdout.splitlines()
+    assert (verb, choice, key) == ("report", "strategy=partial", "strategy.backbone_rate=")
+    assert listed == "model=resnet18"
+    assert "strategy=" in group.split()
+    assert "-F hydra_bash_completion tlx" in how
+
+
+def test_fish_is_completed_too(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = said(capsys, "-sc", "install=fish")
+    assert (code, "complete -c" in out, "-sc query=fish" in out) == (0, True, True)
 
 
 def test_two_commands_in_a_row_share_nothing(command: Server, tmp_path: Path) -> None:

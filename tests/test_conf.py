@@ -15,12 +15,21 @@ from tlx.recipe import resolve
 
 CHOICES = [(group, choice) for group in groups() for choice in choices(group)]
 OPEN = {
+    "data=torchvision": ["data.name=MNIST", "data.root=sets"],
     "folder": ["data.root=photos"],
+    "npz": ["data.file=mnist.npz"],
+    "resnet50_layer_rates": ["data.root=photos"],
+    "module": ["model.net._target_=mypackage.Net"],
+    "timm": ["model.name=resnet18"],
     "torchvision": ["model.name=resnet18"],
     "transformers": ["model.name=encoder"],
 }
 """What has to be given, beside the choice."""
-GIVEN = {"strategy": {"stages"}, "optimizer": {"params", "lr"}, "head": {"in_features", "classes"}}
+GIVEN = {
+    "strategy": {"stages", "counts", "classes"},
+    "optimizer": {"params", "lr"},
+    "head": {"in_features", "classes"},
+}
 """Arguments that the fit supplies."""
 LIBRARY = {
     "torch.optim.AdamW": {"amsgrad", "maximize", "foreach", "capturable", "differentiable", "fused"},
@@ -30,10 +39,9 @@ LIBRARY = {
 
 
 def node(group: str, choice: str) -> dict[str, Any]:
-    overrides = [] if group == "experiment" else [f"{group}={choice}", *OPEN.get(choice, [])]
-    if group == "experiment":
-        overrides = [f"+experiment={choice}"]
-    config = compose("fit", overrides).config
+    config = compose(
+        "fit", [f"{group}={choice}", *OPEN.get(f"{group}={choice}", OPEN.get(choice, []))]
+    ).config
     return dict(config[group]) if group in config else {}
 
 
@@ -77,7 +85,10 @@ def hold_together(
             assert same or key in VARIED.get(path, ()), f"{key}: {value!r} in the YAML, {default!r} in Python"
 
 
-VARIED: dict[str, tuple[str, ...]] = {"tlx.backbones.torchvision.torchvision": ("weights",)}
+VARIED: dict[str, tuple[str, ...]] = {
+    "tlx.backbones.timm.timm": ("weights",),
+    "tlx.backbones.torchvision.torchvision": ("weights",),
+}
 """Arguments whose value is what the choice is about."""
 
 

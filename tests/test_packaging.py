@@ -127,6 +127,7 @@ def test_the_lock_holds_every_dependency_and_what_builds_tlx() -> None:
     wanted = [
         *PROJECT["project"]["dependencies"],
         *extras["text"],
+        *extras["timm"],
         *extras["dev"],
         *PROJECT["build-system"]["requires"],
     ]

@@ -23,7 +23,7 @@ def test_the_tables_are_those_the_code_would_write() -> None:
 def test_a_readme_without_a_table_is_noticed() -> None:
     with pytest.raises(SystemExit, match="'models'"):
         filled(TEXT.replace("<!-- models -->", ""))
-    assert set(TABLES) == {"strategies", "models", "data", "summary"}
+    assert set(TABLES) == {"strategies", "models", "data", "tasks", "summary"}
 
 
 def test_every_verb_is_explained() -> None:
@@ -40,9 +40,17 @@ def test_every_command_has_a_plan(line: str, command: Server, tmp_path: Path) ->
     photos = tmp_path / "photos"
     for name in ("cat", "dog"):
         _images(photos / name)
+    _table(tmp_path / "photos.csv")
     result = command.run(tmp_path, "plan", *words, "model.weights=null")
     assert result.code == 0, result.err
     assert "Plan" in result.out
+
+
+def _table(file: Path) -> None:
+    """Each picture with two answers of yes or no and a number."""
+    pictures = sorted(file.parent.glob("photos/*/*.png"))
+    rows = [f"{path},{n % 2},{n // 2 % 2},{n / 7}" for n, path in enumerate(pictures)]
+    file.write_text("image,beach,sunset,brightness\n" + "\n".join(rows) + "\n")
 
 
 def _images(folder: Path) -> None:

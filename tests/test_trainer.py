@@ -1,8 +1,12 @@
 import pytest
 import torch
 
+from tlx.composition.compose import compose
+from tlx.composition.groups import choices
+from tlx.composition.job import make_job
 from tlx.errors import ConfigError
 from tlx.trainer import TrainerSettings, World
+from tlx.training import describe_plan
 
 
 @pytest.mark.parametrize(
@@ -12,6 +16,7 @@ from tlx.trainer import TrainerSettings, World
         ({"precision": "bf16"}, "Try: bf16-mixed"),
         ({"devices": 0}, "trainer.devices=0"),
         ({"devices": "all"}, "trainer.devices='all'"),
+        ({"num_nodes": 0}, "trainer.num_nodes=0"),
         ({"accumulate_grad_batches": 0}, "accumulate_grad_batches=0"),
         ({"limit_epochs": 0}, "limit_epochs=0"),
         ({"gradient_clip_val": 0.0}, "gradient_clip_val=0.0"),
@@ -32,6 +37,20 @@ def test_a_gpu_that_is_not_there_is_refused_with_a_way_out() -> None:
 def test_half_precision_is_refused_where_only_bfloat16_works() -> None:
     with pytest.raises(ConfigError, match="needs a CUDA GPU. Try: trainer.precision=bf16-mixed"):
         TrainerSettings(precision="16-mixed")
+
+
+@pytest.mark.parametrize("strategy", choices("strategy"))
+def test_smoke_is_one_short_epoch_of_every_phase(strategy: str) -> None:
+    words = ["model.weights=null", "trainer=smoke", f"strategy={strategy}", "data.per_class=5"]
+    job = make_job(compose("fit", words).config)
+    plan, _ = describe_plan(job)
+    assert {phase["epochs"] for phase in plan["phases"]} == {1}
+    assert (job.trainer.limit_train_batches, job.trainer.limit_val_batches) == (2, 2)
+
+
+def test_processes_are_counted_over_all_machines() -> None:
+    assert TrainerSettings(accelerator="cpu", devices=2, num_nodes=3).processes == 6
+    assert World(size=1).gather("x") == ["x"]
 
 
 def test_cpu_means_cpu_and_gloo() -> None:

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from tests.faults.jobs import BY_EPOCHS, MadeUp
+from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
 from tests.faults.outcome import differences, outcome
 from tests.faults.processes import run_process
 from tests.faults.ranks import differing, phases_written, thaw_inside_a_running_fit, write_down
+from tlx.checkpoint.weights import load_weights
+from tlx.evaluation import evaluate
 from tlx.strategies.feature_extraction import feature_extraction
+from tlx.training import build_network
 
 TWO: dict[str, Any] = {"ranks": 2, "strategy": BY_EPOCHS}
 
@@ -56,3 +60,19 @@ def test_an_uneven_test_set_is_counted_once(two_ranks: Path) -> None:
     assert MadeUp().test % 2 == 1
     assert summary["test/samples"] == MadeUp().test
     assert summary["val/samples"] == MadeUp().val
+
+
+def test_figures_of_two_ranks_are_those_of_one_process(two_ranks: Path) -> None:
+    """21 samples in batches of 16 over 2 ranks: the last batch is filled up, the filler not counted."""
+    job = small_job()
+    assert MadeUp().test % job.data.eval_batch_size % 2 == 1
+    network = build_network(job)
+    load_weights(network, two_ranks / "run" / "bundle" / "model.safetensors")
+    job.data.preprocessing = job.backbone.preprocessing
+    loader = job.data.loader(job.data.splits.test)
+    scores = job.task.scores(job.data.classes, job.data.splits.test.labels, network.output)
+    alone = evaluate(network, loader, scores, torch.device("cpu"))
+    together = json.loads((two_ranks / "run" / "evaluation.json").read_text())["splits"]["test"]
+    assert alone["samples"] == together["samples"] == MadeUp().test
+    assert alone["confusion"] == together["confusion"]
+    assert alone["metrics"] == pytest.approx(together["metrics"], abs=1e-6)

@@ -12,7 +12,7 @@ from tlx.composition.groups import choices
 from tlx.composition.resolve import differences, from_yaml, to_yaml
 from tlx.errors import ConfigError
 from tlx.run_directory import begin, check_free, check_run, claimed, place, read_state, recorded, write_text
-from tlx.verbs.launch import train
+from tlx.verbs.launch import prepared
 
 if TYPE_CHECKING:
     from tlx.backbones.staged import StagedBackbone
@@ -92,18 +92,21 @@ def fit(
     return {**summary, "run_dir": str(run)}
 
 
-def load(run: "str | os.PathLike[str]") -> "tuple[Network, Transform]":
+def load(run: "str | os.PathLike[str]", trust: Sequence[str] = ()) -> "tuple[Network, Transform]":
     """The network of a finished run, in evaluation mode, and the transform it needs.
 
     Args:
         run: A run directory, or a bundle.
+        trust: Packages of your own whose code the run may name.
 
     Raises:
         CheckpointError: The run has no bundle, or it is damaged.
+        SecurityError: It names code of a package that is not in `trust`.
     """
+    from tlx.composition.trust import importable
     from tlx.inference import load as load_run
 
-    return load_run(Path(run))
+    return load_run(Path(run), importable(trust))
 
 
 def _check(run: Path, composed: Composed, resume: bool) -> None:
@@ -125,11 +128,12 @@ def _check(run: Path, composed: Composed, resume: bool) -> None:
 
 def _work(run: Path, composed: Composed, objects: Mapping[str, Any]) -> Callable[[], Mapping[str, Any]]:
     """What trains the run. All that can be refused is refused here, before there is a directory."""
-    devices = composed.config["trainer"]["devices"]
-    if isinstance(devices, int) and devices > 1:
+    trainer = composed.config["trainer"]
+    if any(isinstance(trainer[key], int) and trainer[key] > 1 for key in ("devices", "num_nodes")):
         if objects:
             raise ConfigError("objects cannot be sent to several devices", fix="names instead of objects")
-        return lambda: train(run, composed.config, composed.trust)
+        work = prepared(composed.config, composed.trust)
+        return lambda: work(run)
     from tlx.composition.job import make_job
     from tlx.training import fit as train_job
 
@@ -160,6 +164,8 @@ def _quoted(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return f"[{','.join(_quoted(item) for item in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{key}: {_quoted(item)}' for key, item in value.items())}}}"
     text = str(value)
     if isinstance(value, int | float) or text.replace("_", "").replace(".", "").isalnum() or "${" in text:
         return text

@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from tlx.errors import ConfigError, nearest, unknown_name
 from tlx.outcome import ending, stoppable
@@ -16,6 +17,7 @@ __all__ = ["VERBS", "main"]
 VERBS = {
     "fit": ("tlx.verbs.fit:fit", "train a model on data by a strategy; -m for a sweep"),
     "plan": ("tlx.verbs.fit:plan", "print what fit would train, and train nothing"),
+    "doctor": ("tlx.verbs.doctor:doctor", "look at this machine, and with a config at what fit would do"),
     "test": ("tlx.verbs.test:test", "score a finished run on its test split, or on other data"),
     "predict": ("tlx.verbs.predict:predict", "classify files with a finished run"),
     "resume": ("tlx.verbs.resume:resume", "go on with a run or a sweep that was cut off"),
@@ -24,7 +26,7 @@ VERBS = {
 }
 """Verb to the function that does it, and what it does."""
 
-HYDRA_VERBS = ("fit", "plan")
+HYDRA_VERBS = ("fit", "plan", "doctor")
 
 USAGE = """\
 tlx: what transfers, how to carry it over, and what it costs.
@@ -36,7 +38,7 @@ tlx: what transfers, how to carry it over, and what it costs.
 Verbs
 {verbs}
 
-  tlx list          every choice of every group, one line each
+  tlx list          every choice of every group, one line each; tlx list model=resnet18: all of one
   tlx fit --help    every key of fit
   eval "$(tlx -sc install=bash)"   completion in this shell
 """
@@ -54,7 +56,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         with stoppable():
             _dispatch(words)
 
-    return ending(work)
+    code = ending(work)
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        _leave(code)
+    return code
+
+
+def _leave(code: int) -> NoReturn:
+    """End one process of several at once: closing their group would wait for the others."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _dispatch(words: list[str]) -> None:
@@ -100,6 +112,11 @@ def _complete(words: list[str]) -> None:
     elif verb in HYDRA_VERBS:
         os.environ["COMP_LINE"] = f"{program} {rest}"
         _do(verb, words)
+    elif verb == "list":
+        from tlx.composition.groups import choices, groups
+
+        known = [name for group in groups() for name in (group, *(f"{group}={c}" for c in choices(group)))]
+        print(" ".join(name for name in known if name.startswith(rest.strip())))  # noqa: T201
 
 
 if __name__ == "__main__":

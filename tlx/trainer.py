@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.distributed
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.strategies import DDPStrategy
 
@@ -53,6 +54,14 @@ class World:
         torch.distributed.broadcast_object_list(box, src=0)
         return box[0]
 
+    def gather(self, value: Any) -> list[Any]:
+        """Every rank's value, on every rank, in the order of ranks. Waits for all."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(values, value)
+        return values
+
 
 @dataclass(frozen=True)
 class TrainerSettings:
@@ -60,7 +69,8 @@ class TrainerSettings:
 
     Args:
         accelerator: `auto` (a GPU where there is one), `cpu` or `gpu`.
-        devices: Processes that train together, each on a device of its own, >= 1.
+        devices: Processes that train together on a machine, each on a device of its own, >= 1.
+        num_nodes: Machines that train together, >= 1; torch's launcher starts tlx on each of them.
         precision: `32-true`, `bf16-mixed` or `16-mixed`.
         accumulate_grad_batches: Batches per optimizer step, >= 1.
         gradient_clip_val: Greatest norm of the gradient; None: no clipping.
@@ -77,6 +87,7 @@ class TrainerSettings:
 
     accelerator: str = "auto"
     devices: int = 1
+    num_nodes: int = 1
     precision: str = "32-true"
     accumulate_grad_batches: int = 1
     gradient_clip_val: float | None = None
@@ -92,7 +103,7 @@ class TrainerSettings:
             raise unknown_name("trainer.accelerator", self.accelerator, ("auto", "cpu", "gpu"))
         if self.precision not in PRECISIONS:
             raise unknown_name("trainer.precision", self.precision, PRECISIONS)
-        for name in ("devices", "accumulate_grad_batches"):
+        for name in ("devices", "num_nodes", "accumulate_grad_batches"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise bad_value(f"trainer.{name}", getattr(self, name), "a whole number >= 1")
         for name in ("limit_train_batches", "limit_val_batches", "limit_epochs"):
@@ -111,6 +122,11 @@ class TrainerSettings:
             raise ConfigError(
                 "trainer.precision=16-mixed needs a CUDA GPU", fix="trainer.precision=bf16-mixed, or 32-true"
             )
+
+    @property
+    def processes(self) -> int:
+        """How many train together, over all machines."""
+        return self.devices * self.num_nodes
 
     @property
     def on_gpu(self) -> bool:
@@ -141,15 +157,17 @@ class TrainerSettings:
             callbacks: In the order their hooks shall run.
             folder: The run directory.
         """
-        ddp = DDPStrategy(process_group_backend=self.backend) if self.devices > 1 else "auto"
+        ddp = DDPStrategy(process_group_backend=self.backend) if self.processes > 1 else "auto"
+        launched = [TorchElasticEnvironment()] if TorchElasticEnvironment.detect() else []
         return Trainer(
             accelerator="cuda" if self.on_gpu else "cpu",
             devices=self.devices,
+            num_nodes=self.num_nodes,
             strategy=ddp,
             precision=self.precision,  # type: ignore[arg-type]  # checked against PRECISIONS
             max_epochs=max_epochs,
             callbacks=callbacks,
-            plugins=[DurableCheckpointIO()],
+            plugins=[DurableCheckpointIO(), *launched],
             accumulate_grad_batches=self.accumulate_grad_batches,
             gradient_clip_val=self.gradient_clip_val,
             deterministic=self.deterministic,

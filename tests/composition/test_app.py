@@ -61,3 +61,29 @@ def test_flags_are_those_of_hydra_less_one() -> None:
         app.parse(["--multirum"])
     with pytest.raises(SecurityError):
         app.parse(["--experimental-rerun", "config.pickle"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("strategy=full,partial", "strategy.epochs=3"),
+        ("strategy=full,partial", "strategy.epochs=3", "strategy.schedule=null", "seed=1"),
+        ("strategy=full,partial", "strategy.epochs='3'"),
+    ],
+)
+def test_a_key_that_only_the_swept_choices_have_is_read_in_every_job(words: tuple[str, ...]) -> None:
+    """Hydra alone would look it up in the default choice, which has no such key."""
+    epochs: list[object] = []
+
+    def job(composed: object, overrides: list[str]) -> None:
+        assert isinstance(composed, Composed), composed
+        assert set(words[1:]) <= set(overrides)
+        epochs.append(composed.config["strategy"]["epochs"])
+
+    app.sweep("fit", ["-m", "model.weights=null", *words], job)
+    assert [str(value) for value in epochs] == ["3", "3"]
+
+
+def test_a_key_that_one_of_the_swept_choices_lacks_is_named_with_the_job() -> None:
+    with pytest.raises(ConfigError, match="the job strategy=gradual_unfreezing cannot be composed: no key"):
+        app.sweep("fit", ["-m", "strategy=full,gradual_unfreezing", "strategy.epochs=3"], lambda *_: None)

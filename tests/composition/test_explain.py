@@ -39,7 +39,7 @@ def test_a_key_that_resembles_nothing_gets_no_false_suggestion() -> None:
 
 def test_an_unknown_choice_shows_what_there_is() -> None:
     found = explained(MissingConfigException("In 'fit': Could not find 'strategy/ful'", "strategy/ful"))
-    assert found.startswith("no strategy 'ful'. Known: feature_extraction, full")
+    assert found.startswith("no strategy 'ful'. Known: auto, discriminative, ")
     assert found.endswith("Try: strategy=full")
     nothing = explained(MissingConfigException("In 'fit': Could not find 'data/zzzz'", "data/zzzz"))
     assert nothing.endswith("Try: tlx list data says what each one means")

@@ -1,6 +1,7 @@
 import pytest
+from omegaconf import OmegaConf
 
-from tlx.composition.groups import choices, conf_folder, groups, hint, meaning, parts
+from tlx.composition.groups import arguments, choices, conf_folder, groups, hint, meaning, parts
 from tlx.errors import ConfigError
 
 
@@ -29,3 +30,13 @@ def test_a_hint_stands_beside_a_key_above_it_or_in_a_part() -> None:
 def test_an_unknown_group_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match="Try: strategy"):
         choices("strategie")
+
+
+@pytest.mark.parametrize("group", [group for group in groups() if group != "experiment"])
+def test_every_argument_of_every_choice_is_read_from_its_file_with_a_comment(group: str) -> None:
+    for choice in choices(group):
+        loaded = OmegaConf.load(conf_folder() / group / f"{choice}.yaml")
+        own = {key for key in dict(OmegaConf.to_container(loaded)) if key not in ("defaults", "_target_")}  # type: ignore[arg-type]
+        rows = arguments(group, choice)
+        assert own <= {key.partition(".")[0] for key, _, _ in rows}, choice
+        assert all(comment or value == choice for _, value, comment in rows), choice

@@ -44,9 +44,9 @@ def test_a_flat_data_node_is_divided_by_the_signature_of_the_loading() -> None:
         ("model.head.dropout=high", "model.head.dropout='high'"),
         ("strategy.head_rate=fast", "strategy.head_rate='fast' is not usable. Expected a number"),
         ("trainer.devices=all", "trainer.devices='all'"),
-        ("label_smoothing=1", "label_smoothing=1 is not usable. Expected a share in"),
-        ("label_smoothing=true", "label_smoothing=True"),
-        ("monitor=accuracy", "monitor='accuracy'"),
+        ("task.label_smoothing=1", "label_smoothing=1 is not usable. Expected a share in"),
+        ("task.label_smoothing=true", "label_smoothing=True"),
+        ("monitor=accuracy", "monitor of multiclass 'accuracy'"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named_by_its_key(override: str, said: str) -> None:
@@ -117,7 +117,7 @@ def test_objects_stand_for_their_nodes_and_a_source_keeps_the_loading() -> None:
 
 def test_the_checks_of_a_config_hold_beside_objects() -> None:
     for override, said in (
-        ("label_smoothing=x", "label_smoothing='x'"),
+        ("task.label_smoothing=x", "label_smoothing='x'"),
         ("data.batch_size=x", "data.batch_size"),
     ):
         with pytest.raises(ConfigError, match=said):

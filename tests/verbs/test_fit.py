@@ -100,6 +100,15 @@ def test_a_run_that_failed_before_its_first_checkpoint_starts_anew(command: Serv
     assert not (run / "crash.log").exists()
 
 
+@pytest.mark.parametrize("wrong", ["data.batch_size=many", "optimizer.betas=[0.9]", "trainer.precision=12"])
+def test_a_config_that_cannot_be_built_leaves_no_directory(
+    command: Server, tmp_path: Path, wrong: str
+) -> None:
+    result = command.run(tmp_path, "fit", *SMOKE, RUN, wrong)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_run_that_is_being_trained_is_left_alone(command: Server, tmp_path: Path) -> None:
     run = tmp_path / "runs" / "one"
     run.mkdir(parents=True)

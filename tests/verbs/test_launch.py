@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 from pathlib import Path
@@ -35,16 +34,6 @@ def test_the_rank_that_failed_first_is_the_one_that_speaks(tmp_path: Path) -> No
     assert isinstance(as_error(second), DistributedError)
     assert "rank 1: RuntimeError: the other side is gone" in str(as_error(second))
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
-def test_two_processes_train_one_run_and_leave_nobody_behind(command: Server, tmp_path: Path) -> None:
-    run = tmp_path / "runs" / "two"
-    argv = ("fit", "model.weights=null", *TWO, *SHORT, "strategy=full")
-    result = command.run(tmp_path, *argv, "trainer.limit_epochs=1")
-    assert result.code == 0, result.err + (run / "ranks.log").read_text()
-    assert json.loads((run / "summary.json").read_text())["val/samples"] == 359
-    assert processes_of(run) == []
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")

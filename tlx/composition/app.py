@@ -5,17 +5,19 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from tlx.composition.compose import VERSION_BASE, Composed, explained, from_hydra
+from tlx.composition.compose import VERSION_BASE, Composed, explained, from_hydra, known_keys
 from tlx.composition.explain import EXPLAINED, check_words
-from tlx.composition.groups import conf_folder
+from tlx.composition.groups import conf_folder, groups
 from tlx.errors import ConfigError, SecurityError, nearest
 
 __all__ = ["Arguments", "parse", "run", "sweep"]
@@ -89,19 +91,24 @@ def sweep(
             monitored value. It must not raise for what a single job did wrong: the other
             jobs go on.
     """
+    told = _for_every_job(verb, parse(argv))
+    asked = {instead: word for word, instead in told.items()}
 
     def task(config: DictConfig) -> float | None:
-        overrides = [str(override) for override in HydraConfig.get().overrides.task]
+        overrides = [asked.get(str(word), str(word)) for word in HydraConfig.get().overrides.task]
         try:
             composed: Composed | ConfigError = from_hydra(config)
         except ConfigError as error:
             composed = error
         return job(composed, overrides)
 
-    _hydra_main(verb, argv, task)
+    _hydra_main(verb, argv, task, told)
 
 
-def _hydra_main(verb: str, argv: Sequence[str], task: Callable[[DictConfig], Any]) -> None:
+def _hydra_main(
+    verb: str, argv: Sequence[str], task: Callable[[DictConfig], Any], told: Mapping[str, str] | None = None
+) -> None:
+    """Run Hydra's app; of `told`, words are given to Hydra in another form."""
     arguments = parse(argv)
     folders = [arguments.config_dir] if arguments.config_dir else []
     failure: list[Exception] = []
@@ -116,13 +123,41 @@ def _hydra_main(verb: str, argv: Sequence[str], task: Callable[[DictConfig], Any
     application = hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name=verb)(
         guarded
     )
-    with _own_folder() as folder, _command_line([*argv, *_quiet(arguments, folder)]):
+    with (
+        _own_folder() as folder,
+        _command_line([*((told or {}).get(word, word) for word in argv), *_quiet(arguments, folder)]),
+    ):
         try:
             application()
         except EXPLAINED as error:
             raise explained(error, verb, arguments.overrides, folders) from error
     if failure:
         raise failure[0]
+
+
+def _for_every_job(verb: str, arguments: Arguments) -> dict[str, str]:
+    """Words of a sweep over a group that Hydra would refuse, and what to tell it in their place.
+
+    Hydra looks a key that is not swept up in the default choice of its group before it makes the
+    jobs, and refuses one that only the swept choices have. With ++ it does not look. That loses
+    no check: the key is one that each of the choices has.
+    """
+    try:
+        parsed = OverridesParser.create().parse_overrides(arguments.overrides)
+    except HydraException:  # which says so itself
+        return {}
+    folders = [arguments.config_dir] if arguments.config_dir else []
+    told: dict[str, str] = {}
+    for group in [override for override in parsed if override.is_sweep_override()]:
+        prefix = f"{group.key_or_group}."
+        own = [word for word in arguments.overrides if word.startswith(prefix)]
+        if group.key_or_group not in groups() or not own:
+            continue
+        chosen = [f"{group.key_or_group}={choice}" for choice in group.sweep_string_iterator()]
+        had = set.intersection(*(set(known_keys(verb, [choice], folders)) for choice in chosen))
+        told |= {word: f"++{word}" for word in own if word.partition("=")[0] in had}
+    swept = {str(override.input_line) for override in parsed if override.is_sweep_override()}
+    return {word: instead for word, instead in told.items() if word not in swept}
 
 
 def _quiet(arguments: Any, folder: str) -> list[str]:

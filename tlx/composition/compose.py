@@ -105,6 +105,7 @@ def from_hydra(config: DictConfig, choices: Mapping[str, Any] | None = None) -> 
     resolve.refuse_secrets(plain)
     for node in ("model", "data"):
         plain[node] = resolve.absolute(plain[node])
+    plain["init_from"] = resolve.absolute({"root": plain["init_from"]})["root"]
     trust, run_dir, sweep_dir = (plain.pop(key, None) for key in ("trust", "run_dir", "sweep_dir"))
     plain["names"] = {group: _name(plain[group], chosen[group]) for group in GROUPS_OF_THE_NAME}
     return Composed(plain, tuple([trust] if isinstance(trust, str) else trust or ()), run_dir, sweep_dir)
@@ -196,7 +197,7 @@ def _combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
 @functools.cache
 def _top_level() -> frozenset[str]:
     primary = OmegaConf.load(conf_folder() / "fit.yaml")
-    return frozenset({*groups(), *map(str, dict(primary))} - {"defaults", "experiment", "hydra"})
+    return frozenset({*groups(), *map(str, primary)} - {"defaults", "experiment", "hydra"})
 
 
 def _refuse_unread(config: DictConfig) -> None:
@@ -211,7 +212,9 @@ def _refuse_unread(config: DictConfig) -> None:
 def _name(node: Mapping[str, Any], choice: Any) -> str:
     """What a choice is called: its file, or the thing it was pointed at where it is a general one."""
     target = str(node.get("_target_", "")).rpartition(".")[2]
-    pointed = node.get("name")
+    own = node.get("net")
+    path = str(own.get("_target_", "")) if isinstance(own, Mapping) else ""
+    pointed = path.rpartition(".")[2] or node.get("name")
     general = isinstance(pointed, str) and str(choice) == target
     return Path(pointed).name if general and isinstance(pointed, str) else str(choice)
 
@@ -223,7 +226,7 @@ def _refuse_open(config: DictConfig, choices: Mapping[str, Any]) -> None:
         return
     key = missing[0]
     group, _, leaf = key.partition(".")
-    comment = hint(group, str(choices.get(group, "")), leaf) if leaf else ""
+    comment = hint(group, str(choices.get(group, "")), leaf.rpartition(".")[2]) if leaf else ""
     meaning, _, example = comment.partition("for example ")
     what = f"{key} is not given" + (f": {meaning.strip(' ,;')}" if meaning.strip() else "")
     also = f" (also open: {', '.join(missing[1:])})" if missing[1:] else ""

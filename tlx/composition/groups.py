@@ -3,11 +3,12 @@
 import functools
 import importlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from tlx.errors import unknown_name
 
-__all__ = ["choices", "conf_folder", "groups", "hint", "meaning", "parts"]
+__all__ = ["arguments", "choices", "conf_folder", "groups", "hint", "meaning", "parts"]
 
 
 @functools.cache
@@ -42,8 +43,9 @@ def parts(group: str) -> set[str]:
 
 
 def meaning(group: str, choice: str) -> str:
-    """What a choice means: the first comment line of its file."""
-    first = (conf_folder() / group / f"{choice}.yaml").read_text(encoding="utf-8").partition("\n")[0]
+    """What a choice means: the first comment line of its file, after the lines that speak to Hydra."""
+    lines = (conf_folder() / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
+    first = next((line for line in lines if not line.startswith("# @")), "")
     return first.lstrip("# ").rstrip() if first.startswith("#") else ""
 
 
@@ -59,6 +61,41 @@ def hint(group: str, choice: str, key: str) -> str:
         if found:
             return found.group(1).strip()
     return ""
+
+
+def arguments(group: str, choice: str) -> list[tuple[str, str, str]]:
+    """Every argument of a choice, its own first: the key below the group, the default, the comment.
+
+    Raises:
+        ConfigError: There is no such group or choice.
+    """
+    if choice not in choices(group):
+        raise unknown_name(group, choice, choices(group))
+    text = _text(group, choice)
+    built_on = [name for name in re.findall(r"- (\w+)", _defaults(text)) if name in parts(group)]
+    return [row for part in (text, *(_text(group, stem) for stem in built_on)) for row in _rows(part)]
+
+
+def _text(group: str, stem: str) -> str:
+    return (conf_folder() / group / f"{stem}.yaml").read_text(encoding="utf-8")
+
+
+def _rows(text: str) -> Iterator[tuple[str, str, str]]:
+    above, nodes = "", [(-1, "")]
+    for line in text.splitlines()[1:]:
+        found = re.match(r"( *)(\w+): *(.*?)(?: +# *(.+))?$", line)
+        if line.lstrip().startswith("#") or not found:
+            above = line.strip("# ")
+            continue
+        indent, key, value, beside = found.groups()
+        while nodes[-1][0] >= len(indent):
+            nodes.pop()
+        name = f"{nodes[-1][1]}{key}"
+        if not value:
+            nodes.append((len(indent), f"{name}."))
+        elif key != "_target_" or value == "???":
+            yield name, value, beside or above
+        above = ""
 
 
 def _files(group: str) -> list[Path]:

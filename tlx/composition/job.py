@@ -1,9 +1,11 @@
 """From a config of plain values to the objects of a run."""
 
+import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +14,8 @@ from torch.optim import Optimizer
 
 from tlx.backbones.staged import StagedBackbone
 from tlx.composition import resolve
+from tlx.composition.initial import backbone_of
+from tlx.composition.trust import importable
 from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value
 from tlx.job import Job
@@ -19,9 +23,9 @@ from tlx.plan import Plan
 from tlx.recipe import build
 from tlx.recipe import resolve as callable_at
 from tlx.trainer import TrainerSettings
-from tlx.types import Source
+from tlx.types import Source, Task
 
-__all__ = ["LOADING", "check_values", "make_data", "make_head", "make_job"]
+__all__ = ["LOADING", "check_values", "make_data", "make_head", "make_job", "make_trainer"]
 
 LOADING = tuple(name for name in inspect.signature(TransferData).parameters if name != "source")
 """The keys of a data node that say how samples become batches; the rest build the source."""
@@ -49,7 +53,7 @@ def make_job(
     Raises:
         TlxError: A value cannot be used, or names something that may not be built.
     """
-    trust = tuple(trust)
+    trust = importable(trust)
     config = resolve.resolved(saved)
     backbone = dict(config["model"])
     head = backbone.pop("head")
@@ -60,18 +64,32 @@ def make_job(
     for name, node in named.items():
         check_values(node, name, trust)
     return Job(
-        trainer=_make_trainer(config["trainer"], trust),
+        trainer=make_trainer(config["trainer"], trust),
         optimizer=_make_optimizer(config["optimizer"], trust),
-        label_smoothing=_share("label_smoothing", config["label_smoothing"]),
-        backbone=build(backbone, trust) if model is None else model,
+        task=_make_task(config["task"], trust),
+        mixup=_number("mixup", config["mixup"]),
+        ema=None if config["ema"] is None else _number("ema", config["ema"]),
+        backbone=_make_backbone(config.get("init_from"), backbone, trust, model),
         head=make_head(head, trust),
         head_recipe=dict(head),
         data=data if isinstance(data, TransferData) else make_data(config["data"], trust, data),
         strategy=build(config["strategy"], trust, partial=True) if strategy is None else strategy,
+        norms=config.get("norms", "train"),
         seed=config["seed"],
         monitor=config["monitor"],
         names=dict(config["names"]),
+        logger=_make_logger(config.get("logger"), saved, trust),
     )
+
+
+def _make_backbone(
+    init_from: Any, node: Mapping[str, Any], trust: tuple[str, ...], model: StagedBackbone | None
+) -> StagedBackbone:
+    if init_from is not None:
+        made = functools.partial(build, trust=trust)
+        return backbone_of(str(init_from), node, made, trust, model)
+    backbone: StagedBackbone = build(node, trust) if model is None else model
+    return backbone
 
 
 def make_data(
@@ -102,12 +120,33 @@ def make_head(node: Mapping[str, Any], trust: Iterable[str] = ()) -> Callable[..
     return head
 
 
-def _make_trainer(node: Mapping[str, Any], trust: Iterable[str]) -> TrainerSettings:
+def make_trainer(node: Mapping[str, Any], trust: Iterable[str]) -> TrainerSettings:
     """The settings; a choice that YAML reads as a number (precision=16) is still looked up by name."""
     words = {key: str(node[key]) for key in ("accelerator", "precision") if key in node}
     check_values({**node, **words}, "trainer", trust)
     settings: TrainerSettings = build({**node, **words}, trust)
     return settings
+
+
+def _make_logger(
+    node: Mapping[str, Any] | None, saved: Mapping[str, Any], trust: Iterable[str]
+) -> Callable[[Path], Any] | None:
+    """What makes the callback for a run directory; runs of before there were loggers have none."""
+    if node is None:
+        return None
+    check_values(node, "logger", trust)
+    factory = build(node, trust)
+    return None if factory is None else functools.partial(factory, settings=dict(_leaves(saved)))
+
+
+def _leaves(saved: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
+    """Every setting by its dotted key, references to the environment kept."""
+    for key, value in saved.items():
+        name = f"{where}.{key}" if where else str(key)
+        if isinstance(value, Mapping):
+            yield from _leaves(value, name)
+        elif key != "_target_" and not name.startswith(("names.", "logger.")):
+            yield name, value
 
 
 def _make_optimizer(node: Mapping[str, Any], trust: Iterable[str]) -> Callable[..., Optimizer]:
@@ -183,7 +222,13 @@ def _words(kinds: Iterable[type]) -> str:
     return " or ".join(dict.fromkeys(names[kind] for kind in kinds))
 
 
-def _share(name: str, value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
-        raise bad_value(name, value, "a share in [0, 1)")
+def _number(name: str, value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise bad_value(name, value, "a number")
     return float(value)
+
+
+def _make_task(node: Mapping[str, Any], trust: Iterable[str]) -> Task:
+    check_values(node, "task", trust)
+    task: Task = build(node, trust)
+    return task

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 SECRET = re.compile(r"(^|_)(token|password|passwd|secret|api_?key|credential)s?$", re.I)
-PATHS = frozenset({"root", "folder", "file", "path", "weights"})
+PATHS = frozenset({"root", "folder", "file", "path", "tokenizer", "weights"})
 FILES_OF_SPLITS = frozenset({"train", "val", "test"})
 FROM_ENVIRONMENT = "${oc.env:"
 

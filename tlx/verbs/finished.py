@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tlx.composition.amend import amended
 from tlx.composition.resolve import from_yaml, resolved
+from tlx.composition.trust import importable
 from tlx.errors import CheckpointError
 from tlx.run_directory import check_run, read_state, shown
 
@@ -33,5 +34,9 @@ def open_run(
     from tlx.composition.job import make_data
     from tlx.recipe import build
 
-    settings: TrainerSettings = build({**config["trainer"], "devices": 1}, trust)
-    return make_data(config["data"], trust), settings
+    trust = importable(trust)
+    settings: TrainerSettings = build({**config["trainer"], "devices": 1, "num_nodes": 1}, trust)
+    data = make_data(config["data"], trust)
+    if "task" in config:
+        data.targets = build(config["task"], trust).targets
+    return data, settings

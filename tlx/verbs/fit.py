@@ -1,6 +1,7 @@
 """`tlx fit` and `tlx plan`: compose, refuse what cannot work, then train or print."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from tlx.composition.resolve import to_yaml
 from tlx.errors import ConfigError
 from tlx.run_directory import begin, check_free, claimed, place, recorded, shown, write_text
 from tlx.verbs.announce import announce
-from tlx.verbs.launch import train
+from tlx.verbs.launch import prepared
+from tlx.verbs.nodes import launched, together
 
 __all__ = ["fit", "plan", "start"]
 
@@ -18,6 +20,8 @@ __all__ = ["fit", "plan", "start"]
 def fit(argv: Sequence[str]) -> None:
     """Train one run, or with -m a sweep of them."""
     if app.parse(argv).multirun:
+        if launched():
+            raise ConfigError("-m starts a launch for each of its jobs", fix="tlx fit -m without torchrun")
         from tlx.verbs.sweep import sweep
 
         sweep(argv)
@@ -28,7 +32,11 @@ def fit(argv: Sequence[str]) -> None:
     if composed.sweep_dir is not None:
         raise ConfigError("sweep_dir is where the jobs of -m live", fix="run_dir=PATH, or add -m")
     run = place(composed.run_dir, "runs", composed.name)
-    print(f"run {shown(run)}", flush=True)  # noqa: T201
+    if launched():
+        summary = together(run, composed.config, composed.trust, _begun)
+        if summary is not None:
+            announce(run, summary)
+        return
     announce(run, start(run, composed))
 
 
@@ -55,13 +63,23 @@ def start(run: Path, composed: Composed) -> Mapping[str, Any]:
         Its summary.
 
     Raises:
-        ConfigError: Its directory holds something already.
+        ConfigError: Its directory holds something already, or a value cannot be used.
         CheckpointError: Another process trains it.
     """
     check_free(run)
+    work = prepared(composed.config, composed.trust)
+    with _begun(run, composed.config):
+        return work(run)
+
+
+@contextlib.contextmanager
+def _begun(run: Path, config: Mapping[str, Any]) -> Iterator[None]:
+    """Have the run's directory, with its config, to oneself, and note how the run ends."""
+    check_free(run)
     with claimed(run):
         check_free(run)
-        write_text(run / "config.yaml", to_yaml(composed.config))
+        print(f"run {shown(run)}", flush=True)  # noqa: T201
+        write_text(run / "config.yaml", to_yaml(config))
         begin(run)
         with recorded(run):
-            return train(run, composed.config, composed.trust)
+            yield

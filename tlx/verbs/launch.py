@@ -6,17 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tlx import errors
-from tlx.errors import DistributedError, TlxError
+from tlx.errors import ConfigError, DistributedError, TlxError
 from tlx.outcome import die_with_parent, left_at_once
 from tlx.run_directory import read_json, record_interruption, shown
 from tlx.run_lock import lock_to_inherit
 
-__all__ = ["as_error", "note_failure", "rank_failures", "train"]
+__all__ = ["as_error", "note_failure", "prepared", "rank_failures", "train"]
 
 PATIENCE = 30.0
 """Seconds that ranks get to end by themselves once they were asked to."""
@@ -33,15 +33,48 @@ def train(run: Path, config: Mapping[str, Any], trust: Sequence[str] = ()) -> Ma
     Returns:
         The summary.
     """
-    devices = config["trainer"]["devices"]
-    if isinstance(devices, int) and devices > 1:
-        _launch(run, devices, trust)
-        return read_json(run / "summary.json")
-    with left_at_once(lambda: record_interruption(run)):
-        from tlx.composition.job import make_job
-        from tlx.training import fit
+    return prepared(config, trust)(run)
 
-        return fit(make_job(config, trust), run)
+
+def prepared(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Callable[[Path], Mapping[str, Any]]:
+    """What trains a run once its directory is there.
+
+    For one device all is built here, so that a config which cannot be is refused before there is
+    a directory; for several, each process builds its own.
+
+    Args:
+        config: As in config.yaml.
+        trust: Packages that the person trusts.
+
+    Raises:
+        TlxError: A value cannot be used, or several machines are asked for and this process is
+            not one of those that torch's launcher started there.
+    """
+    devices, nodes = config["trainer"]["devices"], config["trainer"].get("num_nodes", 1)
+    if isinstance(nodes, int) and nodes > 1:
+        raise ConfigError(
+            f"trainer.num_nodes={nodes} trains on {nodes} machines, and each has to start its own share",
+            fix=f"on each of them torchrun --nnodes={nodes} --nproc-per-node={devices} --rdzv-backend=c10d "
+            "--rdzv-endpoint=FIRST_MACHINE:29400 --rdzv-id=NAME -m tlx.cli and these words from fit on, "
+            "with run_dir=FOLDER_THAT_ALL_SEE",
+        )
+    if isinstance(devices, int) and devices > 1:
+
+        def launch(run: Path) -> Mapping[str, Any]:
+            _launch(run, devices, trust)
+            return read_json(run / "summary.json")
+
+        return launch
+    from tlx.composition.job import make_job
+    from tlx.training import fit
+
+    job = make_job(config, trust)
+
+    def train_here(run: Path) -> Mapping[str, Any]:
+        with left_at_once(lambda: record_interruption(run)):
+            return fit(job, run)
+
+    return train_here
 
 
 def rank_failures(run: Path) -> list[dict[str, Any]]:

@@ -42,5 +42,5 @@ def predict(argv: Sequence[str]) -> None:
     if split and split not in known:
         raise unknown_name("split", split, known)
     samples = known[split] if split else from_paths(paths, data.source.kind, text=column)
-    rows = write(run, data, samples, out, settings)
+    rows = write(run, data, samples, out, settings, trust)
     print(f"{rows} predictions in {shown(out)}", flush=True)  # noqa: T201

@@ -1,13 +1,16 @@
 """`tlx resume`: go on with a run or a sweep from where its files say it stands."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tlx.composition.resolve import from_yaml
 from tlx.errors import ConfigError, unknown_name
 from tlx.run_directory import begin, check_run, claimed, read_json, read_state, recorded, shown
 from tlx.verbs.announce import announce
-from tlx.verbs.launch import train
+from tlx.verbs.launch import prepared
+from tlx.verbs.nodes import launched, together
 from tlx.verbs.words import read_words, trusted
 
 __all__ = ["USAGE", "resume", "resume_run"]
@@ -46,9 +49,22 @@ def resume_run(folder: Path, trust: Sequence[str] = ()) -> None:
             f"{shown(run)} was made from Python objects, which only Python can give again",
             fix="tlx.fit(..., run_dir=..., resume=True) with the same objects",
         )
-    print(f"run {shown(run)}", flush=True)  # noqa: T201
+    if launched():
+        shared = together(run, config, trust, _begun)
+        if shared is not None:
+            announce(run, shared)
+        return
+    work = prepared(config, trust)
+    with _begun(run, config):
+        summary = work(run)
+    announce(run, summary)
+
+
+@contextlib.contextmanager
+def _begun(run: Path, config: Mapping[str, Any]) -> Iterator[None]:
+    """Have the run to oneself, and note how it ends."""
     with claimed(run):
+        print(f"run {shown(run)}", flush=True)  # noqa: T201
         begin(run, resumed=True)
         with recorded(run):
-            summary = train(run, config, trust)
-    announce(run, summary)
+            yield

@@ -8,9 +8,12 @@ from tlx.verbs.words import read_words, trusted
 
 __all__ = ["USAGE", "test"]
 
+FIGURES_OF_A_CLASS = ("average_precision", "precision", "recall", "f1", "mae", "rmse", "r2")
+
 USAGE = """\
 tlx test RUN [split=test|val|train] [data=CHOICE] [data.KEY=VALUE] [trainer=CHOICE]: score a
-finished run. Other data must have the classes it was trained on.
+finished run. Other data must have the classes it was trained on. A run of a network of your own
+needs trust=[PACKAGE].
 """
 
 
@@ -27,13 +30,15 @@ def test(argv: Sequence[str]) -> None:
     from rich.text import Text
 
     from tlx.inference import score
+    from tlx.report.formats import DASH, words
 
-    scores = score(run, data, settings, split or "test")
-    table = Table("class", "samples", "precision", "recall", "F1")
+    scores = score(run, data, settings, split or "test", trust)
+    columns = [name for name in FIGURES_OF_A_CLASS if name in scores["per_class"][0]]
+    table = Table("name", "samples", *(words(name) for name in columns))
     for row in scores["per_class"]:
-        figures = (f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))
+        figures = (DASH if row[name] is None else f"{row[name]:.4g}" for name in columns)
         table.add_row(Text(row["name"]), str(row["samples"]), *figures)
     console = Console(soft_wrap=True)
     console.print(table)
-    metrics = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in scores["metrics"].items())
+    metrics = ", ".join(f"{words(name)} {value:.4f}" for name, value in scores["metrics"].items())
     console.print(f"{split or 'test'}: {metrics}, {scores['samples']} samples", markup=False, highlight=False)

@@ -1,0 +1,50 @@
+"""Notebooks import tlx, define nothing, lie without outputs, and run."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from scripts.run_notebooks import NOTEBOOKS, run
+
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+
+
+def code(path: Path) -> list[str]:
+    cells = nbformat.read(path, as_version=4).cells
+    return [cell.source for cell in cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_notebook_defines_nothing_and_holds_no_outputs(path: Path) -> None:
+    lines = [line for source in code(path) for line in source.splitlines() if not line.startswith("!")]
+    tree = ast.parse("\n".join(lines))
+    assert "tlx" in {
+        name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
+    }
+    made = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.AsyncFunctionDef)
+    assert not [node for node in ast.walk(tree) if isinstance(node, made)]
+    for cell in nbformat.read(path, as_version=4).cells:
+        assert cell.get("outputs", []) == []
+        assert cell.get("execution_count") is None
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_notebook_explains_more_than_it_runs(path: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    assert cells[0].cell_type == "markdown"
+    assert cells[0].source.startswith("# ")
+    assert sum(cell.cell_type == "markdown" for cell in cells) >= 5
+
+
+def test_the_first_transfer_beats_scratch_and_shows_its_page(tmp_path: Path) -> None:
+    notebook = run(NOTEBOOKS / "01_first_transfer.ipynb", tmp_path)
+    said = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    text = "".join(str(output.get("text", "")) for output in said)
+    assert "Plan: 5 phases, at most 17 epochs" in text
+    row = next(line for line in text.splitlines() if line.startswith("test/accuracy"))
+    scratch, transfer = (float(value) for value in row.split()[1:])
+    assert transfer > scratch
+    assert any("<html" in output.get("data", {}).get("text/html", "") for output in said)
+    assert any("image/png" in output.get("data", {}) for output in said)
