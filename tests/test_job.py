@@ -61,7 +61,17 @@ def test_an_unknown_word_for_norms_is_refused() -> None:
         replace(small_job(), norms="frozen")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("settings", [{"mixup": -0.1}, {"ema": 1.0}, {"ema": 0.0}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"mixup": -0.1},
+        {"mixup": 1e-3},
+        {"mixup": float("nan")},
+        {"mixup": float("inf")},
+        {"ema": 1.0},
+        {"ema": 0.0},
+    ],
+)
 def test_mixup_and_ema_out_of_range_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(settings))):
         small_job(**settings)  # type: ignore[arg-type]

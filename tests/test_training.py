@@ -14,6 +14,8 @@ from tlx.checkpoint.durable import checkpoints
 from tlx.errors import ConfigError, DataError, NumericalError
 from tlx.plan import HEAD, Phase, Plan
 from tlx.strategies.norm_only import norm_only
+from tlx.tasks.multiclass import Multiclass
+from tlx.tasks.regression import Regression
 from tlx.training import build_network, describe_plan
 
 
@@ -167,3 +169,18 @@ def test_the_record_is_plain_csv(tmp_path: Path) -> None:
     assert header[:5] == ["epoch", "step", "phase", "train/loss", "train/accuracy"]
     assert header[-4:] == ["rate/stem", "rate/block0", "rate/block1", "rate/head"]
     assert all(len(row) == len(header) for row in rows)
+
+
+def test_a_monitor_without_a_value_is_explained(tmp_path: Path) -> None:
+    job = replace(small_job(source=MadeUp(val=1), task=Regression()), monitor="val/r2")
+    with pytest.raises(ConfigError, match="val/r2 has no value here: the numbers .* never vary"):
+        fit_quietly(job, tmp_path)
+
+
+def test_weights_of_a_class_that_is_not_there_are_refused_before_a_plan_is_shown(tmp_path: Path) -> None:
+    job = small_job(task=Multiclass(class_weights={"bottom": 2.0}))
+    with pytest.raises(ConfigError, match="class_weights 'bottom'"):
+        describe_plan(job)
+    with pytest.raises(ConfigError, match="class_weights 'bottom'"):
+        fit_quietly(job, tmp_path)
+    assert not (tmp_path / "plan.json").exists()

@@ -1,11 +1,12 @@
 """The figures that tlx reports: what they are called, what they mean, and which way is better."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tlx.errors import unknown_name
 
-__all__ = ["FIGURES", "TASK_FIGURES", "TRAIN_FIGURE", "Figure", "figures_of", "higher_is_better"]
+__all__ = ["FIGURES", "TASK_FIGURES", "TRAIN_FIGURE", "Figure", "figures_of", "higher_is_better", "known"]
 
 
 @dataclass(frozen=True)
@@ -68,3 +69,12 @@ def higher_is_better(monitor: str) -> bool:
     if split != "val" or name not in FIGURES:
         raise unknown_name("monitor", monitor, [f"val/{figure}" for figure in FIGURES])
     return FIGURES[name].higher
+
+
+def known(value: float) -> float | None:
+    """A measured value, or None where there is none, which JSON can hold.
+
+    >>> known(0.5), known(float("nan")), known(float("-inf"))
+    (0.5, None, None)
+    """
+    return value if math.isfinite(value) else None

@@ -1,5 +1,6 @@
 """What a run is made of, as objects: before it has a directory, and once it has one."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,9 @@ from tlx.trainer import TrainerSettings, World
 from tlx.types import Task
 
 __all__ = ["Job", "Run"]
+
+
+LEAST_MIXUP = 0.01
 
 
 @dataclass
@@ -90,8 +94,8 @@ class Job:
 
     def _check_training(self) -> None:
         check_norms(self.norms, ())
-        if self.mixup < 0:
-            raise bad_value("mixup", self.mixup, "a number >= 0")
+        if not (self.mixup == 0 or LEAST_MIXUP <= self.mixup < math.inf):
+            raise bad_value("mixup", self.mixup, f"0, or a number >= {LEAST_MIXUP}")
         if self.mixup and self.data.source.kind != "image":
             raise bad_value("mixup", self.mixup, "0, for it mixes pictures and this is text")
         if self.ema is not None and not 0 < self.ema < 1:

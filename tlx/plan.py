@@ -84,7 +84,7 @@ class Phase:
             raise bad_value("trains", self.trains, "at least one stage or the head", "add head")
         for part, rate in self.trains.items():
             if not (math.isfinite(rate) and rate > 0):
-                raise bad_value(f"rate of {part}", rate, "a number > 0", f"leave {part} out to freeze it")
+                raise bad_value(f"rate of {part}", rate, "a number > 0", f"strategy=partial freezes {part}")
             if f"{part}:norm" in self.trains:
                 raise bad_value("trains", list(self.trains), f"{part} or {part}:norm, not both")
         if self.epochs < 1:

@@ -72,6 +72,7 @@ def fit(job: Job, folder: Path, console: Console | None = None) -> dict[str, Any
 def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
     """The plan of a job as plain values (plan.json) and as a table for people."""
     network = build_network(job)
+    job.task.criterion(job.data.splits.train.labels, job.data.classes)  # refuses weights of unknown classes
     return plan_table(_plan(job), network, job.data)
 
 
@@ -81,14 +82,14 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     job.data.rank, job.data.world_size = world.rank, world.size
     network = build_network(job)
     plan = world.agree(saved_plan(folder) if world.is_first else None) or _plan(job)
-    if world.is_first:
-        hold_data(folder, job.data)
-        table = save_plan(folder, plan, network, job.data)
-        console.print(table, highlight=False, markup=False)
     splits = job.data.splits
     module = Supervised(
         network, job.task, splits.train.labels, splits.classes, len(splits.val), job.optimizer, job.mixup
     )
+    if world.is_first:
+        hold_data(folder, job.data)
+        table = save_plan(folder, plan, network, job.data)
+        console.print(table, highlight=False, markup=False)
     return Run(job, folder, world, plan, module, console)
 
 

@@ -122,3 +122,15 @@ def test_mixup_of_tokens_and_a_negative_alpha_are_refused() -> None:
         made(mixup=-1.0)
     with pytest.raises(ConfigError, match="pictures"):
         made(mixup=0.5)._mixed({"input_ids": torch.zeros(2, 3)})
+
+
+def test_a_batch_of_one_with_batch_normalisation_is_explained() -> None:
+    class Single(torch.nn.Module):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            return F.batch_norm(inputs.mean(dim=(2, 3)), None, None, training=True)
+
+    module = made()
+    module._trainer = TrainerWith()  # type: ignore[assignment]
+    module.net = Single()  # type: ignore[assignment]
+    with pytest.raises(ConfigError, match=r"batch of one.*data\.batch_size=2.*norms=statistics"):
+        module.training_step(batch([0]), 0)

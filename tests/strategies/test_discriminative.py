@@ -68,7 +68,7 @@ def test_a_list_of_rates_can_name_norms_alone() -> None:
         ({"rates": {"layer4": "1e-4", HEAD: 1e-3}}, "rates.layer4='1e-4'.*text.*without quotes"),
         ({"rates": {"layer4": True, HEAD: 1e-3}}, "rates.layer4=True"),
         ({"rates": {"layer4": math.nan, HEAD: 1e-3}}, "rates.layer4=nan"),
-        ({"rates": {"layer4": 0.0, HEAD: 1e-3}}, "leave layer4 out to freeze it"),
+        ({"rates": {"layer4": 0.0, HEAD: 1e-3}}, "strategy=partial freezes layer4"),
         ({"rates": {"layer4": 1e-4, "layer4:norm": 1e-5, HEAD: 1e-3}}, "not both"),
         ({"rates": [1e-4, 1e-3]}, "a mapping from stages to rates"),
     ],

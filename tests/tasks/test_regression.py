@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -108,3 +110,18 @@ def test_a_bundle_builds_it_again_and_weights_fill_the_layer() -> None:
     again = build(Regression(loss="huber", delta=0.5).describe())
     assert (again.loss, again.delta) == ("huber", 0.5)
     assert set(again.output(None, NAMES).state_dict()) == {"mean", "std"}
+
+
+def test_numbers_that_never_vary_have_no_r_squared_and_json_can_hold_that() -> None:
+    task, labels = Regression(), np.array([[1.0, 1.0], [2.0, 3.0]], dtype=np.float32)
+    scores = task.scores(NAMES, labels, task.output(labels, NAMES))
+    scores.update(
+        torch.tensor([[5.0, 1.0], [6.0, 2.0]]), torch.tensor([[4.0, 1.0], [4.0, 3.0]]), torch.arange(2)
+    )
+    found = scores.result()
+    assert [row["r2"] for row in found["per_class"]] == [None, pytest.approx(0.5)]
+    assert found["metrics"]["r2"] == pytest.approx(0.5)
+    one = task.scores(NAMES, labels, task.output(labels, NAMES))
+    one.update(torch.zeros(1, 2), torch.ones(1, 2), torch.arange(1))
+    assert one.result()["metrics"]["r2"] is None
+    json.dumps(one.result(), allow_nan=False)

@@ -18,3 +18,9 @@ def test_names_that_yaml_reads_as_numbers_are_names() -> None:
 def test_what_is_no_number_above_zero_is_refused(weight: object) -> None:
     with pytest.raises(ConfigError, match="weights of bee"):
         check_weights("weights", {"bee": weight})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("weights", [[1, 2], 5, "evenly", True])
+def test_what_is_no_mapping_is_refused_and_not_ignored(weights: object) -> None:
+    with pytest.raises(ConfigError, match="by its name"):
+        check_weights("weights", weights)  # type: ignore[arg-type]

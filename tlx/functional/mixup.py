@@ -10,9 +10,10 @@ def draw_share(alpha: float) -> float:
     r"""A share :math:`\lambda \sim \text{Beta}(\alpha, \alpha)` from torch's global state, in [0, 1].
 
     Args:
-        alpha: > 0; small values mix little.
+        alpha: >= 0.01, where shares are nearly all 0 or 1; below, the draw loses its precision.
     """
-    return float(torch.distributions.Beta(alpha, alpha).sample())
+    exact = torch.tensor(alpha, dtype=torch.float64)
+    return float(torch.distributions.Beta(exact, exact).sample())
 
 
 def mix(inputs: Tensor, partners: Tensor, share: float) -> Tensor:

@@ -59,7 +59,7 @@ class Supervised(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         inputs, partners, share = self._mixed(batch.inputs)
-        outputs = self.net(inputs)
+        outputs = self._run(inputs)
         loss, worth = self._measured(outputs, batch.targets, partners, share)
         step = Step(inputs, batch.targets, outputs)
         total = loss
@@ -78,6 +78,18 @@ class Supervised(LightningModule):
         for name, value in self.val_figures.compute().items():
             self.log(f"val/{name}", torch.as_tensor(value, dtype=torch.float32), rank_zero_only=False)
         self.val_figures.reset()
+
+    def _run(self, inputs: Inputs) -> Tensor:
+        try:
+            outputs: Tensor = self.net(inputs)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ConfigError(
+                "batch normalisation cannot train on a batch of one sample",
+                fix="data.batch_size=2 or more on each device, or norms=statistics",
+            ) from error
+        return outputs
 
     def _mixed(self, inputs: Inputs) -> tuple[Inputs, Tensor | None, float]:
         if not self.mixup:

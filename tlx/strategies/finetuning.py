@@ -1,5 +1,6 @@
 """The one callback that runs any plan."""
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +11,13 @@ from tlx.errors import ConfigError, TlxError
 from tlx.plan import PhaseEnd, Plan, best_index, ended_by, split_part
 
 __all__ = ["Finetuning"]
+
+
+UNDEFINED = {
+    "val/r2": "the numbers of the validation split never vary",
+    "val/average_precision": "no class has a positive sample in the validation split",
+}
+"""When a figure has no value, whatever the network says."""
 
 
 class Finetuning(Callback):
@@ -107,7 +115,13 @@ class Finetuning(Callback):
                 f"monitor={self.monitor!r} was not measured in this epoch",
                 fix=", ".join(sorted(metrics)) or "data with a validation split",
             )
-        return float(metrics[self.monitor])
+        value = float(metrics[self.monitor])
+        if math.isnan(value) and self.monitor in UNDEFINED:
+            raise ConfigError(
+                f"monitor={self.monitor} has no value here: {UNDEFINED[self.monitor]}",
+                fix="monitor=val/loss, or another validation split",
+            )
+        return value
 
     def _keep_best(self, trainer: Trainer, value: float, epoch: int) -> None:
         entry: dict[str, Any] | None = None

@@ -18,6 +18,8 @@ from torchmetrics.classification import (
 )
 
 from tlx.errors import bad_value
+from tlx.figures import known
+from tlx.metrics.counting import in_any_order
 from tlx.metrics.reliability import Reliability
 from tlx.metrics.worst import Worst
 from tlx.tasks.weights import check_weights, weights_by_name
@@ -140,7 +142,8 @@ class MulticlassFigures(nn.Module):
     def update(self, outputs: Tensor, targets: Tensor) -> None:
         """Add a batch of outputs (B, K) and targets (B,)."""
         probabilities = outputs.softmax(dim=1)
-        self.rates.update(probabilities, targets)
+        with in_any_order():
+            self.rates.update(probabilities, targets)
         self.reliability.update(probabilities, targets)
         self.loss.update(F.cross_entropy(outputs, targets, reduction="none"))
 
@@ -179,7 +182,8 @@ class MulticlassScores(nn.Module):
         """Add a batch of outputs (B, K), targets (B,) and ids (B,)."""
         self.figures.update(outputs, targets)
         probabilities = outputs.softmax(dim=1)
-        self.details.update(probabilities, targets)
+        with in_any_order():
+            self.details.update(probabilities, targets)
         best = probabilities.max(dim=1)
         wrong = best.indices != targets
         losses = F.cross_entropy(outputs, targets, reduction="none")
@@ -190,7 +194,7 @@ class MulticlassScores(nn.Module):
         """An entry of evaluation.json."""
         details = {name: value.cpu() for name, value in self.details.compute().items()}
         confusion = details.pop("confusion").long()
-        metrics = {name: float(value) for name, value in self.figures.compute().items()}
+        metrics = {name: known(float(value)) for name, value in self.figures.compute().items()}
         self.figures.reliability.sync()
         return {
             "samples": int(confusion.sum()),

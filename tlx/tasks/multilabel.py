@@ -1,6 +1,5 @@
 """Any number of K classes for each sample."""
 
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +20,8 @@ from torchmetrics.classification import (
 )
 
 from tlx.errors import bad_value
-from tlx.figures import TASK_FIGURES
+from tlx.figures import TASK_FIGURES, known
+from tlx.metrics.counting import in_any_order
 from tlx.metrics.reliability import Reliability
 from tlx.metrics.tally import Tally
 from tlx.metrics.worst import Worst
@@ -45,7 +45,7 @@ class Multilabel:
         threshold: A class is predicted where its probability is at least this, in (0, 1). Average
             precision and the monitored default do not depend on it.
         positive_weights: None; "balanced", the number of noes over that of yeses in training,
-            at most 100; or a weight > 0 for each class by its name, 1 for those not named.
+            between 0.01 and 100; or a weight > 0 for each class by its name, 1 for those not named.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -156,8 +156,9 @@ class MultilabelFigures(nn.Module):
         """Add a batch of outputs (B, K) and targets (B, K)."""
         probabilities, answers = outputs.sigmoid(), targets.long()
         self.positives.update(answers)
-        self.precision.update(probabilities, answers)
-        self.rates.update(probabilities, answers)
+        with in_any_order():
+            self.precision.update(probabilities, answers)
+            self.rates.update(probabilities, answers)
         yes = probabilities.flatten()
         self.reliability.update(torch.stack([1 - yes, yes], dim=1), answers.flatten())
         self.loss.update(F.binary_cross_entropy_with_logits(outputs, targets.float(), reduction="none"))
@@ -217,7 +218,7 @@ class MultilabelScores(nn.Module):
         """An entry of evaluation.json."""
         details = {name: value.cpu() for name, value in self.details.compute().items()}
         details["average_precision"] = self.figures.per_class().cpu()
-        metrics = {name: float(value) for name, value in self.figures.compute().items()}
+        metrics = {name: known(float(value)) for name, value in self.figures.compute().items()}
         self.figures.reliability.sync()
         samples, positives = self.figures.positives.compute()
         return {
@@ -227,7 +228,7 @@ class MultilabelScores(nn.Module):
                 {
                     "name": name,
                     "samples": int(positives[k]),
-                    **{part: _finite(float(values[k])) for part, values in details.items()},
+                    **{part: known(float(values[k])) for part, values in details.items()},
                 }
                 for k, name in enumerate(self.classes)
             ],
@@ -253,7 +254,3 @@ class MultilabelScores(nn.Module):
 
 def _joined(classes: Sequence[str], chosen: Sequence[bool]) -> str:
     return "|".join(name for name, yes in zip(classes, chosen, strict=True) if yes) or "none"
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tlx.errors import bad_value, unknown_name
+from tlx.figures import known
 from tlx.metrics.density import Density
 from tlx.metrics.tally import Tally
 from tlx.metrics.worst import Worst
@@ -144,7 +145,8 @@ class StandardisedError(nn.Module):
 class RegressionFigures(nn.Module):
     """Mean absolute error, root mean square error, R squared, and the loss.
 
-    Over several numbers each figure is the mean of theirs. The loss is the mean square error in
+    Over several numbers each figure is the mean of theirs. A number that never varies on the
+    split that is measured has no R squared. The loss is the mean square error in
     units of the variance in training, whatever the training loss is.
 
     Args:
@@ -178,7 +180,7 @@ class RegressionFigures(nn.Module):
         return {
             "mae": self.std * absolute / samples,
             "rmse": self.std * (square / samples).sqrt(),
-            "r2": 1 - square / spread,
+            "r2": torch.where(spread > 0, 1 - square / spread, torch.nan),
             "loss": square / samples,
         }
 
@@ -195,7 +197,7 @@ class RegressionFigures(nn.Module):
 
     def compute(self) -> dict[str, Tensor]:
         """The figures, over all ranks."""
-        return {name: values.mean() for name, values in self.each().items()}
+        return {name: values.nanmean() for name, values in self.each().items()}
 
     def reset(self) -> None:
         """Start anew."""
@@ -229,15 +231,13 @@ class RegressionScores(nn.Module):
         samples, _ = self.figures.tally.compute()
         return {
             "samples": samples,
-            "metrics": {name: float(value) for name, value in self.figures.compute().items()},
+            "metrics": {name: known(float(value)) for name, value in self.figures.compute().items()},
             "intervals": {"mae": list(interval)} if interval else {},
             "per_class": [
                 {
                     "name": name,
                     "samples": samples,
-                    **{
-                        part: values[r] if math.isfinite(values[r]) else None for part, values in each.items()
-                    },
+                    **{part: known(values[r]) for part, values in each.items()},
                     "low": self.range[r][0],
                     "high": self.range[r][1],
                     "density": density[r],

@@ -24,10 +24,10 @@ def check_weights(key: str, weights: str | Mapping[str, float] | None) -> None:
         ConfigError: It is something else.
     """
     fix = f"'{key}={{NAME: 2.0}}' with your class"
-    if isinstance(weights, str) and weights != BALANCED:
-        raise bad_value(key, weights, "balanced, a weight for each class, or null", fix)
-    if not isinstance(weights, Mapping):
+    if weights is None or weights == BALANCED:
         return
+    if not isinstance(weights, Mapping):
+        raise bad_value(key, weights, "balanced, a weight for each class by its name, or null", fix)
     for name, weight in weights.items():
         number = isinstance(weight, int | float) and not isinstance(weight, bool)
         if not (number and math.isfinite(weight) and weight > 0):
