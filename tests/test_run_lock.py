@@ -12,8 +12,12 @@ import os, sys, time
 from pathlib import Path
 from tlx.run_lock import acquire
 assert acquire(Path(sys.argv[1])) is None
-if len(sys.argv) > 2 and os.fork() == 0:
-    time.sleep(60)
+if len(sys.argv) > 2:
+    begun, begin = os.pipe()
+    if os.fork() == 0:
+        os.write(begin, b"x")
+        time.sleep(60)
+    os.read(begun, 1)  # before, the copy may still have the lock open
 print("held", flush=True)
 time.sleep(60)
 """

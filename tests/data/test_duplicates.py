@@ -46,6 +46,7 @@ def test_pairs_are_refused_or_said_or_left(caplog):
     pairs = [(f"a{n}", f"b{n}") for n in range(7)]
     with pytest.raises(DataError, match=r"7 samples are in two splits.*a0 = b0.*and 2 more.*duplicates=warn"):
         report_duplicates(pairs, "error")
+    caplog.clear()
     with caplog.at_level(logging.WARNING):
         report_duplicates(pairs, "ignore")
         report_duplicates([], "error")

@@ -215,6 +215,7 @@ def test_one_image_in_two_splits_is_refused_said_or_left(image_folder, caplog):
     shutil.copy(root / "train/ant/3.png", root / "val/ant/copy.png")
     with pytest.raises(DataError, match=r"1 sample is in two splits.*train/ant/3\.png = .*val/ant/copy\.png"):
         Folder(str(root)).splits()
+    caplog.clear()
     with caplog.at_level(logging.WARNING):
         assert counts(Folder(str(root), duplicates="ignore").splits())["val"] == [2, 1]
         assert not caplog.records

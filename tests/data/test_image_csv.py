@@ -145,6 +145,7 @@ def test_missing_and_damaged_files_are_left_out_on_request(listed, tmp_path, cap
         list_.write("\nnone.png,ant\nwords.png,bee\n")
     (tmp_path / "photos/words.png").write_text("words")
     data = TransferData(ImageCSV(file=str(tmp_path / "photos/list.csv"), bad_files="skip"))
+    caplog.clear()
     with caplog.at_level(logging.WARNING):
         assert data.splits.train.fingerprint() == clean.train.fingerprint()
     assert data.skipped == [
@@ -173,6 +174,7 @@ def test_rows_that_name_an_image_again_are_said_or_left(listed, tmp_path, caplog
         DataError, match=r"val\.csv row 2 has an image that another row names too \(train\.csv row 7"
     ):
         ImageCSV(str(tmp_path / "photos")).splits()
+    caplog.clear()
     with caplog.at_level(logging.WARNING):
         ImageCSV(str(tmp_path / "photos"), duplicates="ignore").splits()
         assert not caplog.records
