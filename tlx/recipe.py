@@ -2,23 +2,18 @@
 
 A recipe is a mapping with a `_target_`, the dotted path of a callable, and its keyword
 arguments. With `_partial_: true` beside them (Hydra's convention) it stands for the callable
-that still waits to be called. Configs and bundles hold recipes, so whoever can write a file could name any
-callable in Python: only tlx's own, a short list, and packages the person trusts on the
-command line are called.
+that still waits to be called. What a recipe may name is the business of `tlx.targets`.
 """
 
 import functools
-import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tlx.errors import ConfigError, SecurityError, nearest
+from tlx.errors import ConfigError
+from tlx.targets import resolve
 
-__all__ = ["LISTED", "build", "described", "resolve"]
-
-LISTED = frozenset({"torch.optim.AdamW", "torch.optim.SGD"})
-"""Constructors of other libraries that a recipe may name."""
+__all__ = ["build", "described"]
 
 OWN = ("_target_", "_partial_")
 """Keys of a recipe that are no arguments."""
@@ -45,32 +40,10 @@ def build(recipe: Mapping[str, Any], trust: Iterable[str] = (), *, partial: bool
     return functools.partial(target, **arguments) if partial else target(**arguments)
 
 
-def resolve(path: str, trust: Iterable[str] = ()) -> Callable[..., Any]:
-    """The callable at a dotted path, if it may be built.
-
-    A path that begins with `tlx.` is not enough: what it leads to must be defined there,
-    so that `tlx.recipe.importlib.import_module` is refused.
-    """
-    root = path.partition(".")[0]
-    if not (root == "tlx" or root in set(trust) or path in LISTED):
-        raise SecurityError(
-            f"_target_={path!r} is not among what tlx builds (tlx.*, {', '.join(sorted(LISTED))})",
-            fix=f"trust=[{root}] on the command line (tlx.load(RUN, trust=[{root!r}]) in Python), "
-            "if you trust that package",
-        )
-    found = _find(path)
-    home = str(getattr(found, "__module__", "")).partition(".")[0]
-    if path not in LISTED and home not in {root, *trust}:
-        raise SecurityError(f"_target_={path!r} leads out of {root} to {home or 'something unnamed'}")
-    if not callable(found):
-        raise ConfigError(f"_target_={path!r} is not a class or function")
-    checked: Callable[..., Any] = found
-    return checked
-
-
 def described(waiting: Callable[..., Any]) -> dict[str, Any]:
     """The recipe of a callable that is not called yet: the reverse of building `_partial_: true`.
 
+    >>> from tlx.errors import nearest
     >>> described(functools.partial(nearest, got="a"))
     {'_target_': 'tlx.errors.nearest', '_partial_': True, 'got': 'a'}
 
@@ -127,28 +100,6 @@ def _value(value: Any, trust: tuple[str, ...]) -> Any:
     if isinstance(value, list | tuple):
         return [_value(item, trust) for item in value]
     return value
-
-
-def _find(path: str) -> Any:
-    module_path, _, name = path.rpartition(".")
-    try:
-        module = importlib.import_module(module_path)
-    except ModuleNotFoundError as error:
-        missing = error.name or module_path
-        inside = module_path == missing or module_path.startswith(f"{missing}.")
-        if inside:
-            own = path.startswith("tlx.")
-            raise ConfigError(
-                f"_target_={path!r}: there is no module {missing!r}",
-                fix=""
-                if own
-                else f"the folder that holds {path.partition('.')[0]} as the current one, or pip install",
-            ) from error
-        raise ConfigError(f"{path} needs the package {missing!r}", fix=f"pip install {missing}") from error
-    if not hasattr(module, name):
-        near = nearest(name, [known for known in vars(module) if not known.startswith("_")])
-        raise ConfigError(f"_target_={path!r}: {module_path} has no {name!r}", fix=near or "")
-    return getattr(module, name)
 
 
 def _check_arguments(target: Callable[..., Any], path: str, arguments: dict[str, Any], partial: bool) -> None:

@@ -21,7 +21,7 @@ from tlx.errors import ConfigError, bad_value
 from tlx.job import Job
 from tlx.plan import Plan
 from tlx.recipe import build
-from tlx.recipe import resolve as callable_at
+from tlx.targets import resolve as callable_at
 from tlx.trainer import TrainerSettings
 from tlx.types import Source, Task
 
