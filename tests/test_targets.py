@@ -193,6 +193,6 @@ def test_of_tlx_itself_only_what_a_room_offers_is_built() -> None:
     for path in [name for name in NAMES if name.startswith("tlx.")]:
         with contextlib.suppress(ConfigError, SecurityError):
             built[path] = resolve(path)
-    assert "tlx.heads.linear.Linear" in built
+    assert "tlx.trainer.TrainerSettings" in built
     assert [path for path in built if not allowed(path)] == []
     assert [path for path, found in built.items() if found.__module__ != path.rpartition(".")[0]] == []

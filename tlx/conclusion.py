@@ -20,6 +20,7 @@ from tlx.plan import PhaseEnd
 from tlx.report.page import write_page
 from tlx.report.summary import write_summary
 from tlx.strategies.finetuning import Finetuning
+from tlx.withheld import without_withheld
 
 __all__ = ["conclude", "versions", "write_phases"]
 
@@ -53,7 +54,7 @@ def conclude(run: Run, ledger: Finetuning) -> dict[str, Any]:
             moments,
             _meta(run, summary),
         )
-        write_summary(run.folder / "summary.json", summary)
+        write_summary(run.folder / "summary.json", without_withheld(summary))
         write_page(run.folder)
     run.world.agree(None)
     return summary
@@ -184,4 +185,4 @@ def versions() -> dict[str, str]:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    write_durably(path, lambda to: to.write_text(json.dumps(content, indent=1)))
+    write_durably(path, lambda to: to.write_text(json.dumps(without_withheld(content), indent=1)))

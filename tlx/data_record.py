@@ -6,6 +6,7 @@ from pathlib import Path
 from tlx.checkpoint.durable import checkpoints, write_durably
 from tlx.data.datamodule import TransferData
 from tlx.errors import DataError
+from tlx.withheld import withheld
 
 __all__ = ["hold_data"]
 
@@ -42,7 +43,7 @@ def hold_data(folder: Path, data: TransferData) -> None:
     write_durably(path, lambda to: to.write_text(json.dumps(found, indent=1), encoding="utf-8"))
     bad = folder / BAD_FILES
     if data.skipped:
-        lines = "".join(f"{name}\t{' '.join(reason.split())}\n" for name, reason in data.skipped)
+        lines = withheld("".join(f"{name}\t{' '.join(reason.split())}\n" for name, reason in data.skipped))
         write_durably(bad, lambda to: to.write_text(lines, encoding="utf-8", errors="surrogateescape"))
     else:
         bad.unlink(missing_ok=True)

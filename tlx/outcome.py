@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from tlx.errors import DistributedError, ResourceError, TlxError
+from tlx.withheld import withheld
 
 __all__ = ["Terminated", "die_with_parent", "ending", "explained", "left_at_once", "stoppable"]
 
@@ -155,7 +156,7 @@ def _new_crash_log(error: Exception) -> Path | None:
     with contextlib.suppress(OSError):
         number, name = tempfile.mkstemp(prefix="tlx-crash-", suffix=".log", text=True)
         with os.fdopen(number, "w", encoding="utf-8") as file:
-            file.write("".join(traceback.format_exception(error)))
+            file.write(withheld("".join(traceback.format_exception(error))))
         return Path(name)
     return None
 
@@ -168,7 +169,7 @@ def _write(line: str, code: int) -> int:
     with contextlib.suppress(OSError, ValueError, RuntimeError):  # RuntimeError: it was being written to
         sys.stdout.flush()
     with contextlib.suppress(OSError, ValueError, RuntimeError):
-        print(line, file=sys.stderr, flush=True)  # noqa: T201
+        print(withheld(line), file=sys.stderr, flush=True)  # noqa: T201
     return code
 
 

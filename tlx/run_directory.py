@@ -12,6 +12,7 @@ from typing import Any
 
 from tlx.errors import CheckpointError, ConfigError, TlxError
 from tlx.run_lock import LOCK, acquire, release
+from tlx.withheld import withheld, without_withheld
 
 __all__ = [
     "begin",
@@ -213,7 +214,9 @@ def _record_failure(run: Path, error: BaseException) -> None:
     with contextlib.suppress(OSError):  # a full disk must not hide what happened
         if not stopped:
             log = run / "crash.log"
-            log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+            log.write_text(
+                withheld("".join(traceback.format_exception(error))), encoding="utf-8", errors="replace"
+            )
             error.__dict__["crash_log"] = log
         _write_state(run, state)
 
@@ -233,7 +236,7 @@ def _now() -> str:
 
 
 def _write_state(run: Path, state: Mapping[str, Any]) -> None:
-    write_text(run / "state.json", json.dumps(dict(state), indent=2) + "\n")
+    write_text(run / "state.json", json.dumps(without_withheld(state), indent=2) + "\n")
 
 
 def _check_not_running(run: Path) -> None:

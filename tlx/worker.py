@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tlx.outcome import die_with_parent, left_at_once, stoppable
 from tlx.verbs.launch import note_failure
+from tlx.withheld import withheld
 
 __all__ = ["main"]
 
@@ -36,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     except Exception as error:
         with contextlib.suppress(OSError):
             note_failure(run, rank, error, time.time())
-            traceback.print_exc()
+            print(withheld(traceback.format_exc()), file=sys.stderr)  # noqa: T201
         return 1
     return 0
 

@@ -15,9 +15,17 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from tlx.composition.compose import VERSION_BASE, Composed, explained, from_hydra, known_keys
+from tlx.composition.compose import (
+    VERSION_BASE,
+    Composed,
+    check_hydra,
+    explained,
+    from_hydra,
+    known_keys,
+)
 from tlx.composition.explain import EXPLAINED, check_words
 from tlx.composition.groups import conf_folder, groups
+from tlx.composition.hydra_settings import from_elsewhere
 from tlx.errors import ConfigError, SecurityError, nearest
 
 __all__ = ["Arguments", "parse", "run", "sweep"]
@@ -61,6 +69,10 @@ def parse(argv: Sequence[str]) -> Arguments:
     if arguments.experimental_rerun is not None:
         raise SecurityError(
             "--experimental-rerun unpickles a file, which can run any code", fix="tlx resume RUN"
+        )
+    if arguments.config_path or arguments.config_name:
+        raise ConfigError(
+            "the primary config is the verb's own", fix="--config-dir FOLDER, which adds choices to groups"
         )
     if not arguments.shell_completion:
         check_words(arguments.overrides)
@@ -111,6 +123,8 @@ def _hydra_main(
     """Run Hydra's app; of `told`, words are given to Hydra in another form."""
     arguments = parse(argv)
     folders = [arguments.config_dir] if arguments.config_dir else []
+    if from_elsewhere(arguments.overrides, arguments.config_dir):
+        check_hydra(verb, arguments.overrides, folders)
     failure: list[Exception] = []
 
     def guarded(config: DictConfig) -> Any:

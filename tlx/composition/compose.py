@@ -21,9 +21,21 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from tlx.composition import resolve
 from tlx.composition.explain import EXPLAINED, check_words, explain
 from tlx.composition.groups import conf_folder, groups, hint
-from tlx.errors import ConfigError, nearest
+from tlx.composition.hydra_settings import check_hydra_settings
+from tlx.composition.secrets import refuse_secrets
+from tlx.composition.trust import gives_trust
+from tlx.errors import ConfigError, SecurityError, nearest
 
-__all__ = ["Composed", "compose", "digest", "explained", "from_hydra", "known_keys", "plain_stem"]
+__all__ = [
+    "Composed",
+    "check_hydra",
+    "compose",
+    "digest",
+    "explained",
+    "from_hydra",
+    "known_keys",
+    "plain_stem",
+]
 
 VERSION_BASE = "1.3"
 GROUPS_OF_THE_NAME = ("model", "data", "strategy")
@@ -80,21 +92,27 @@ def compose(verb: str, overrides: Sequence[str] = (), folders: Sequence[str] = (
     choices = dict(config.hydra.runtime.choices)
     with open_dict(config):
         del config["hydra"]
-    return from_hydra(config, choices)
+    return from_hydra(config, choices, overrides)
 
 
-def from_hydra(config: DictConfig, choices: Mapping[str, Any] | None = None) -> Composed:
+def from_hydra(
+    config: DictConfig, choices: Mapping[str, Any] | None = None, words: Sequence[str] = ()
+) -> Composed:
     """Turn what Hydra composed into plain values.
 
     Args:
         config: Without Hydra's own node.
-        choices: The choice of each group; taken from the running app where omitted.
+        choices: The choice of each group; those and the words are the running app's where omitted.
+        words: The overrides it was composed from.
 
     Raises:
         ConfigError: A value is open, a group has no one choice, or a key is one that nothing reads.
+        SecurityError: A file, not the command line, says whom to trust.
     """
     _refuse_unread(config)
-    chosen = dict(HydraConfig.get().runtime.choices if choices is None else choices)
+    if choices is None:
+        choices, words = HydraConfig.get().runtime.choices, HydraConfig.get().overrides.task
+    chosen = dict(choices)
     for group in GROUPS_OF_THE_NAME:
         if group not in chosen:
             raise ConfigError(
@@ -102,13 +120,33 @@ def from_hydra(config: DictConfig, choices: Mapping[str, Any] | None = None) -> 
             )
     _refuse_open(config, chosen)
     plain = resolve.saved(config)
-    resolve.refuse_secrets(plain)
+    refuse_secrets(plain)
     for node in ("model", "data"):
         plain[node] = resolve.absolute(plain[node])
     plain["init_from"] = resolve.absolute({"root": plain["init_from"]})["root"]
     trust, run_dir, sweep_dir = (plain.pop(key, None) for key in ("trust", "run_dir", "sweep_dir"))
+    if trust and not any(gives_trust(word) for word in words):
+        raise SecurityError(f"a config file says trust={trust}", fix="trust=[PACKAGE] on the command line")
     plain["names"] = {group: _name(plain[group], chosen[group]) for group in GROUPS_OF_THE_NAME}
     return Composed(plain, tuple([trust] if isinstance(trust, str) else trust or ()), run_dir, sweep_dir)
+
+
+def check_hydra(verb: str, overrides: Sequence[str], folders: Sequence[str] = ()) -> None:
+    """Refuse a command line whose configs would have Hydra call something foreign; all jobs of a sweep.
+
+    Raises:
+        SecurityError: They would.
+    """
+    for job in [*_combinations(overrides)] or [list(overrides)]:
+        try:
+            config = _hydra(verb, job, folders)
+        except EXPLAINED:  # which is said when Hydra composes it
+            continue
+        plain = OmegaConf.to_container(config, resolve=False)
+        trust = plain.get("trust") or () if isinstance(plain, dict) else ()
+        trusted = trust if any(gives_trust(word) for word in job) and isinstance(trust, list) else ()
+        settings = dict(plain)["hydra"]  # type: ignore[arg-type]
+        check_hydra_settings(settings, [str(name) for name in trusted], job)
 
 
 def explained(

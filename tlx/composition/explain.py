@@ -12,6 +12,7 @@ from hydra.errors import (
 from omegaconf.errors import OmegaConfBaseException
 
 from tlx.composition.groups import choices, groups
+from tlx.composition.secrets import refuse_secret_words
 from tlx.errors import ConfigError, nearest, unknown_name
 
 __all__ = ["EXPLAINED", "check_words", "explain"]
@@ -46,9 +47,12 @@ def explain(error: Exception, overrides: Sequence[str], known: Callable[[], Sequ
 def check_words(overrides: Sequence[str]) -> None:
     """Refuse a word that is no `key=value`, with the group it is a choice of.
 
+    A secret as plain text is refused here as well, before Hydra could repeat it.
+
     Raises:
         ConfigError: There is one.
     """
+    refuse_secret_words(overrides)
     for word in overrides:
         if "=" in word or word.startswith("~"):
             continue

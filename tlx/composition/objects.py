@@ -8,7 +8,7 @@ from typing import Any
 from tlx.backbones.staged import StagedBackbone
 from tlx.composition.compose import Composed
 from tlx.composition.job import LOADING
-from tlx.composition.resolve import refuse_secrets
+from tlx.composition.secrets import refuse_secrets
 from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError
 

@@ -2,15 +2,16 @@
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped, unused-ignore]
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
 
+from tlx.composition.secrets import withhold_environment
 from tlx.errors import ConfigError
 
 __all__ = [
@@ -19,13 +20,11 @@ __all__ = [
     "from_yaml",
     "keys",
     "open_keys",
-    "refuse_secrets",
     "resolved",
     "saved",
     "to_yaml",
 ]
 
-SECRET = re.compile(r"(^|_)(token|password|passwd|secret|api_?key|credential)s?$", re.I)
 PATHS = frozenset({"root", "folder", "file", "path", "tokenizer", "weights"})
 FILES_OF_SPLITS = frozenset({"train", "val", "test"})
 FROM_ENVIRONMENT = "${oc.env:"
@@ -42,11 +41,12 @@ def saved(config: DictConfig) -> dict[str, Any]:
 
 
 def resolved(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values with the environment filled in, for building.
+    """Plain values with the environment filled in, for building; what it holds is in no file from here on.
 
     Raises:
         ConfigError: A variable is not set.
     """
+    withhold_environment(plain)
     return _container(OmegaConf.create(dict(plain)))
 
 
@@ -58,13 +58,19 @@ def to_yaml(plain: Mapping[str, Any]) -> str:
 def from_yaml(path: Path) -> dict[str, Any]:
     """The saved config in a file, references to the environment kept.
 
+    Aliases are refused: a few of them, nested, are a config larger than any memory.
+
     Raises:
         ConfigError: The file is no config.
     """
     try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(path.read_text(encoding="utf-8"))):
+            raise ConfigError(f"{path} is no config that tlx wrote: it holds an alias (*name)")
         with _environment_kept():
             plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except (OSError, ValueError, OmegaConfBaseException) as error:
+    except ConfigError:
+        raise
+    except (OSError, ValueError, RecursionError, OmegaConfBaseException) as error:
         reason = str(error).partition("\n")[0]
         raise ConfigError(f"{path} is no config that tlx wrote: {reason}") from error
     except Exception as error:
@@ -74,24 +80,6 @@ def from_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(plain, dict):
         raise ConfigError(f"{path} is no config that tlx wrote")
     return {str(key): value for key, value in plain.items()}
-
-
-def refuse_secrets(plain: Mapping[str, Any], where: str = "") -> None:
-    """Refuse a literal under a key that names a secret, before it is written anywhere.
-
-    Raises:
-        ConfigError: There is one; the message does not repeat it.
-    """
-    for key, value in plain.items():
-        name = f"{where}.{key}" if where else str(key)
-        if isinstance(value, Mapping):
-            refuse_secrets(value, name)
-        elif SECRET.search(str(key)) and value not in (None, "") and FROM_ENVIRONMENT not in str(value):
-            variable = str(key).upper()
-            raise ConfigError(
-                f"{name} holds a secret as plain text, and a config is written into the run directory",
-                fix=f"export {variable}=..., then {name}='${{oc.env:{variable}}}'",
-            )
 
 
 def absolute(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,16 @@ from collections.abc import Iterable
 
 from tlx.errors import ConfigError
 
-__all__ = ["importable"]
+__all__ = ["gives_trust", "importable"]
+
+
+def gives_trust(word: str) -> bool:
+    """Whether a word of the command line says whom to trust.
+
+    >>> gives_trust("trust=[mine]"), gives_trust("+trust=mine"), gives_trust("data=trust")
+    (True, True, False)
+    """
+    return word.lstrip("+").partition("=")[0].strip().partition(".")[0] == "trust"
 
 
 def importable(trust: Iterable[str]) -> tuple[str, ...]:

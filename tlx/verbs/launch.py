@@ -15,6 +15,7 @@ from tlx.errors import ConfigError, DistributedError, TlxError
 from tlx.outcome import die_with_parent, left_at_once
 from tlx.run_directory import read_json, record_interruption, shown
 from tlx.run_lock import lock_to_inherit
+from tlx.withheld import without_withheld
 
 __all__ = ["as_error", "note_failure", "prepared", "rank_failures", "train"]
 
@@ -167,4 +168,4 @@ def note_failure(run: Path, rank: int, error: Exception, seconds: float) -> None
         note |= {"code": DistributedError.exit_code, "what": f"rank {rank}: {type(error).__name__}: {error}"}
     else:
         note |= {"code": known.exit_code, "what": known.what, "where": known.where, "fix": known.fix}
-    (run / f"rank-{rank}.json").write_text(json.dumps(note), encoding="utf-8")
+    (run / f"rank-{rank}.json").write_text(json.dumps(without_withheld(note)), encoding="utf-8")

@@ -10,8 +10,10 @@ from typing import Any
 
 from tlx.composition import app
 from tlx.composition.compose import Composed, digest, plain_stem
-from tlx.composition.resolve import SECRET, to_yaml
-from tlx.errors import CheckpointError, ConfigError, SweepError
+from tlx.composition.hydra_settings import sets_environment
+from tlx.composition.resolve import to_yaml
+from tlx.composition.trust import gives_trust
+from tlx.errors import CheckpointError, ConfigError, SecurityError, SweepError
 from tlx.figures import figures_of
 from tlx.outcome import INTERNAL, INTERRUPTED, TERMINATED, Terminated, die_with_parent, ending, stoppable
 from tlx.run_directory import (
@@ -39,6 +41,7 @@ def sweep(argv: Sequence[str], home: Path | None = None) -> None:
 
     Raises:
         SweepError: A job failed; the others ran.
+        SecurityError: A config would call something foreign.
     """
     arguments = app.parse(argv)
     _refuse(arguments.overrides)
@@ -46,7 +49,7 @@ def sweep(argv: Sequence[str], home: Path | None = None) -> None:
     asked = [override for override in arguments.overrides if not override.startswith("sweep_dir=")]
     home = home or place(wish, "sweeps", f"{plain_stem(asked)[:60].rstrip('-')}-{digest(asked)}")
     flags = ["--config-dir", os.path.abspath(arguments.config_dir)] if arguments.config_dir else []
-    kept = [override for override in asked if not override.startswith("trust=")]  # it is given each time
+    kept = [override for override in asked if not gives_trust(override)]  # it is given each time
     jobs = Jobs(home, asked, {"overrides": [*flags, *kept], "folder": str(Path.cwd())})
     app.sweep("fit", ["-m", *flags, *asked], jobs.run)
     jobs.conclude()
@@ -57,6 +60,11 @@ def resume_sweep(home: Path, trust: Sequence[str] = ()) -> None:
     note = read_json(home / "sweep.json")
     folder = Path(str(note.get("folder", "")))
     overrides = [str(override) for override in note.get("overrides", [])]
+    if any(gives_trust(word) or sets_environment(word) for word in overrides):
+        raise SecurityError(
+            f"{shown(home / 'sweep.json')} says whom to trust, or sets variables of the environment",
+            fix=f"tlx resume {shown(home)} trust=[PACKAGE]",
+        )
     if not folder.is_dir():
         raise CheckpointError(f"the sweep was started in {folder}, which is gone", fix="tlx fit -m anew")
     home = home.resolve()
@@ -143,14 +151,8 @@ class Jobs:
 
 def _refuse(overrides: Sequence[str]) -> None:
     for override in overrides:
-        key, _, value = override.lstrip("+").partition("=")
-        if key == "run_dir":
+        if override.lstrip("+").partition("=")[0] == "run_dir":
             raise ConfigError("run_dir names one run, and -m makes several", fix="sweep_dir=PATH")
-        if SECRET.search(key.rpartition(".")[2]) and value not in ("", "null") and "${oc.env:" not in value:
-            raise ConfigError(
-                f"{key} holds a secret as plain text, and a sweep's overrides are written down",
-                fix=f"{key}='${{oc.env:VARIABLE}}'",
-            )
 
 
 def _train(folder: Path, composed: Composed) -> None:
