@@ -6,6 +6,7 @@ misspelt override from a full disk.
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "CheckpointError",
@@ -19,8 +20,13 @@ __all__ = [
     "TlxError",
     "bad_value",
     "nearest",
+    "printable",
     "unknown_name",
 ]
+
+
+LONGEST = 1000
+"""Characters of each part of an error's line."""
 
 
 class TlxError(Exception):
@@ -45,8 +51,9 @@ class TlxError(Exception):
         return f"{self.what}{place}{advice}"
 
     def line(self) -> str:
-        """The one line that reaches the screen."""
-        text = " ".join(str(self).split())
+        """The one line that reaches the screen: no control character, and no name without an end."""
+        parts = (printable(part, LONGEST) for part in (self.what, self.where, self.fix))
+        text = TlxError.__str__(TlxError(*parts))
         return f"tlx: error[{self.name}]: {text}"
 
 
@@ -104,6 +111,22 @@ class DistributedError(TlxError):
 
     name = "distributed"
     exit_code = 9
+
+
+def printable(text: Any, limit: int) -> str:
+    r"""Text from outside as one line that no terminal takes for a command.
+
+    What is too long loses its middle.
+
+    >>> printable("a\x1b[2J\nb", 20), printable("x" * 99, 9)
+    ('a�[2J b', 'xxxx…xxxx')
+    """
+    line = " ".join(str(text).split())
+    line = "".join(character if character.isprintable() else "\ufffd" for character in line)
+    if len(line) <= limit:
+        return line
+    keep = limit // 2
+    return f"{line[:keep]}…{line[-keep:]}"
 
 
 def bad_value(name: str, got: object, want: str, fix: str = "") -> ConfigError:

@@ -10,9 +10,12 @@ from rich.table import Table
 
 from tlx.checkpoint.durable import write_durably
 from tlx.data.datamodule import TransferData
+from tlx.errors import CheckpointError
+from tlx.made_by import made_by, refuse_newer
 from tlx.modules.network import Network
 from tlx.plan import HEAD, Phase, Plan, split_part
 from tlx.report.phases import remarks
+from tlx.run_directory import read_json
 
 __all__ = ["plan_table", "save_plan", "saved_plan"]
 
@@ -33,6 +36,7 @@ def plan_table(plan: Plan, network: Network, data: TransferData) -> tuple[dict[s
 def save_plan(folder: Path, plan: Plan, network: Network, data: TransferData) -> str:
     """Write plan.json; return the table."""
     plain, text = plan_table(plan, network, data)
+    plain |= {"made_by": made_by()}
     write_durably(folder / "plan.json", lambda to: to.write_text(json.dumps(plain, indent=1)))
     return text
 
@@ -41,14 +45,21 @@ def saved_plan(folder: Path) -> Plan | None:
     """The plan a run directory holds: what a strategy resolved to is what a resume goes on with.
 
     One of an older tlx has no note, and lets norms train.
+
+    Raises:
+        CheckpointError: The file is damaged, or a newer tlx made it.
     """
     path = folder / "plan.json"
     if not path.is_file():
         return None
-    plain = json.loads(path.read_text())
+    plain = read_json(path)
+    refuse_newer(plain.pop("made_by", None), "the plan", path)
     own = ("name", "trains", "epochs", "patience", "schedule", "warmup", "reinitialise")
-    phases = [{key: phase[key] for key in own} for phase in plain["phases"]]
-    return Plan.from_dict({**plain, "phases": phases})
+    try:
+        phases = [{key: phase[key] for key in own} for phase in plain["phases"]]
+        return Plan.from_dict({**plain, "phases": phases})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"plan.json cannot be used: {error!r:.200}", where=str(path)) from error
 
 
 def _as_text(plan: Plan, plain: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tlx.errors import CheckpointError, ConfigError, TlxError
+from tlx.made_by import made_by, refuse_newer
 from tlx.run_lock import LOCK, acquire, release
 from tlx.withheld import withheld, without_withheld
 
@@ -90,6 +91,7 @@ def check_run(run: Path) -> None:
         raise CheckpointError(
             f"{shown(run)} is no run: there is no config.yaml", fix="a folder that tlx fit made"
         )
+    refuse_newer(read_state(run).get("made_by"), "the run", run)
     _check_not_running(run)
 
 
@@ -110,6 +112,7 @@ def begin(run: Path, resumed: bool = False) -> None:
         "host": socket.gethostname(),
         "started": before.get("started") or _now(),
         "resumes": int(before.get("resumes", 0)) + int(resumed),
+        "made_by": made_by(),
     }
     _write_state(run, state)
 

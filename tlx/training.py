@@ -19,6 +19,7 @@ import torch
 from lightning.pytorch import Callback
 from rich.console import Console
 
+from tlx.checkpoint.belonging import check_belongs
 from tlx.checkpoint.durable import newest, read
 from tlx.checkpoint.position import batches_processed, position_in_order
 from tlx.checkpoint.randomness import StepRandomness, seed_of
@@ -139,7 +140,9 @@ def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
     damaged = functools.partial(_say_damaged, run)
     path = run.world.agree(newest(run.checkpoints, damaged) if run.world.is_first else None)
     if path is not None:
-        ledger.load_state_dict(read(path)["callbacks"][ledger.state_key])
+        content = read(path)
+        check_belongs(content, run.module.state_dict(), run.job.data.classes, path)
+        ledger.load_state_dict(content["callbacks"][ledger.state_key])
     else:
         _reinitialise(run, run.plan.phases[0].reinitialise)
     return ledger, path
@@ -179,8 +182,8 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     trainer.fit(run.module, datamodule=job.data, ckpt_path=checkpoint)
 
 
-def _say_damaged(run: Run, path: Path) -> None:
-    line = f"the checkpoint {path.name} is damaged (its SHA-256 is another); going on from the one before"
+def _say_damaged(run: Run, path: Path, what: str) -> None:
+    line = f"the checkpoint {path.name} cannot be used ({what}); going on from the one before"
     run.console.print(line, highlight=False, markup=False)
     run.log(line)
 

@@ -6,6 +6,7 @@ in for building, it could be repeated by an error, a traceback or a recipe.
 
 import html
 import json
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -73,6 +74,22 @@ def without_withheld(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [without_withheld(inner) for inner in value]
     return value
+
+
+def with_environment(text: str) -> str:
+    """A text with the values in the place of the references; of variables that are set.
+
+    What is filled in is withheld as well.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        held = os.environ.get(found[1])
+        if held is None:
+            return found[0]
+        withhold(found[1], held)
+        return held
+
+    return re.sub(r"\$\{oc\.env:(\w+)\}", value, text)
 
 
 def _keep(value: str, reference: str) -> None:

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 
 from tlx.checkpoint import durable
 from tlx.checkpoint.durable import DurableCheckpointIO, checkpoints, file_hash, newest, read, write_durably
-from tlx.errors import CheckpointError, ResourceError
+from tlx.errors import CheckpointError, ResourceError, SecurityError
 
 
 def save(folder: Path, position: int, value: float = 0.0) -> Path:
@@ -148,9 +148,9 @@ def test_what_is_passed_over_is_told(tmp_path: Path) -> None:
     save(tmp_path, 1)
     bad = save(tmp_path, 2)
     flip_a_bit(bad, 5)
-    told: list[Path] = []
-    newest(tmp_path, told.append)
-    assert told == [bad]
+    told: list[tuple[Path, str]] = []
+    newest(tmp_path, lambda path, what: told.append((path, what)))
+    assert told == [(bad, f"{bad.name} is damaged: its SHA-256 is another")]
 
 
 class Canary:
@@ -164,6 +164,46 @@ class Canary:
 def test_nothing_in_a_checkpoint_is_instantiated(tmp_path: Path) -> None:
     path = tmp_path / "1.ckpt"
     torch.save({"value": Canary(str(tmp_path / "canary"))}, path)
-    with pytest.raises(CheckpointError, match="cannot read the checkpoint"):
+    with pytest.raises(SecurityError, match="nothing of it was run"):
         read(path)
     assert not (tmp_path / "canary").exists()
+
+
+def test_what_a_checkpoint_needs_is_held_to_its_hash_too(tmp_path: Path) -> None:
+    weights = tmp_path / "best.safetensors"
+    digest = write_durably(weights, lambda to: to.write_bytes(b"weights"))
+    good = save(tmp_path, 1)
+    DurableCheckpointIO().save_checkpoint({"a": 1}, tmp_path / "2.ckpt", {"best.safetensors": digest})
+    assert newest(tmp_path) == tmp_path / "2.ckpt"
+    assert subprocess.run(["sha256sum", "-c", "--quiet", "2.ckpt.sha256"], cwd=tmp_path).returncode == 0
+    flip_a_bit(weights, 3)
+    told: list[str] = []
+    assert newest(tmp_path, lambda path, what: told.append(what)) == good
+    assert told == ["best.safetensors is damaged: its SHA-256 is another"]
+    assert not weights.exists()
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "sub/file"])
+def test_a_sidecar_names_files_beside_it_alone(tmp_path: Path, name: str) -> None:
+    path = save(tmp_path, 1)
+    sidecar = path.with_name(f"{path.name}.sha256")
+    sidecar.write_text(sidecar.read_text() + f"{'0' * 64}  {name}\n")
+    with pytest.raises(CheckpointError, match="is no file"):
+        newest(tmp_path)
+
+
+def test_what_is_damaged_is_put_aside_unless_all_is(tmp_path: Path) -> None:
+    flip_a_bit(save(tmp_path, 2), 7)
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match=r"all 1 .*000002\.ckpt is damaged"):
+            newest(tmp_path)
+    good = save(tmp_path, 1)
+    assert newest(tmp_path) == good
+    assert [path.name for path in checkpoints(tmp_path)] == [good.name]
+    assert (tmp_path / "000000000002.ckpt.damaged").is_file()
+
+
+def test_a_checkpoint_of_a_newer_tlx_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durable, "made_by", lambda: {"format": 1, "tlx": "99.1.0"})
+    with pytest.raises(CheckpointError, match=r"the checkpoint was made by tlx 99\.1\.0, this is 0\."):
+        read(save(tmp_path, 1))

@@ -23,7 +23,10 @@ def test_parameters_and_buffers_come_back_bit_for_bit(tmp_path: Path) -> None:
 def test_damaged_missing_and_foreign_weights_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     digest = save_weights(net(), path)
-    with pytest.raises(CheckpointError, match="of another network.*first 0.bias, 0.weight"):
+    with pytest.raises(
+        CheckpointError,
+        match="6 names or shapes differ, first 0.weight \\(3, 2\\) there and \\(4, 2\\) here; 0.bias",
+    ):
         load_weights(net(4), path)
     with pytest.raises(CheckpointError, match="no such weights"):
         load_weights(net(), tmp_path / "gone")
@@ -31,7 +34,7 @@ def test_damaged_missing_and_foreign_weights_are_refused(tmp_path: Path) -> None
     with pytest.raises(CheckpointError, match="damaged"):
         load_weights(net(), path, digest)
     path.write_bytes(b"\xff" * 40)
-    with pytest.raises(CheckpointError, match="cannot read"):
+    with pytest.raises(CheckpointError, match="cannot be read"):
         load_weights(net(), path)
 
 

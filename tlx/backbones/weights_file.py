@@ -2,11 +2,13 @@
 
 import argparse
 import hashlib
+import os
 import pickle
 import pickletools
 import re
 import struct
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,19 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from tlx.backbones.weights_header import check_header
 from tlx.backbones.weights_layout import unwrapped
 from tlx.errors import CheckpointError, SecurityError, bad_value
 
-__all__ = ["check_sha256", "fill", "mismatches", "read_tensors", "refuse_code", "sha256_of"]
+__all__ = [
+    "check_sha256",
+    "fill",
+    "mismatches",
+    "read_tensors",
+    "refuse_code",
+    "refuse_compressed",
+    "sha256_of",
+]
 
 _scalar = np.float64(0).__reduce__()[0]
 _HARMLESS: list[Any] = [argparse.Namespace, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType]
@@ -78,16 +89,19 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         CheckpointError: The file cannot be read, or holds no tensors.
     """
     try:
+        refuse_compressed(path)
         if path.suffix == ".safetensors":
+            check_header(path)
             return dict(load_file(path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle protocols that are refused anyway
             with torch.serialization.safe_globals(_HARMLESS):
                 content = torch.load(path, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except Exception as error:  # what is wrong with a file decides what torch raises
-        refuse_code(error, str(path))
-        if path.suffix != ".safetensors" and (call := _called(path)):
-            raise _refusal(str(path), call) from error
+        if path.suffix != ".safetensors":
+            refuse_code(error, str(path))
         raise _unreadable(path, error) from error
     tensors = unwrapped(content)
     if tensors is None:
@@ -100,6 +114,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 def refuse_code(error: BaseException, path: str) -> None:
     """Raise when an unpickling error, or one it follows from, was an object that is no tensor.
 
+    Args:
+        error: What reading raised.
+        path: What was read; a file that torch does not take for one of its own is looked through.
+
     Raises:
         SecurityError: The file asks to run code.
     """
@@ -109,6 +127,29 @@ def refuse_code(error: BaseException, path: str) -> None:
         if isinstance(chain, pickle.UnpicklingError) and asked:
             raise _refusal(path, asked[1]) from error
         chain = chain.__cause__ or chain.__context__
+    if "TorchScript" in str(error):
+        raise _refusal(path, "TorchScript, which is code") from error
+    if os.path.isfile(path) and (call := _called(Path(path))):
+        raise _refusal(path, call) from error
+
+
+def refuse_compressed(path: Path) -> None:
+    """Refuse a file whose records unpack to more than it holds; torch never packs them.
+
+    Raises:
+        CheckpointError: It is such a file.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as held:
+            packed = any(record.compress_type != zipfile.ZIP_STORED for record in held.infolist())
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):  # torch says what is wrong with it
+        return
+    if packed:
+        raise CheckpointError(
+            f"{str(path)!r} holds packed records, which torch.save does not write", fix=_WAYS_OUT
+        )
 
 
 def mismatches(model: nn.Module, tensors: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:

@@ -5,6 +5,7 @@ recipes; a bundle cannot name anything else but what the person trusts who loads
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +17,21 @@ from torch import Tensor
 from tlx.backbones.staged import StagedBackbone
 from tlx.checkpoint.durable import write_durably
 from tlx.checkpoint.weights import load_weights, save_weights
-from tlx.errors import CheckpointError
+from tlx.errors import CheckpointError, printable
+from tlx.made_by import FORMAT, refuse_newer
 from tlx.modules.network import Network
 from tlx.recipe import build
 from tlx.types import Preprocessing, Task
+from tlx.withheld import with_environment, without_withheld
 
 __all__ = ["Bundle", "inside", "load_bundle", "read_meta", "start_from", "write_bundle"]
 
-FORMAT = 1
+NEEDED = {"backbone": dict, "head": dict, "preprocessing": dict, "classes": list, "weights_sha256": str}
+"""What bundle.json must hold."""
+
+LARGEST = 1 << 26
+"""Bytes of bundle.json."""
+
 DEFAULT_TASK = {"_target_": "tlx.tasks.multiclass.Multiclass"}
 """Of bundles that name none."""
 OF_BACKBONE = "backbone.net."
@@ -80,15 +88,16 @@ def write_bundle(
     digest = save_weights(network, folder / "model.safetensors")
     tensors = {name: tensor.float().cpu().contiguous() for name, tensor in moments.items()}
     write_durably(folder / "features.safetensors", lambda to: save_file(tensors, to))
-    content = dict(meta) | {
+    content = without_withheld(meta) | {
         "format": FORMAT,
         "weights_sha256": digest,
         "classes": list(classes),
-        "backbone": backbone.recipe,
-        "head": dict(head_recipe),
-        "preprocessing": backbone.preprocessing.describe(),
+        "backbone": without_withheld(backbone.recipe),
+        "head": without_withheld(head_recipe),
+        "preprocessing": without_withheld(backbone.preprocessing.describe()),
     }
-    write_durably(folder / "README.md", lambda to: to.write_text(_card(content)))
+    card = _card(content).encode("utf-8", "replace")  # a folder's name need not be Unicode
+    write_durably(folder / "README.md", lambda to: to.write_bytes(card))
     write_durably(folder / "bundle.json", lambda to: to.write_text(json.dumps(content, indent=1)))
     return digest
 
@@ -128,15 +137,20 @@ def read_meta(folder: Path) -> dict[str, Any]:
         raise CheckpointError(
             "no bundle: there is no bundle.json", where=str(folder), fix="a run that has finished"
         )
+    if path.stat().st_size > LARGEST:
+        raise CheckpointError(f"bundle.json is larger than {LARGEST} bytes", where=str(path))
     try:
-        meta: dict[str, Any] = json.loads(path.read_text())
-        made_by = int(meta["format"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"cannot read bundle.json ({error})", where=str(path)) from error
-    if made_by > FORMAT:
-        raise CheckpointError(
-            f"the bundle has format {made_by}, this tlx reads up to {FORMAT}", where=str(path)
-        )
+        meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        versions = meta.get("versions", {})
+        mark = {"format": meta["format"], "tlx": versions.get("tlx")}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        raise CheckpointError(f"cannot read bundle.json ({error!r:.200})", where=str(path)) from error
+    refuse_newer(mark, "the bundle", path)
+    for key, kind in NEEDED.items():
+        if not isinstance(meta.get(key), kind):
+            raise CheckpointError(f"bundle.json lacks a usable {key!r}", where=str(path))
+    if not all(isinstance(name, str) for name in meta["classes"]):
+        raise CheckpointError("bundle.json names classes that are no text", where=str(path))
     return meta
 
 
@@ -162,22 +176,29 @@ def start_from(backbone: StagedBackbone, folder: Path, trust: Iterable[str] = ()
 
 
 def inside(recipe: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """A recipe with its paths inside the bundle as they lie on this machine."""
-    return {
-        key: str(folder / Path(value.removeprefix(HERE)).name)
-        if isinstance(value, str) and value.startswith(HERE)
-        else value
-        for key, value in recipe.items()
-    }
+    """A recipe with its paths inside the bundle, and what the environment lent, as they are here."""
+    return {key: _inside(value, folder) for key, value in recipe.items()}
+
+
+def _inside(value: Any, folder: Path) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _inside(inner, folder) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_inside(inner, folder) for inner in value]
+    if not isinstance(value, str):
+        return value
+    if value.startswith(HERE):
+        return str(folder / (Path(value.removeprefix(HERE)).name.strip(".") or "nothing"))
+    return with_environment(value)
 
 
 def _card(content: Mapping[str, Any]) -> str:
-    lines = [f"# {content.get('title', 'A network trained with tlx')}", ""]
+    lines = [f"# {_plain(content.get('title', 'A network trained with tlx'))}", ""]
     figures = content.get("figures", {})
-    lines += [f"* {name}: {value}" for name, value in figures.items()]
+    lines += [f"* {name}: {_plain(value)}" for name, value in figures.items()]
     lines += [
         "",
-        f"Classes: {', '.join(content['classes'][:50])}",
+        f"Classes: {', '.join(_plain(name) for name in content['classes'][:50])}",
         "",
         "`model.safetensors` holds the weights, `bundle.json` how to build network and preprocessing,",
         "`features.safetensors` mean and covariance of the training features.",
@@ -190,3 +211,8 @@ def _card(content: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _plain(text: Any) -> str:
+    """Text from outside as one line that Markdown, and the HTML in it, leaves as it is."""
+    return re.sub(r"([\\`*_\[\]<>#|&!~])", r"\\\1", printable(text, 200))

@@ -1,9 +1,10 @@
 """Files that are either whole or not there, and checkpoints that know their own hash."""
 
+import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,26 @@ import torch
 from lightning.fabric.plugins import CheckpointIO
 from safetensors import SafetensorError
 
+from tlx.backbones.weights_file import refuse_code, refuse_compressed
 from tlx.errors import CheckpointError, ResourceError
+from tlx.made_by import made_by, refuse_newer
 
 __all__ = ["DurableCheckpointIO", "checkpoints", "file_hash", "newest", "read", "write_durably"]
 
 SUFFIX = ".ckpt"
+MARK = "tlx"
+"""The key of a checkpoint that says which tlx made it."""
+
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
-def write_durably(path: Path, write: Callable[[Path], object], *, sidecar: bool = False) -> str:
+def write_durably(
+    path: Path,
+    write: Callable[[Path], object],
+    *,
+    sidecar: bool = False,
+    needs: Mapping[str, str] | None = None,
+) -> str:
     """Write a file so that a kill at any moment leaves the old one or the new one.
 
     A temporary in the same directory is written, flushed to the disk and moved into place;
@@ -29,7 +41,9 @@ def write_durably(path: Path, write: Callable[[Path], object], *, sidecar: bool 
     Args:
         path: Where the file shall be.
         write: Writes it to the path it is given.
-        sidecar: Whether the hash is kept beside it.
+        sidecar: Whether the hash is kept beside it, in lines that `sha256sum -c` reads.
+        needs: Files beside it that are useless without it being whole, and their SHA-256; they
+            stand in the same sidecar.
 
     Returns:
         The SHA-256 of the file, in hex.
@@ -45,7 +59,7 @@ def write_durably(path: Path, write: Callable[[Path], object], *, sidecar: bool 
         _flush(temporary)
         digest = file_hash(temporary)
         if sidecar:
-            _write_sidecar(path, digest)
+            _write_sidecar(path, {path.name: digest, **(needs or {})})
         os.replace(temporary, path)
     except (OSError, RuntimeError, SafetensorError) as error:
         raise _explained(error, path) from error
@@ -66,28 +80,35 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{SUFFIX}"))
 
 
-def newest(folder: Path, on_damaged: Callable[[Path], object] = lambda path: None) -> Path | None:
-    """The newest checkpoint whose hash agrees; None where there is none.
+def newest(folder: Path, on_damaged: Callable[[Path, str], object] = lambda path, what: None) -> Path | None:
+    """The newest checkpoint whose hash agrees, and that of every file it needs; None where there is none.
 
-    Temporaries of a killed writer are swept away.
+    Temporaries of a killed writer are swept away. What is damaged and newer is renamed to
+    `<name>.damaged`, out of the way of what is written next.
 
     Args:
         folder: Where checkpoints lie.
-        on_damaged: Told of every newer one that is passed over.
+        on_damaged: Told of every newer one that is passed over, and why.
 
     Raises:
-        CheckpointError: There are checkpoints and every one is damaged.
+        CheckpointError: There are checkpoints and every one is damaged; nothing is renamed.
     """
     for leftover in folder.glob(".*.tmp"):
         leftover.unlink(missing_ok=True)
     found = checkpoints(folder)
+    passed_over: dict[Path, dict[str, str]] = {}
     for path in reversed(found):
-        if _agrees(path):
+        damage = _damage(path)
+        if not damage:
+            for newer, names in passed_over.items():
+                on_damaged(newer, next(iter(names.values())))
+                _set_aside(newer, names)
             return path
-        on_damaged(path)
+        passed_over[path] = damage
     if found:
+        first = next(iter(passed_over[found[-1]].values()))
         raise CheckpointError(
-            f"all {len(found)} checkpoints are damaged: their SHA-256 is not that of the file beside them",
+            f"all {len(found)} checkpoints are damaged: of the newest, {first}",
             where=str(folder),
             fix="start the run anew under another run_dir",
         )
@@ -98,12 +119,21 @@ def read(path: Path) -> dict[str, Any]:
     """The content of a checkpoint: plain containers and tensors, nothing is instantiated.
 
     Raises:
-        CheckpointError: It cannot be read as such.
+        CheckpointError: It cannot be read as such, or a newer tlx made it.
+        SecurityError: It asks to run code.
     """
     try:
+        refuse_compressed(path)
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except Exception as error:
-        raise CheckpointError(f"cannot read the checkpoint ({error})", where=str(path)) from error
+        refuse_code(error, str(path))
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"cannot read the checkpoint ({reason})", where=str(path)) from error
+    if not isinstance(content, dict):
+        raise CheckpointError("the checkpoint holds no mapping", where=str(path))
+    refuse_newer(content.get(MARK), "the checkpoint", path)
     return content
 
 
@@ -113,7 +143,8 @@ class DurableCheckpointIO(CheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any | None = None
     ) -> None:
-        write_durably(Path(path), lambda to: torch.save(checkpoint, to), sidecar=True)
+        marked = checkpoint | {MARK: made_by()}
+        write_durably(Path(path), lambda to: torch.save(marked, to), sidecar=True, needs=storage_options)
 
     def load_checkpoint(
         self,
@@ -132,19 +163,42 @@ def _sidecar(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
-def _write_sidecar(path: Path, digest: str) -> None:
+def _write_sidecar(path: Path, digests: Mapping[str, str]) -> None:
     temporary = path.with_name(f".{path.name}.sha256.{os.getpid()}.tmp")
-    temporary.write_text(f"{digest}  {path.name}\n")
+    temporary.write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()))
     _flush(temporary)
     os.replace(temporary, _sidecar(path))
 
 
-def _agrees(path: Path) -> bool:
+def _damage(path: Path) -> dict[str, str]:
+    """What is wrong with a checkpoint and the files it needs: a file's name and a sentence on it."""
     try:
-        expected = _sidecar(path).read_text().split()[0]
-        return file_hash(path) == expected
-    except (OSError, IndexError):
-        return False
+        lines = [line.split(maxsplit=1) for line in _sidecar(path).read_text().splitlines()]
+        expected = {name.strip(): digest for digest, name in lines}
+    except (OSError, ValueError):
+        return {path.name: f"{path.name} has no SHA-256 beside it"}
+    if path.name not in expected:
+        return {path.name: f"{path.name} has no SHA-256 beside it"}
+    found = {name: _fault(path.parent, name, digest) for name, digest in expected.items()}
+    return {name: fault for name, fault in found.items() if fault}
+
+
+def _fault(folder: Path, name: str, digest: str) -> str:
+    path = folder / name
+    if path.name != name or not path.is_file():
+        return f"{name} is no file"
+    try:
+        return "" if file_hash(path) == digest else f"{name} is damaged: its SHA-256 is another"
+    except OSError as error:
+        return f"{name} cannot be read: {error.strerror}"
+
+
+def _set_aside(path: Path, damaged: Iterable[str]) -> None:
+    for name in {path.name, *damaged}:
+        with contextlib.suppress(OSError):
+            os.rename(path.with_name(name), path.with_name(f"{name}.damaged"))
+    with contextlib.suppress(OSError):
+        _sidecar(path).unlink()
 
 
 def _explained(error: Exception, path: Path) -> Exception:

@@ -31,8 +31,8 @@ class Saver(Checkpoint):
         seconds: Save at the latest after so many seconds of training, > 0.
         steps: Save every so many optimizer steps as well; None: not by steps.
         check: Raises where the state must not be saved.
-        in_use: Names of the weight files in `folder` that the state refers to; others go once
-            no kept checkpoint refers to them.
+        in_use: The weight files in `folder` that the state refers to, by name, and their
+            SHA-256; others go once no kept checkpoint refers to them.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Saver(Checkpoint):
         folder: Path,
         seconds: float = 60.0,
         steps: int | None = None,
-        in_use: Callable[[], set[str]] = set,
+        in_use: Callable[[], dict[str, str]] = dict,
         check: Callable[[Trainer], None] = lambda trainer: None,
     ) -> None:
         if seconds <= 0:
@@ -52,7 +52,7 @@ class Saver(Checkpoint):
         self.steps = steps
         self.in_use = in_use
         self.check = check
-        self._used_before: set[str] = set()
+        self._used_before: dict[str, str] = {}
         self._last = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -83,7 +83,7 @@ class Saver(Checkpoint):
 
     def _save(self, trainer: Trainer, position: int) -> None:
         self.check(trainer)
-        trainer.save_checkpoint(self.folder / f"{position:012d}{SUFFIX}")
+        trainer.save_checkpoint(self.folder / f"{position:012d}{SUFFIX}", storage_options=self.in_use())
         self._last = time.monotonic()
         if trainer.is_global_zero:
             self._prune()

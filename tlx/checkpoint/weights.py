@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import nn
 
+from tlx.backbones.weights_header import check_header
+from tlx.checkpoint.belonging import differing, shapes_of
 from tlx.checkpoint.durable import file_hash, write_durably
 from tlx.errors import CheckpointError
 
@@ -35,19 +37,21 @@ def load_weights(net: nn.Module, path: Path, sha256: str | None = None, part: st
         raise CheckpointError("no such weights", where=str(path))
     if sha256 is not None and file_hash(path) != sha256:
         raise CheckpointError("the weights are damaged: their SHA-256 is another", where=str(path))
+    check_header(path)
+    own = net.state_dict()
     try:
-        tensors = {n.removeprefix(part): t for n, t in load_file(path).items() if n.startswith(part)}
+        with safe_open(path, framework="pt") as held:
+            names = {name.removeprefix(part): name for name in held.keys() if name.startswith(part)}  # noqa: SIM118
+            shapes = {short: tuple(held.get_slice(name).get_shape()) for short, name in names.items()}
+            others = list(differing(shapes, shapes_of(own)))
+            if others:
+                raise CheckpointError(
+                    f"the weights are of another network: {len(others)} names or shapes differ, "
+                    f"first {'; '.join(others[:3])}",
+                    where=str(path),
+                )
+            with torch.no_grad():
+                for short, name in names.items():
+                    own[short].copy_(held.get_tensor(name))
     except SafetensorError as error:
         raise CheckpointError(f"cannot read the weights ({error})", where=str(path)) from error
-    own = net.state_dict()
-    both = own.keys() & tensors.keys()
-    differing = sorted((own.keys() ^ tensors.keys()) | {n for n in both if own[n].shape != tensors[n].shape})
-    if differing:
-        raise CheckpointError(
-            f"the weights are of another network: {len(differing)} names or shapes differ, "
-            f"first {', '.join(differing[:3])}",
-            where=str(path),
-        )
-    with torch.no_grad():
-        for name, tensor in own.items():
-            tensor.copy_(tensors[name])

@@ -49,10 +49,14 @@ class Supervised(LightningModule):
             raise bad_value("mixup", mixup, "a number >= 0")
         self.net = net
         self.task = task
+        self.classes = tuple(classes)
         self.criterion = task.criterion(labels, classes)
         self.val_figures = task.figures(classes, validated, net.output)
         self.make_optimizer = optimizer
         self.mixup = mixup
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["classes"] = list(self.classes)
 
     def configure_optimizers(self) -> Optimizer:
         return self.make_optimizer(self.net.parameter_groups())

@@ -104,9 +104,9 @@ class Finetuning(Callback):
         self.history = list(state_dict["history"])
         self.best = {scope: dict(entry) for scope, entry in state_dict["best"].items()}
 
-    def files_in_use(self) -> set[str]:
-        """Names of the weight files that the state refers to."""
-        return {entry["file"] for entry in self.best.values()}
+    def files_in_use(self) -> dict[str, str]:
+        """The weight files that the state refers to, by name, and their SHA-256."""
+        return {entry["file"]: entry["sha256"] for entry in self.best.values()}
 
     def _monitored(self, trainer: Trainer) -> float:
         metrics = trainer.callback_metrics
