@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "tlx").rglob("*.py"))
 TIERS = (
     ("types", "errors", "run_lock"),
-    ("targets", "made_by", "withheld"),
+    ("targets", "made_by", "withheld", "run_name"),
     ("figures", "outcome", "run_directory", "recipe", "plan", "functional", "metrics", "preprocessing"),
     ("modules", "tasks", "data", "strategies", "backbones", "heads", "checkpoint", "logger", "report"),
     ("data_record", "evaluation", "plan_table", "trainer"),

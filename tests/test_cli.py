@@ -82,7 +82,7 @@ def test_the_help_of_hydra_verbs_shows_groups_and_keys(verb: str, capsys: pytest
         ("fit --resolve", 2, "--resolve"),
         ("fit --experimental-rerun x", 7, "unpickles a file.* Try: tlx resume RUN"),
         ("fit sweep_dir=x", 2, "sweep_dir .* Try: run_dir=PATH"),
-        ("fit run_dir=../x", 2, r"run_dir='../x' is not usable"),
+        ("fit run_dir=../x", 2, r"the folder '../x' is not usable"),
         ("fit -m run_dir=x seed=0,1", 2, "run_dir names one run.* Try: sweep_dir=PATH"),
         ("fit -m strategy=full,fulll", 2, "no strategy 'fulll'"),
         ("plan -m seed=0,1", 2, "one plan at a time"),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from tlx.errors import DistributedError, ResourceError, TlxError
+from tlx.errors import ConfigError, DistributedError, ResourceError, TlxError
 from tlx.withheld import withheld
 
 __all__ = ["Terminated", "die_with_parent", "ending", "explained", "left_at_once", "stoppable"]
@@ -58,6 +58,8 @@ def explained(error: Exception) -> TlxError | None:
         return ResourceError(
             f"the disk is full: {error.filename or text}", fix="free some space, then tlx resume"
         )
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return ConfigError("a path is too long for this file system", fix="shorter names")
     if isinstance(error, PermissionError):
         return ResourceError(f"{error.filename} may not be read or written", fix="another folder")
     if "DataLoader worker" in text and ("killed" in text or "exited" in text):

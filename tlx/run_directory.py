@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tlx.errors import CheckpointError, ConfigError, TlxError
+from tlx.errors import CheckpointError, ConfigError, SecurityError, TlxError
 from tlx.made_by import made_by, refuse_newer
 from tlx.run_lock import LOCK, acquire, release
+from tlx.run_name import refuse_name
 from tlx.withheld import withheld, without_withheld
 
 __all__ = [
@@ -30,6 +31,9 @@ __all__ = [
     "write_text",
 ]
 
+WRITTEN = ("config.yaml", "crash.log", "log.txt", "metrics.csv", "plan.json", "ranks.log", "state.json")
+"""Files of a run that are written to where they lie."""
+
 LEFT_BY_A_START = ("plan.json", "phases.json", "metrics.csv", "log.txt", "crash.log")
 
 
@@ -37,16 +41,12 @@ def place(wish: str | None, home: str, name: str) -> Path:
     """Where a run or sweep lives: the wished folder, or one in `home` named after its config.
 
     Raises:
-        ConfigError: The wish is empty or leads up through `..`.
+        ConfigError: The wish is no name for a folder, or leads up through `..`.
     """
     if wish is None:
         return Path.cwd() / home / name
-    path = Path(wish).expanduser()
-    if not str(wish).strip() or ".." in path.parts:
-        raise ConfigError(
-            f"run_dir={wish!r} is not usable. Expected a folder without ..", fix="run_dir=runs/first"
-        )
-    return Path(os.path.abspath(path))
+    refuse_name(wish)
+    return Path(os.path.abspath(Path(wish).expanduser()))
 
 
 def check_free(run: Path) -> None:
@@ -77,9 +77,10 @@ def check_run(run: Path) -> None:
     """Check that a folder is a run directory that is not being trained right now.
 
     Raises:
-        CheckpointError: It is not there, or no run, or another process trains it.
+        CheckpointError: It is not there, or no run, of a newer tlx, or another process trains it.
+        SecurityError: One of its files is a link that leads out of it.
     """
-    if not run.is_dir():
+    if not os.path.isdir(run):
         near = (
             sorted(path.name for path in run.parent.iterdir() if path.is_dir()) if run.parent.is_dir() else []
         )
@@ -91,6 +92,7 @@ def check_run(run: Path) -> None:
         raise CheckpointError(
             f"{shown(run)} is no run: there is no config.yaml", fix="a folder that tlx fit made"
         )
+    _check_links(run)
     refuse_newer(read_state(run).get("made_by"), "the run", run)
     _check_not_running(run)
 
@@ -276,6 +278,16 @@ def _alive(pid: int) -> bool:
         return b"python" in command.read_bytes() or b"tlx" in command.read_bytes()
     except OSError:
         return not Path("/proc/self").exists()
+
+
+def _check_links(run: Path) -> None:
+    """Refuse a run in which writing the log would write somewhere else."""
+    home = run.resolve()
+    for path in (run / name for name in WRITTEN):
+        if path.is_symlink() and not path.resolve().is_relative_to(home):
+            raise SecurityError(
+                f"{shown(path)} is a link that leads out of the run", fix="the file itself in its place"
+            )
 
 
 def shown(path: Path) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tlx.data.archives import refuse_archive
 from tlx.data.checks import Faults, check_choice, check_known_classes, check_one_class, check_splits
 from tlx.data.duplicates import Duplicates
 from tlx.data.image_checks import BadFiles, Check, check_duplicates, sound_images
@@ -131,6 +132,7 @@ class Folder:
 
     def _present(self) -> dict[str, str]:
         if not os.path.isdir(self._root):
+            refuse_archive(self._root)
             what = "is not a folder" if os.path.exists(self._root) else "does not exist"
             raise DataError(
                 f"the image folder {self._root} {what}", fix="data.root=DIR with a folder per class"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tlx.data.archives import refuse_bomb
 from tlx.data.checks import check_choice, check_splits
 from tlx.data.duplicates import Duplicates, check_between
 from tlx.data.pixels import Pixels
@@ -90,6 +91,7 @@ class NumpyFile:
     def _arrays(self) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
         found = {}
         try:
+            refuse_bomb(self._file)
             with np.load(self._file, allow_pickle=False) as held:
                 known = list(held)
                 for images, labels in _NAMES:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from tlx.data.archives import refuse_archive
 from tlx.data.checks import Faults, check_choice
 from tlx.data.image_checks import check_images
 from tlx.data.image_search import EXTENSIONS, find_images
@@ -54,6 +55,8 @@ def from_paths(
             f"looked in {os.getcwd()}",
             "a file or folder that exists",
         )
+    for path in given:
+        refuse_archive(path)
     split = _images(given, extensions) if kind == "image" else _texts(given, text)
     if len(split) == 0:
         wanted = f"images ({' '.join(extensions)})" if kind == "image" else "texts (.csv, .txt)"

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO
 
+from tlx.data.archives import refuse_archive
 from tlx.errors import DataError, nearest
 
 __all__ = ["bad_row", "check_characters", "flat", "read_lines", "read_rows"]
@@ -75,6 +76,7 @@ def read_lines(file: str) -> Iterator[tuple[int, str]]:
 
 
 def _open(file: str) -> IO[str]:
+    refuse_archive(file)
     try:
         return open(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
     except OSError as error:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tlx.data.archives import refuse_archive
 from tlx.data.checks import check_known_classes
 from tlx.data.json_lines import read_objects
 from tlx.data.labels import Labels, labels_for
@@ -127,6 +128,7 @@ class TableFiles:
                 train has not.
         """
         tables: dict[str, Table] = {}
+        refuse_archive(self.root or "")
         for word, file in self._present().items():
             self._read_file(word, file, targets, tables)
         if "train" not in tables:

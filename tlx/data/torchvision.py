@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torchvision import datasets
 
+from tlx.data.archives import refuse_archive
 from tlx.data.checks import Faults, check_choice, check_one_class, check_splits
 from tlx.data.duplicates import Duplicates, check_between
 from tlx.data.image_checks import BadFiles, Check, check_duplicates, sound_images
@@ -149,6 +150,7 @@ class TorchvisionSet:
     def splits(self, targets: Targets = "class") -> Splits:
         """Read the set as torchvision does, check its files, and divide what is not divided yet."""
         check_one_class(targets, f"torchvision's {self._name}")
+        refuse_archive(self._root)
         self.skipped = Faults()
         made = {word: self._made(arguments) for word, arguments in SETS[self._name].parts.items()}
         parts = {word: self._part(word, part) for word, part in made.items()}
