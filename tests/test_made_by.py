@@ -23,9 +23,7 @@ def test_a_newer_version_or_format_is_refused_with_both() -> None:
         refuse_newer({"format": 7}, "the run", Path("run"))
 
 
-@pytest.mark.parametrize(
-    "mark", ["1", 1, [], {}, {"format": "x"}, {"format": float("inf")}]
-)
+@pytest.mark.parametrize("mark", ["1", 1, [], {}, {"format": "x"}, {"format": float("inf")}])
 def test_a_mark_that_is_none_is_refused(mark: Any) -> None:
     with pytest.raises(CheckpointError, match="does not say which tlx made it"):
         refuse_newer(mark, "the run", Path("run"))

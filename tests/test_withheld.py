@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from tlx import withheld as module
-from tlx.withheld import withheld, withhold, without_withheld
+from tlx.withheld import with_environment, withheld, withhold, without_withheld
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,18 @@ def test_the_longer_of_two_values_goes_first() -> None:
 
 def test_the_password_of_an_address_is_withheld_by_itself() -> None:
     withhold("ADDRESS", "https://me:sw0rd@host/x")
-    assert withheld("host refused sw0rd") == "host refused ${oc.env:ADDRESS}"
+    assert withheld("host refused sw0rd") == "host refused ***"
+    withhold("DOOR", "sw0rd-x")
+    withhold("SWORD_TOKEN", "sw0rd")
+    withhold("OTHER", "sw0rd")
+    assert withheld("sw0rd of https://me:sw0rd@host/x") == "${oc.env:SWORD_TOKEN} of ${oc.env:ADDRESS}"
+
+
+def test_what_was_withheld_comes_back_where_the_environment_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOOR", "open-5esame")
+    monkeypatch.delenv("GONE", raising=False)
+    assert with_environment("a ${oc.env:DOOR} b ${oc.env:GONE}") == "a open-5esame b ${oc.env:GONE}"
+    assert withheld("open-5esame") == "${oc.env:DOOR}"
 
 
 def test_of_nested_values_the_texts_change_and_the_keys_stay() -> None:

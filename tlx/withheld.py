@@ -30,6 +30,9 @@ WORD = re.compile(r"[A-Za-z_/]*|[-+.\deE]*")
 LEAST = 6
 LEAST_OF_A_SECRET = 3
 
+PART = "***"
+"""Stands for a part of a value, such as the password in an address."""
+
 _withheld: dict[str, str] = {}
 """What must not be written, and what stands in its place; the longest first."""
 
@@ -48,7 +51,7 @@ def withhold(name: str, value: str, secret: bool = False) -> None:
     secret = secret or SECRET.search(name) is not None
     found = USER_INFO.search(value)
     if found and found["password"]:
-        _keep(found["password"], reference)
+        _keep(found["password"], PART)
     if len(value) >= (LEAST_OF_A_SECRET if secret else LEAST) and (secret or not WORD.fullmatch(value)):
         _keep(value, reference)
 
@@ -95,6 +98,7 @@ def with_environment(text: str) -> str:
 def _keep(value: str, reference: str) -> None:
     forms = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
     forms |= {html.escape(value), quote(value), quote(value, safe=""), " ".join(value.split())}
-    everything = _withheld | dict.fromkeys(forms, reference)
+    known = {form: said for form, said in _withheld.items() if said != PART}
+    everything = _withheld | dict.fromkeys(forms, reference) | known
     _withheld.clear()
     _withheld.update(sorted(everything.items(), key=lambda item: -len(item[0])))

@@ -30,10 +30,10 @@ def main(argv: Sequence[str]) -> int:
     try:
         with stoppable(), left_at_once(lambda: None):
             from tlx.composition.job import make_job
-            from tlx.composition.resolve import from_yaml
+            from tlx.composition.resolve import saved_run
             from tlx.training import fit
 
-            fit(make_job(from_yaml(run / "config.yaml"), trust), run)
+            fit(make_job(saved_run(run / "config.yaml"), trust), run)
     except Exception as error:
         with contextlib.suppress(OSError):
             note_failure(run, rank, error, time.time())

@@ -11,6 +11,7 @@ from tlx.composition.resolve import (
     open_keys,
     resolved,
     saved,
+    saved_run,
     to_yaml,
 )
 from tlx.errors import ConfigError
@@ -88,3 +89,18 @@ def test_differences_are_dotted_keys_with_both_values() -> None:
         ("new", None, 3),
     ]
     assert list(differences(one, one)) == []
+
+
+def test_a_config_of_a_run_has_every_node_that_a_run_needs(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("model: {}\ndata: 1\nseed: 0\n")
+    with pytest.raises(ConfigError, match="lacks data, strategy, optimizer, trainer, names, monitor"):
+        saved_run(path)
+
+
+def test_a_config_with_aliases_is_refused_before_it_unfolds(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    lines = ["a0: &a0 [x, x]", *(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]" for n in range(12))]
+    path.write_text("\n".join(lines))
+    with pytest.raises(ConfigError, match="it holds an alias"):
+        from_yaml(path)

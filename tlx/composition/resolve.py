@@ -22,10 +22,13 @@ __all__ = [
     "open_keys",
     "resolved",
     "saved",
+    "saved_run",
     "to_yaml",
 ]
 
 PATHS = frozenset({"root", "folder", "file", "path", "tokenizer", "weights"})
+NODES = ("model", "data", "strategy", "optimizer", "trainer", "names")
+KEYS = ("seed", "monitor")
 FILES_OF_SPLITS = frozenset({"train", "val", "test"})
 FROM_ENVIRONMENT = "${oc.env:"
 
@@ -48,6 +51,20 @@ def resolved(plain: Mapping[str, Any]) -> dict[str, Any]:
     """
     withhold_environment(plain)
     return _container(OmegaConf.create(dict(plain)))
+
+
+def saved_run(path: Path) -> dict[str, Any]:
+    """The config of a run, as `from_yaml`, with every node that a run needs.
+
+    Raises:
+        ConfigError: It is no config of a run.
+    """
+    plain = from_yaml(path)
+    lacking = [node for node in NODES if not isinstance(plain.get(node), Mapping)]
+    lacking += [key for key in KEYS if key not in plain]
+    if lacking:
+        raise ConfigError(f"{path} is no config of a run: it lacks {', '.join(lacking)}")
+    return plain
 
 
 def to_yaml(plain: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlx.composition.amend import amended
-from tlx.composition.resolve import from_yaml, resolved
+from tlx.composition.resolve import resolved, saved_run
 from tlx.composition.trust import importable
 from tlx.errors import CheckpointError
 from tlx.run_directory import check_run, read_state, shown
@@ -29,7 +29,7 @@ def open_run(
     status = read_state(run)["status"]
     if status != "finished":
         raise CheckpointError(f"{shown(run)} is not finished ({status})", fix=f"tlx resume {shown(run)}")
-    config = resolved(amended(from_yaml(run / "config.yaml"), options))
+    config = resolved(amended(saved_run(run / "config.yaml"), options))
 
     from tlx.composition.job import make_data
     from tlx.recipe import build

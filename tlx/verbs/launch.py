@@ -51,7 +51,7 @@ def prepared(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Callable[[
         TlxError: A value cannot be used, or several machines are asked for and this process is
             not one of those that torch's launcher started there.
     """
-    devices, nodes = config["trainer"]["devices"], config["trainer"].get("num_nodes", 1)
+    devices, nodes = config["trainer"].get("devices", 1), config["trainer"].get("num_nodes", 1)
     if isinstance(nodes, int) and nodes > 1:
         raise ConfigError(
             f"trainer.num_nodes={nodes} trains on {nodes} machines, and each has to start its own share",

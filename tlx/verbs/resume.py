@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tlx.composition.resolve import from_yaml
+from tlx.composition.resolve import saved_run
 from tlx.errors import ConfigError, unknown_name
 from tlx.run_directory import begin, check_run, claimed, read_json, read_state, recorded, shown
 from tlx.verbs.announce import announce
@@ -43,7 +43,7 @@ def resume_run(folder: Path, trust: Sequence[str] = ()) -> None:
         print(f"run {shown(run)} is finished", flush=True)  # noqa: T201
         announce(run, read_json(run / "summary.json"))
         return
-    config = from_yaml(run / "config.yaml")
+    config = saved_run(run / "config.yaml")
     if any(isinstance(node, dict) and "object" in node for node in config.values()):
         raise ConfigError(
             f"{shown(run)} was made from Python objects, which only Python can give again",
