@@ -121,7 +121,7 @@ def predict(
 
     def write(path: Path) -> None:
         nonlocal written
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = csv.writer(file)
             writer.writerow(["input", *bundle.task.columns(bundle.classes)])
             for row in rows:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from tlx.errors import printable
 from tlx.verbs.finished import open_run
 from tlx.verbs.words import read_words, trusted
 
@@ -37,7 +38,7 @@ def test(argv: Sequence[str]) -> None:
     table = Table("name", "samples", *(words(name) for name in columns))
     for row in scores["per_class"]:
         figures = (DASH if row[name] is None else f"{row[name]:.4g}" for name in columns)
-        table.add_row(Text(row["name"]), str(row["samples"]), *figures)
+        table.add_row(Text(printable(row["name"], 120)), str(row["samples"]), *figures)
     console = Console(soft_wrap=True)
     console.print(table)
     metrics = ", ".join(f"{words(name)} {value:.4f}" for name, value in scores["metrics"].items())
