@@ -16,7 +16,7 @@ from tlx.errors import ConfigError, DataError
 from tlx.evaluation import evaluate, to_device
 from tlx.modules.network import Network
 from tlx.trainer import TrainerSettings, World
-from tlx.types import Batch, Inputs, Preprocessing, Split
+from tlx.types import PADDING, Batch, Inputs, Preprocessing, Split
 
 __all__ = ["Transform", "load", "predict", "score"]
 
@@ -142,7 +142,8 @@ def _predictions(
             outputs = network(to_device(batch.inputs, device)).float()
             rows = bundle.task.predictions(outputs, bundle.classes)
             for number, row in zip(batch.ids.tolist(), rows, strict=True):
-                yield [split.name(number), *row]
+                if number != PADDING:
+                    yield [split.name(number), *row]
 
 
 def _bundle(run: Path, trust: Iterable[str] = ()) -> Bundle:

@@ -27,17 +27,24 @@ class World:
     rank: int = 0
     local_rank: int = 0
     size: int = 1
+    local_size: int = 1
 
     @classmethod
     def from_environment(cls) -> "World":
         """One process alone where no launcher spoke."""
         read = os.environ.get
-        return cls(int(read("RANK", "0")), int(read("LOCAL_RANK", "0")), int(read("WORLD_SIZE", "1")))
+        names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
+        return cls(*(int(read(name, default)) for name, default in zip(names, "0011", strict=True)))
 
     @property
     def is_first(self) -> bool:
         """Whether this process writes the files."""
         return self.rank == 0
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this process is the first of its machine."""
+        return self.local_rank == 0
 
     def join(self, backend: str) -> None:
         """Make the process group, each rank on a device of its own; a no-op alone or when it exists."""
@@ -53,6 +60,10 @@ class World:
         box = [value]
         torch.distributed.broadcast_object_list(box, src=0)
         return box[0]
+
+    def from_leader(self, value: Any) -> Any:
+        """The value of the first rank of this machine, on every rank of it. Waits for all."""
+        return self.gather(value)[self.rank - self.local_rank]
 
     def gather(self, value: Any) -> list[Any]:
         """Every rank's value, on every rank, in the order of ranks. Waits for all."""

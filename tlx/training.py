@@ -19,6 +19,8 @@ import torch
 from lightning.pytorch import Callback
 from rich.console import Console
 
+from tlx.cache.frontier import FrontierCache
+from tlx.cache.serving import serve
 from tlx.checkpoint.durable import newest, read
 from tlx.checkpoint.position import batches_processed, position_in_order
 from tlx.checkpoint.randomness import StepRandomness, seed_of
@@ -73,7 +75,9 @@ def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
     """The plan of a job as plain values (plan.json) and as a table for people."""
     network = build_network(job)
     job.task.criterion(job.data.splits.train.labels, job.data.classes)  # refuses weights of unknown classes
-    return plan_table(_plan(job), network, job.data)
+    job.data.preprocessing = job.backbone.preprocessing
+    cache = _cache(job, network, World())
+    return plan_table(_plan(job), network, job.data, cache, job.mixup > 0)
 
 
 def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
@@ -86,11 +90,30 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     module = Supervised(
         network, job.task, splits.train.labels, splits.classes, len(splits.val), job.optimizer, job.mixup
     )
+    cache = _cache(job, network, world)
     if world.is_first:
         hold_data(folder, job.data)
-        table = save_plan(folder, plan, network, job.data)
+        table = save_plan(folder, plan, network, job.data, cache, job.mixup > 0)
         console.print(table, highlight=False, markup=False)
-    return Run(job, folder, world, plan, module, console)
+    run = Run(job, folder, world, plan, module, console, cache)
+    cache.say = run.tell
+    return run
+
+
+def _cache(job: Job, network: Network, world: World) -> FrontierCache:
+    """What computes the frozen part once; it speaks once it has a run."""
+    settings = job.trainer
+    bits = {"precision": settings.precision, "deterministic": settings.deterministic}
+    return FrontierCache(
+        job.cache,
+        network,
+        job.data,
+        world,
+        settings.device(world),
+        settings.precision_context,
+        bits,
+        lambda line: None,
+    )
 
 
 def build_network(job: Job) -> Network:
@@ -139,7 +162,9 @@ def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
     damaged = functools.partial(_say_damaged, run)
     path = run.world.agree(newest(run.checkpoints, damaged) if run.world.is_first else None)
     if path is not None:
-        ledger.load_state_dict(read(path)["callbacks"][ledger.state_key])
+        content = read(path)
+        ledger.load_state_dict(content["callbacks"][ledger.state_key])
+        run.module.load_state_dict(content["state_dict"])  # the frozen part is computed before Lightning does
     else:
         _reinitialise(run, run.plan.phases[0].reinitialise)
     return ledger, path
@@ -148,6 +173,8 @@ def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
 def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     job, phase = run.job, run.plan.phase(ledger.ends)
     run.network.freeze_except(phase.trains, run.plan.norms)
+    if run.world.is_first and not ledger.history:
+        run.console.print(f"phase {len(ledger.ends) + 1}/{len(run.plan.phases)}: {phase.name}", markup=False)
     job.data.augmenting = job.data.phase_augments(phase)
     recorder = Recorder(
         run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, HEAD), job.task.name
@@ -172,17 +199,16 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     if job.logger is not None:
         callbacks.append(job.logger(run.folder))
     trainer = settings.make(run.plan.max_epochs, callbacks, run.folder)
+    run.cache.seconds = 0.0
+    serve(run.cache, run.plan, len(ledger.ends), mixes=job.mixup > 0)
+    recorder.spent = run.cache.seconds
     whole, limit = job.data.batches_per_epoch, job.trainer.limit_train_batches
     job.data.position = lambda: position_in_order(batches_processed(trainer), whole, limit)
-    if run.world.is_first and not ledger.history:
-        run.console.print(f"phase {len(ledger.ends) + 1}/{len(run.plan.phases)}: {phase.name}", markup=False)
     trainer.fit(run.module, datamodule=job.data, ckpt_path=checkpoint)
 
 
 def _say_damaged(run: Run, path: Path) -> None:
-    line = f"the checkpoint {path.name} is damaged (its SHA-256 is another); going on from the one before"
-    run.console.print(line, highlight=False, markup=False)
-    run.log(line)
+    run.tell(f"the checkpoint {path.name} is damaged (its SHA-256 is another); going on from the one before")
 
 
 def _reinitialise(run: Run, stages: tuple[str, ...]) -> None:
