@@ -4,7 +4,10 @@ from tlx.backbones.named import first_and_last, named, unnamed
 
 
 def test_pictures_and_tokens_come_back_as_they_were():
-    pictures, tokens = torch.rand(2, 3, 4, 4), {"input_ids": torch.ones(2, 5), "attention_mask": torch.ones(2, 5)}
+    pictures, tokens = (
+        torch.rand(2, 3, 4, 4),
+        {"input_ids": torch.ones(2, 5), "attention_mask": torch.ones(2, 5)},
+    )
     assert unnamed(named(pictures)) is pictures
     assert unnamed(named(tokens)) == tokens
 

@@ -123,13 +123,14 @@ class Layout:
             value = values[column.name].detach().to("cpu", column.kind).contiguous()
             if tuple(value.shape[2 if column.per_token else 1 :]) != column.shape:
                 raise ConfigError(f"{column.name} has rows of other shapes than {column.shape}")
-            raw = value.view(torch.uint8).numpy() if value.ndim else value.numpy()
+            raw = value.view(torch.uint8).numpy()
             if not column.per_token or self.offsets is None:
                 array[first : first + len(value)] = raw.reshape(len(value), -1)
                 continue
+            tokens = raw.reshape(*value.shape[:2], column.width)
             for row in range(len(value)):
                 start, end = self.offsets[first + row], self.offsets[first + row + 1]
-                array[start:end] = raw[row, : end - start].reshape(end - start, -1)
+                array[start:end] = tokens[row, : end - start]
 
     def take(self, tensors: list[Tensor], rows: Tensor) -> dict[str, Tensor]:
         """Rows as the cut gave them, texts padded to the longest of these.
