@@ -13,7 +13,7 @@ from tlx.cache.address import address, arithmetic, code_digest, prefix_digest, p
 def test_the_digest_of_a_prefix_sees_every_value_below_the_frontier_and_none_above():
     one = small_backbone()
     for frontier in (1, 2, 3):
-        for name, tensor in [*one.net.named_parameters(), *one.net.named_buffers()]:
+        for name in dict([*one.net.named_parameters(), *one.net.named_buffers()]):
             other = copy.deepcopy(one)
             with torch.no_grad():
                 dict([*other.net.named_parameters(), *other.net.named_buffers()])[name].add_(1)
