@@ -18,6 +18,7 @@ from tlx.cache.rows import StoredRows, file_hashes
 from tlx.cache.settings import CacheSettings
 from tlx.cache.store import META, Store
 from tlx.data.datamodule import TransferData
+from tlx.errors import TlxError
 from tlx.evaluation import to_device
 from tlx.report.formats import size
 from tlx.trainer import World
@@ -119,6 +120,8 @@ class Making:
         return fillings or {name: made(name) for name in places}
 
     def _finish(self, name: str, part: Part, cut: Cut, filling: Filling) -> None:
+        if not filling.done.all():
+            raise TlxError(f"{int((filling.done == 0).sum())} blocks of {part.name} were left out")
         if filling.folder is None:
             self.held[name] = filling.rows()
         elif self.world.is_leader:

@@ -37,7 +37,7 @@ def fill(
         world: This process among those of the machine.
     """
     lacking = np.flatnonzero(np.any([filling.done == 0 for _, filling in pairs], axis=0))
-    mine = lacking[world.local_rank :: world.local_size].tolist()
+    mine = lacking[lacking % world.local_size == world.local_rank].tolist()  # whatever others have done
     if not mine:
         return
     block, count = part.block(data.eval_batch_size), len(part.split)
