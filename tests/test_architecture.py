@@ -13,7 +13,7 @@ TIERS = (
     ("figures", "outcome", "run_directory", "recipe", "plan", "functional", "metrics", "preprocessing"),
     ("modules", "tasks", "data", "strategies", "backbones", "heads", "checkpoint", "logger", "report"),
     ("data_record", "evaluation", "trainer"),
-    ("cache",),
+    ("arithmetic", "cache"),
     ("plan_table",),
     ("job",),
     ("conclusion", "inference"),

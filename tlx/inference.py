@@ -85,6 +85,7 @@ def score(
     data.eval_batch_size = bundle.meta["eval_batch_size"]
     loader = _relabelled(data.loader(chosen), mapping, len(bundle.classes))
     device = settings.device(World())
+    bundle.network.backbone.lay_out(settings.torch_memory_format)
     scores = bundle.task.scores(bundle.classes, _range(chosen.labels, mapping), bundle.network.output)
     return evaluate(bundle.network, loader, scores, device, settings.precision_context())
 
@@ -136,6 +137,7 @@ def _predictions(
     bundle: Bundle, loader: Iterable[Batch], split: Split, settings: TrainerSettings
 ) -> Iterator[list[Any]]:
     device = settings.device(World())
+    bundle.network.backbone.lay_out(settings.torch_memory_format)
     network = bundle.network.to(device).eval()
     with torch.inference_mode(), settings.precision_context():
         for batch in loader:

@@ -17,6 +17,8 @@ from tlx.errors import ConfigError, bad_value, unknown_name
 
 __all__ = ["TrainerSettings", "World"]
 
+ACCELERATORS = ("auto", "cpu", "gpu")
+MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
@@ -83,6 +85,8 @@ class TrainerSettings:
         devices: Processes that train together on a machine, each on a device of its own, >= 1.
         num_nodes: Machines that train together, >= 1; torch's launcher starts tlx on each of them.
         precision: `32-true`, `bf16-mixed` or `16-mixed`.
+        memory_format: How pictures and their weights lie in memory: `contiguous`, or `channels_last`,
+            which convolutions are faster with.
         accumulate_grad_batches: Batches per optimizer step, >= 1.
         gradient_clip_val: Greatest norm of the gradient; None: no clipping.
         checkpoint_seconds: Save at the latest after so many seconds, > 0.
@@ -100,6 +104,7 @@ class TrainerSettings:
     devices: int = 1
     num_nodes: int = 1
     precision: str = "32-true"
+    memory_format: str = "contiguous"
     accumulate_grad_batches: int = 1
     gradient_clip_val: float | None = None
     checkpoint_seconds: float = 60.0
@@ -110,10 +115,13 @@ class TrainerSettings:
     limit_epochs: int | None = None
 
     def __post_init__(self) -> None:
-        if self.accelerator not in ("auto", "cpu", "gpu"):
-            raise unknown_name("trainer.accelerator", self.accelerator, ("auto", "cpu", "gpu"))
-        if self.precision not in PRECISIONS:
-            raise unknown_name("trainer.precision", self.precision, PRECISIONS)
+        for name, known in (
+            ("accelerator", ACCELERATORS),
+            ("precision", PRECISIONS),
+            ("memory_format", MEMORY_FORMATS),
+        ):
+            if getattr(self, name) not in known:
+                raise unknown_name(f"trainer.{name}", getattr(self, name), known)
         for name in ("devices", "num_nodes", "accumulate_grad_batches"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise bad_value(f"trainer.{name}", getattr(self, name), "a whole number >= 1")
@@ -150,6 +158,11 @@ class TrainerSettings:
     def backend(self) -> str:
         """What ranks talk through."""
         return "nccl" if self.on_gpu else "gloo"
+
+    @property
+    def torch_memory_format(self) -> torch.memory_format:
+        """How pictures and weights lie in memory."""
+        return MEMORY_FORMATS[self.memory_format]
 
     def device(self, world: World) -> torch.device:
         """Where this process computes."""

@@ -19,6 +19,7 @@ import torch
 from lightning.pytorch import Callback
 from rich.console import Console
 
+from tlx.arithmetic import settled
 from tlx.cache.frontier import FrontierCache
 from tlx.cache.serving import serve
 from tlx.checkpoint.durable import newest, read
@@ -90,6 +91,8 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     module = Supervised(
         network, job.task, splits.train.labels, splits.classes, len(splits.val), job.optimizer, job.mixup
     )
+    said: list[str] = []
+    job.trainer = settled(job.trainer, network, job.data, folder, world, said.append)
     cache = _cache(job, network, world)
     if world.is_first:
         hold_data(folder, job.data)
@@ -97,13 +100,16 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
         console.print(table, highlight=False, markup=False)
     run = Run(job, folder, world, plan, module, console, cache)
     cache.say = run.tell
+    for line in said:
+        run.tell(line)
     return run
 
 
 def _cache(job: Job, network: Network, world: World) -> FrontierCache:
     """What computes the frozen part once; it speaks once it has a run."""
     settings = job.trainer
-    bits = {"precision": settings.precision, "deterministic": settings.deterministic}
+    names = ("precision", "memory_format", "deterministic")
+    bits = {name: getattr(settings, name) for name in names}
     return FrontierCache(
         job.cache,
         network,
