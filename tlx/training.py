@@ -41,7 +41,7 @@ from tlx.report.recorder import Recorder
 from tlx.strategies.finetuning import Finetuning
 from tlx.trainer import World
 
-__all__ = ["build_network", "describe_plan", "fit"]
+__all__ = ["build_network", "describe_plan", "fit", "frontier_cache", "plan_of"]
 
 
 def fit(job: Job, folder: Path, console: Console | None = None) -> dict[str, Any]:
@@ -77,8 +77,8 @@ def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
     network = build_network(job)
     job.task.criterion(job.data.splits.train.labels, job.data.classes)  # refuses weights of unknown classes
     job.data.preprocessing = job.backbone.preprocessing
-    cache = _cache(job, network, World())
-    return plan_table(_plan(job), network, job.data, cache, job.mixup > 0)
+    cache = frontier_cache(job, network, World())
+    return plan_table(plan_of(job), network, job.data, cache, job.mixup > 0)
 
 
 def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
@@ -86,14 +86,14 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     job.data.preprocessing = job.backbone.preprocessing
     job.data.rank, job.data.world_size = world.rank, world.size
     network = build_network(job)
-    plan = world.agree(saved_plan(folder) if world.is_first else None) or _plan(job)
+    plan = world.agree(saved_plan(folder) if world.is_first else None) or plan_of(job)
     splits = job.data.splits
     module = Supervised(
         network, job.task, splits.train.labels, splits.classes, len(splits.val), job.optimizer, job.mixup
     )
     said: list[str] = []
     job.trainer = settled(job.trainer, network, job.data, folder, world, said.append)
-    cache = _cache(job, network, world)
+    cache = frontier_cache(job, network, world)
     if world.is_first:
         hold_data(folder, job.data)
         table = save_plan(folder, plan, network, job.data, cache, job.mixup > 0)
@@ -105,7 +105,7 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     return run
 
 
-def _cache(job: Job, network: Network, world: World) -> FrontierCache:
+def frontier_cache(job: Job, network: Network, world: World) -> FrontierCache:
     """What computes the frozen part once; it speaks once it has a run."""
     settings = job.trainer
     names = ("precision", "memory_format", "deterministic")
@@ -133,7 +133,7 @@ def build_network(job: Job) -> Network:
     return Network(job.backbone, head, job.task.output(splits.train.labels, splits.classes))
 
 
-def _plan(job: Job) -> Plan:
+def plan_of(job: Job) -> Plan:
     """What the strategy compiles to, from the stages and, where it asks for them, the counts of classes."""
     asked = inspect.signature(job.strategy).parameters.keys() - getattr(job.strategy, "keywords", {}).keys()
     known = _counted(job) if "counts" in asked else {}

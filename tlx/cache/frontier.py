@@ -104,6 +104,10 @@ class FrontierCache:
         finally:
             self.seconds += time.monotonic() - began
 
+    def is_kept(self, part: Part, frontier: int) -> bool:
+        """Whether the values are there already; the stages below the frontier must be frozen."""
+        return self._is_there(self._address(part, frontier))
+
     def _rows(self, part: Part, cuts: Mapping[str, Cut]) -> StoredRows | None:
         name, cut = next(iter(cuts.items()))
         if self._open.get(part.name, ("",))[0] == name:

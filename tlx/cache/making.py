@@ -46,6 +46,7 @@ class Making:
     precision: Callable[[], AbstractContextManager[Any]]
     say: Callable[[str], None]
     held: dict[str, StoredRows] = field(default_factory=dict)  # what is in memory alone
+    passes: list[tuple[Part, float]] = field(default_factory=list)  # what was read, and the seconds it took
 
     def __post_init__(self) -> None:
         self.store = Store(self.settings.place, self.settings.budget)
@@ -73,7 +74,8 @@ class Making:
                 self.world.gather(None)
                 for name, filling in fillings.items():
                     self._finish(name, part, cuts[name], filling)
-                self._say_what_was_made(part, cuts, fillings, time.monotonic() - began)
+                self.passes.append((part, time.monotonic() - began))
+                self._say_what_was_made(part, cuts, fillings)
             self.world.gather(None)
 
     def layout(self, part: Part, cut: Cut, lengths: Lengths | None) -> Layout:
@@ -154,7 +156,7 @@ class Making:
             )
 
     def _say_what_was_made(
-        self, part: Part, cuts: Mapping[str, Cut], fillings: Mapping[str, Filling], seconds: float
+        self, part: Part, cuts: Mapping[str, Cut], fillings: Mapping[str, Filling]
     ) -> None:
         made = ", ".join(
             f"{_stage(cuts[name])} {size(filling.layout.bytes)}{'' if filling.folder else ' in memory'}"
@@ -162,7 +164,7 @@ class Making:
         )
         views = f" in {part.views} views" if part.views else ""
         count = f"{len(part.split)} samples{views}"
-        self.say(f"frozen part of {part.name} computed once, {count}, to {made}: {seconds:.1f} s")
+        self.say(f"frozen part of {part.name} computed once, {count}, to {made}: {self.passes[-1][1]:.1f} s")
 
 
 def _stage(cut: Cut) -> str:
