@@ -64,7 +64,10 @@ def test_a_yaml_lists_every_argument_with_its_default(group: str, choice: str) -
     if group == "data":
         found = {key: value for key, value in found.items() if key not in LOADING}
     hold_together(
-        path, found, GIVEN.get(group, set()), overridden=set() if group != "trainer" else set(found)
+        path,
+        found,
+        GIVEN.get(group, set()),
+        overridden=set(found) if group in ("trainer", "cache") else set(),
     )
     check_values({"_target_": path, **found}, group)
     if head is not None:

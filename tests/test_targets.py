@@ -196,3 +196,12 @@ def test_of_tlx_itself_only_what_a_room_offers_is_built() -> None:
     assert "tlx.trainer.TrainerSettings" in built
     assert [path for path in built if not allowed(path)] == []
     assert [path for path, found in built.items() if found.__module__ != path.rpartition(".")[0]] == []
+
+
+def test_of_the_cache_only_its_settings_may_be_named() -> None:
+    assert resolve("tlx.cache.settings.CacheSettings").__name__ == "CacheSettings"
+    for path in ("tlx.cache.filling.Filling", "tlx.cache.store.Store", "tlx.cache.settings.os.remove"):
+        with pytest.raises((SecurityError, ConfigError)):
+            resolve(path)
+    with pytest.raises(SecurityError):
+        resolve("tlx.cache.filling.Filling")

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -9,9 +10,13 @@ from typing import Any
 
 import torch
 
+from tlx.cache.ahead import frontier_of
+from tlx.cache.part import Part
+from tlx.cache.serving import serve
 from tlx.checkpoint.bundle import write_bundle
 from tlx.checkpoint.durable import newest, read, write_durably
 from tlx.checkpoint.weights import load_weights
+from tlx.data.stored import Chosen, Stored
 from tlx.evaluation import evaluate, show_mistakes, to_device
 from tlx.figures import TASK_FIGURES
 from tlx.job import Run
@@ -40,8 +45,10 @@ def conclude(run: Run, ledger: Finetuning) -> dict[str, Any]:
     """
     best = ledger.best["run"]
     load_weights(run.network, run.checkpoints / best["file"], best["sha256"])
-    evaluation = _evaluate(run)
-    moments = _moments(run)
+    stored = _stored(run, _phase_of(ledger, best["epoch"]))
+    evaluation = _evaluate(run, stored)
+    moments = _moments(run, stored.get("train"))
+    run.network.cut = None
     summary = _summary(run, ledger, evaluation)
     if run.world.is_first:
         write_phases(run.folder, run, ledger)
@@ -83,7 +90,30 @@ def _phase_row(number: int, name: str, epochs_before: int, end: PhaseEnd) -> dic
     }
 
 
-def _evaluate(run: Run) -> dict[str, Any]:
+def _phase_of(ledger: Finetuning, epoch: int) -> int:
+    return next(number for number, end in enumerate(ledger.ends) if epoch <= end.epoch)
+
+
+def _stored(run: Run, number: int) -> dict[str, Stored]:
+    """The values of the best epoch's frozen part, of which the best weights still have every bit.
+
+    Those of test are computed here, and kept where they are features alone: other runs of the same
+    backbone read them, while larger ones would be written to be read once.
+    """
+    phase, frontier = run.plan.phases[number], frontier_of(run.plan, number)
+    run.network.freeze_except(phase.trains, run.plan.norms)
+    serve(run.cache, run.plan, number, mixes=run.job.mixup > 0)
+    stored = dict(run.job.data.stored)
+    if run.job.data.phase_augments(phase):
+        stored.pop("train", None)  # variations, where the samples as they are shall be measured
+    test = run.job.data.splits.test
+    if stored and test is not None and frontier == len(run.plan.stages):
+        rows = run.cache.rows(Part("test", test), (frontier,))
+        stored |= {"test": rows} if rows is not None else {}
+    return stored
+
+
+def _evaluate(run: Run, stored: Mapping[str, Stored]) -> dict[str, Any]:
     data, device = run.job.data, run.job.trainer.device(run.world)
     task, output = run.job.task, run.network.output
     result: dict[str, Any] = {"task": task.name, "classes": list(data.classes), "splits": {}}
@@ -92,7 +122,8 @@ def _evaluate(run: Run) -> dict[str, Any]:
             continue
         precision = run.job.trainer.precision_context()
         measured = task.scores(data.classes, data.splits.train.labels, output)
-        scores = evaluate(run.network, data.loader(split), measured, device, precision)
+        loader = data.loader(split, stored.get(name))
+        scores = evaluate(run.network, loader, measured, device, precision)
         if run.world.is_first:
             kind = run.network.backbone.preprocessing.kind
             scores["mistakes"] = show_mistakes(scores["mistakes"], split, kind)
@@ -103,25 +134,26 @@ def _evaluate(run: Run) -> dict[str, Any]:
 MOMENT_SAMPLES = 10_000
 
 
-def _moments(run: Run) -> dict[str, torch.Tensor]:
+def _moments(run: Run, stored: Stored | None) -> dict[str, torch.Tensor]:
     """Mean and covariance of at most 10,000 training samples' features, drawn by the seed."""
     data, device = run.job.data, run.job.trainer.device(run.world)
     train = data.splits.train
     if len(train) > MOMENT_SAMPLES:
         order = torch.randperm(len(train), generator=torch.Generator().manual_seed(run.job.seed))
-        train = train.subset(order[:MOMENT_SAMPLES].sort().values.numpy())
+        chosen = order[:MOMENT_SAMPLES].sort().values
+        train, stored = train.subset(chosen.numpy()), None if stored is None else Chosen(stored, chosen)
     gathered = FeatureMoments(run.network.backbone.out_features).to(device)
-    backbone = run.network.backbone.to(device).eval()
+    network = run.network.to(device).eval()
     with torch.inference_mode(), run.job.trainer.precision_context():
-        for batch in data.loader(train):
-            features = backbone(to_device(batch.inputs, device))
+        for batch in data.loader(train, stored):
+            features = network.features(to_device(batch.inputs, device))
             gathered.update(features[(batch.ids >= 0).to(device)])
     return gathered.compute()
 
 
 def _summary(run: Run, ledger: Finetuning, evaluation: dict[str, Any]) -> dict[str, Any]:
     job, best, last = run.job, ledger.best["run"], ledger.ends[-1]
-    phase = next(n for n, end in enumerate(ledger.ends) if best["epoch"] <= end.epoch)
+    phase = _phase_of(ledger, best["epoch"])
     parts = list(run.network.named_parts())
     trainable = 0
     for planned in run.plan.phases:

@@ -4,16 +4,17 @@ import base64
 import io
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from tlx.types import Batch, Inputs, Split
+from tlx.types import Batch, FrontierValues, Inputs, Split
 
 __all__ = ["evaluate", "show_mistakes", "to_device"]
 
 THUMBNAIL = 96
+Given = TypeVar("Given", Tensor, dict[str, Tensor], FrontierValues, Inputs, Inputs | FrontierValues)
 
 
 def evaluate(
@@ -62,8 +63,10 @@ def show_mistakes(mistakes: list[dict[str, Any]], split: Split, kind: str) -> li
     return shown
 
 
-def to_device(inputs: Inputs, device: torch.device) -> Inputs:
-    """Inputs of either kind on a device."""
+def to_device(inputs: Given, device: torch.device) -> Given:
+    """Inputs of any kind on a device."""
+    if isinstance(inputs, FrontierValues):
+        return inputs._replace(values=to_device(inputs.values, device))
     if isinstance(inputs, dict):
         return {name: tensor.to(device, non_blocking=True) for name, tensor in inputs.items()}
     return inputs.to(device, non_blocking=True)

@@ -16,7 +16,7 @@ from tlx.errors import ConfigError, DataError
 from tlx.evaluation import evaluate, to_device
 from tlx.modules.network import Network
 from tlx.trainer import TrainerSettings, World
-from tlx.types import Batch, Inputs, Preprocessing, Split
+from tlx.types import PADDING, Batch, Inputs, Preprocessing, Split
 
 __all__ = ["Transform", "load", "predict", "score"]
 
@@ -85,6 +85,7 @@ def score(
     data.eval_batch_size = bundle.meta["eval_batch_size"]
     loader = _relabelled(data.loader(chosen), mapping, len(bundle.classes))
     device = settings.device(World())
+    bundle.network.backbone.lay_out(settings.torch_memory_format)
     scores = bundle.task.scores(bundle.classes, _range(chosen.labels, mapping), bundle.network.output)
     return evaluate(bundle.network, loader, scores, device, settings.precision_context())
 
@@ -136,13 +137,15 @@ def _predictions(
     bundle: Bundle, loader: Iterable[Batch], split: Split, settings: TrainerSettings
 ) -> Iterator[list[Any]]:
     device = settings.device(World())
+    bundle.network.backbone.lay_out(settings.torch_memory_format)
     network = bundle.network.to(device).eval()
     with torch.inference_mode(), settings.precision_context():
         for batch in loader:
             outputs = network(to_device(batch.inputs, device)).float()
             rows = bundle.task.predictions(outputs, bundle.classes)
             for number, row in zip(batch.ids.tolist(), rows, strict=True):
-                yield [split.name(number), *row]
+                if number != PADDING:
+                    yield [split.name(number), *row]
 
 
 def _bundle(run: Path, trust: Iterable[str] = ()) -> Bundle:

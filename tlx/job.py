@@ -11,6 +11,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from tlx.backbones.staged import StagedBackbone
+from tlx.cache.frontier import FrontierCache
+from tlx.cache.settings import CacheSettings
 from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.figures import TASK_FIGURES, higher_is_better
@@ -22,10 +24,11 @@ from tlx.tasks.multiclass import Multiclass
 from tlx.trainer import TrainerSettings, World
 from tlx.types import Task
 
-__all__ = ["Job", "Run"]
+__all__ = ["NOTHING_KEPT", "Job", "Run"]
 
 
 LEAST_MIXUP = 0.01
+NOTHING_KEPT = CacheSettings(ram=0, disk=0)
 
 
 @dataclass
@@ -50,6 +53,7 @@ class Job:
             the strategy's plan says, which is nothing as a rule.
         logger: Makes, for a run directory, the callback that shows results elsewhere, with
             `conclude(summary)` for the end; None: nowhere else.
+        cache: What keeping the frozen part's values may cost; by default none are kept.
         names: `model`, `data` and `strategy`, for people.
 
     Raises:
@@ -71,6 +75,7 @@ class Job:
     ema: float | None = None
     norms: Norms = "train"
     logger: Callable[[Path], Any] | None = None
+    cache: CacheSettings = NOTHING_KEPT
 
     def __post_init__(self) -> None:
         monitors = [f"val/{name}" for name in TASK_FIGURES[self.task.name]]
@@ -86,6 +91,7 @@ class Job:
             )
         self._check_training()
         self.data.targets = self.task.targets
+        self.data.views = self.cache.views
 
     @property
     def higher_is_better(self) -> bool:
@@ -112,6 +118,7 @@ class Run:
     plan: Plan
     module: Supervised
     console: Console
+    cache: FrontierCache
     averaging: WeightAveraging | None = None
 
     @property
@@ -129,3 +136,9 @@ class Run:
         if self.world.is_first:
             with (self.folder / "log.txt").open("a") as file:
                 file.write(line + "\n")
+
+    def tell(self, line: str) -> None:
+        """Say a line and log it; the first rank's business."""
+        if self.world.is_first:
+            self.console.print(line, highlight=False, markup=False)
+            self.log(line)

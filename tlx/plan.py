@@ -7,7 +7,7 @@ trainable set and every rate at any position. There is no scheduler that could f
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from tlx.errors import bad_value, unknown_name
@@ -174,8 +174,10 @@ class Plan:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Plan":
-        """Build a plan from what `to_dict` gave; one written before there were notes has none."""
-        phases = (Phase(**{**p, "reinitialise": tuple(p["reinitialise"])}) for p in plain["phases"])
+        """Build a plan from what `to_dict` gave, also with more said of each phase, or without a note."""
+        own = [given.name for given in fields(Phase)]
+        bare = ({key: phase[key] for key in own} for phase in plain["phases"])
+        phases = (Phase(**{**p, "reinitialise": tuple(p["reinitialise"])}) for p in bare)
         more = {key: plain[key] for key in ("note", "norms") if key in plain}
         return cls(stages=tuple(plain["stages"]), phases=tuple(phases), **more)
 

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tlx.cache.forecast import forecast
+from tlx.cache.frontier import FrontierCache
 from tlx.checkpoint.durable import write_durably
 from tlx.data.datamodule import TransferData
 from tlx.errors import CheckpointError
@@ -22,20 +24,42 @@ __all__ = ["plan_table", "save_plan", "saved_plan"]
 WIDTH = 100
 
 
-def plan_table(plan: Plan, network: Network, data: TransferData) -> tuple[dict[str, Any], str]:
-    """The plan as plain values (plan.json) and as a table for people."""
+def plan_table(
+    plan: Plan, network: Network, data: TransferData, cache: FrontierCache | None = None, mixes: bool = False
+) -> tuple[dict[str, Any], str]:
+    """The plan as plain values (plan.json) and as a table for people.
+
+    Args:
+        plan: The plan.
+        network: Whose parts it names.
+        data: What it trains on.
+        cache: What keeps the frozen part; None: that is not told.
+        mixes: Whether training pictures are mixed.
+    """
+    lines = []
     plain = plan.to_dict()
     plain["total_parameters"] = sum(p.numel() for _, _, p in network.named_parts())
-    for phase, described in zip(plan.phases, plain["phases"], strict=True):
+    for number, (phase, described) in enumerate(zip(plan.phases, plain["phases"], strict=True)):
         network.freeze_except(phase.trains, plan.norms)
         described["parameters"] = sum(p.numel() for _, p in network.trainable())
         described["augment"] = data.phase_augments(phase)
-    return plain, _as_text(plan, plain)
+        if cache is not None:
+            kept = forecast(cache, plan, number, mixes)
+            described |= {"frontier": kept.frontier, "cache_bytes": kept.train + kept.val}
+            lines.append(kept.line(number, plan.stages))
+    return plain, "\n".join([_as_text(plan, plain), *filter(None, lines)])
 
 
-def save_plan(folder: Path, plan: Plan, network: Network, data: TransferData) -> str:
+def save_plan(
+    folder: Path,
+    plan: Plan,
+    network: Network,
+    data: TransferData,
+    cache: FrontierCache | None = None,
+    mixes: bool = False,
+) -> str:
     """Write plan.json; return the table."""
-    plain, text = plan_table(plan, network, data)
+    plain, text = plan_table(plan, network, data, cache, mixes)
     plain |= {"made_by": made_by()}
     write_durably(folder / "plan.json", lambda to: to.write_text(json.dumps(plain, indent=1)))
     return text
@@ -54,10 +78,8 @@ def saved_plan(folder: Path) -> Plan | None:
         return None
     plain = read_json(path)
     refuse_newer(plain.pop("made_by", None), "the plan", path)
-    own = ("name", "trains", "epochs", "patience", "schedule", "warmup", "reinitialise")
     try:
-        phases = [{key: phase[key] for key in own} for phase in plain["phases"]]
-        return Plan.from_dict({**plain, "phases": phases})
+        return Plan.from_dict(plain)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"plan.json cannot be used: {error!r:.200}", where=str(path)) from error
 

@@ -35,6 +35,9 @@ ROOMS = (
 )
 """The rooms of tlx that configs are made of. What starts a run or takes a trust is in none of them."""
 
+SETTINGS_ALONE = frozenset({"cache"})
+"""Rooms of which only the module `settings` counts, for the rest writes files."""
+
 OWN = "tlx"
 SHOWN = 120
 
@@ -70,8 +73,8 @@ def resolve(path: str, trust: Iterable[str] = ()) -> Callable[..., Any]:
 
 
 def _own(path: str, shown: str) -> Callable[..., Any]:
-    room = path.split(".")[1]
-    if room not in ROOMS:
+    room, rest = path.split(".")[1], path.split(".")[2:]
+    if room not in ROOMS or (room in SETTINGS_ALONE and rest[:1] != ["settings"]):
         if importlib.util.find_spec(f"{OWN}.{room}") is None:
             raise ConfigError(f"{shown}: there is no module 'tlx.{room}'", fix=_meant(path))
         raise SecurityError(

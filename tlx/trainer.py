@@ -17,6 +17,8 @@ from tlx.errors import ConfigError, bad_value, unknown_name
 
 __all__ = ["TrainerSettings", "World"]
 
+ACCELERATORS = ("auto", "cpu", "gpu")
+MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
@@ -27,17 +29,24 @@ class World:
     rank: int = 0
     local_rank: int = 0
     size: int = 1
+    local_size: int = 1
 
     @classmethod
     def from_environment(cls) -> "World":
         """One process alone where no launcher spoke."""
         read = os.environ.get
-        return cls(int(read("RANK", "0")), int(read("LOCAL_RANK", "0")), int(read("WORLD_SIZE", "1")))
+        names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
+        return cls(*(int(read(name, default)) for name, default in zip(names, "0011", strict=True)))
 
     @property
     def is_first(self) -> bool:
         """Whether this process writes the files."""
         return self.rank == 0
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this process is the first of its machine."""
+        return self.local_rank == 0
 
     def join(self, backend: str) -> None:
         """Make the process group, each rank on a device of its own; a no-op alone or when it exists."""
@@ -53,6 +62,10 @@ class World:
         box = [value]
         torch.distributed.broadcast_object_list(box, src=0)
         return box[0]
+
+    def from_leader(self, value: Any) -> Any:
+        """The value of the first rank of this machine, on every rank of it. Waits for all."""
+        return self.gather(value)[self.rank - self.local_rank]
 
     def gather(self, value: Any) -> list[Any]:
         """Every rank's value, on every rank, in the order of ranks. Waits for all."""
@@ -72,6 +85,8 @@ class TrainerSettings:
         devices: Processes that train together on a machine, each on a device of its own, >= 1.
         num_nodes: Machines that train together, >= 1; torch's launcher starts tlx on each of them.
         precision: `32-true`, `bf16-mixed` or `16-mixed`.
+        memory_format: How pictures and their weights lie in memory: `contiguous`, or `channels_last`,
+            which convolutions are faster with.
         accumulate_grad_batches: Batches per optimizer step, >= 1.
         gradient_clip_val: Greatest norm of the gradient; None: no clipping.
         checkpoint_seconds: Save at the latest after so many seconds, > 0.
@@ -89,6 +104,7 @@ class TrainerSettings:
     devices: int = 1
     num_nodes: int = 1
     precision: str = "32-true"
+    memory_format: str = "contiguous"
     accumulate_grad_batches: int = 1
     gradient_clip_val: float | None = None
     checkpoint_seconds: float = 60.0
@@ -99,10 +115,13 @@ class TrainerSettings:
     limit_epochs: int | None = None
 
     def __post_init__(self) -> None:
-        if self.accelerator not in ("auto", "cpu", "gpu"):
-            raise unknown_name("trainer.accelerator", self.accelerator, ("auto", "cpu", "gpu"))
-        if self.precision not in PRECISIONS:
-            raise unknown_name("trainer.precision", self.precision, PRECISIONS)
+        for name, known in (
+            ("accelerator", ACCELERATORS),
+            ("precision", PRECISIONS),
+            ("memory_format", MEMORY_FORMATS),
+        ):
+            if getattr(self, name) not in known:
+                raise unknown_name(f"trainer.{name}", getattr(self, name), known)
         for name in ("devices", "num_nodes", "accumulate_grad_batches"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise bad_value(f"trainer.{name}", getattr(self, name), "a whole number >= 1")
@@ -139,6 +158,11 @@ class TrainerSettings:
     def backend(self) -> str:
         """What ranks talk through."""
         return "nccl" if self.on_gpu else "gloo"
+
+    @property
+    def torch_memory_format(self) -> torch.memory_format:
+        """How pictures and weights lie in memory."""
+        return MEMORY_FORMATS[self.memory_format]
 
     def device(self, world: World) -> torch.device:
         """Where this process computes."""

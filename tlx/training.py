@@ -19,6 +19,9 @@ import torch
 from lightning.pytorch import Callback
 from rich.console import Console
 
+from tlx.arithmetic import settled
+from tlx.cache.frontier import FrontierCache
+from tlx.cache.serving import serve
 from tlx.checkpoint.belonging import check_belongs
 from tlx.checkpoint.durable import newest, read
 from tlx.checkpoint.position import batches_processed, position_in_order
@@ -39,7 +42,7 @@ from tlx.report.recorder import Recorder
 from tlx.strategies.finetuning import Finetuning
 from tlx.trainer import World
 
-__all__ = ["build_network", "describe_plan", "fit"]
+__all__ = ["build_network", "describe_plan", "fit", "frontier_cache", "plan_of"]
 
 
 def fit(job: Job, folder: Path, console: Console | None = None) -> dict[str, Any]:
@@ -74,7 +77,9 @@ def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
     """The plan of a job as plain values (plan.json) and as a table for people."""
     network = build_network(job)
     job.task.criterion(job.data.splits.train.labels, job.data.classes)  # refuses weights of unknown classes
-    return plan_table(_plan(job), network, job.data)
+    job.data.preprocessing = job.backbone.preprocessing
+    cache = frontier_cache(job, network, World())
+    return plan_table(plan_of(job), network, job.data, cache, job.mixup > 0)
 
 
 def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
@@ -82,16 +87,40 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     job.data.preprocessing = job.backbone.preprocessing
     job.data.rank, job.data.world_size = world.rank, world.size
     network = build_network(job)
-    plan = world.agree(saved_plan(folder) if world.is_first else None) or _plan(job)
+    plan = world.agree(saved_plan(folder) if world.is_first else None) or plan_of(job)
     splits = job.data.splits
     module = Supervised(
         network, job.task, splits.train.labels, splits.classes, len(splits.val), job.optimizer, job.mixup
     )
+    said: list[str] = []
+    job.trainer = settled(job.trainer, network, job.data, folder, world, said.append)
+    cache = frontier_cache(job, network, world)
     if world.is_first:
         hold_data(folder, job.data)
-        table = save_plan(folder, plan, network, job.data)
+        table = save_plan(folder, plan, network, job.data, cache, job.mixup > 0)
         console.print(table, highlight=False, markup=False)
-    return Run(job, folder, world, plan, module, console)
+    run = Run(job, folder, world, plan, module, console, cache)
+    cache.say = run.tell
+    for line in said:
+        run.tell(line)
+    return run
+
+
+def frontier_cache(job: Job, network: Network, world: World) -> FrontierCache:
+    """What computes the frozen part once; it speaks once it has a run."""
+    settings = job.trainer
+    names = ("precision", "memory_format", "deterministic")
+    bits = {name: getattr(settings, name) for name in names}
+    return FrontierCache(
+        job.cache,
+        network,
+        job.data,
+        world,
+        settings.device(world),
+        settings.precision_context,
+        bits,
+        lambda line: None,
+    )
 
 
 def build_network(job: Job) -> Network:
@@ -105,7 +134,7 @@ def build_network(job: Job) -> Network:
     return Network(job.backbone, head, job.task.output(splits.train.labels, splits.classes))
 
 
-def _plan(job: Job) -> Plan:
+def plan_of(job: Job) -> Plan:
     """What the strategy compiles to, from the stages and, where it asks for them, the counts of classes."""
     asked = inspect.signature(job.strategy).parameters.keys() - getattr(job.strategy, "keywords", {}).keys()
     known = _counted(job) if "counts" in asked else {}
@@ -143,6 +172,7 @@ def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
         content = read(path)
         check_belongs(content, run.module.state_dict(), run.job.data.classes, path)
         ledger.load_state_dict(content["callbacks"][ledger.state_key])
+        run.module.load_state_dict(content["state_dict"])  # the frozen part is computed before Lightning does
     else:
         _reinitialise(run, run.plan.phases[0].reinitialise)
     return ledger, path
@@ -151,6 +181,8 @@ def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
 def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     job, phase = run.job, run.plan.phase(ledger.ends)
     run.network.freeze_except(phase.trains, run.plan.norms)
+    if run.world.is_first and not ledger.history:
+        run.console.print(f"phase {len(ledger.ends) + 1}/{len(run.plan.phases)}: {phase.name}", markup=False)
     job.data.augmenting = job.data.phase_augments(phase)
     recorder = Recorder(
         run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, HEAD), job.task.name
@@ -175,17 +207,16 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     if job.logger is not None:
         callbacks.append(job.logger(run.folder))
     trainer = settings.make(run.plan.max_epochs, callbacks, run.folder)
+    run.cache.seconds = 0.0
+    serve(run.cache, run.plan, len(ledger.ends), mixes=job.mixup > 0)
+    recorder.spent = run.cache.seconds
     whole, limit = job.data.batches_per_epoch, job.trainer.limit_train_batches
     job.data.position = lambda: position_in_order(batches_processed(trainer), whole, limit)
-    if run.world.is_first and not ledger.history:
-        run.console.print(f"phase {len(ledger.ends) + 1}/{len(run.plan.phases)}: {phase.name}", markup=False)
     trainer.fit(run.module, datamodule=job.data, ckpt_path=checkpoint)
 
 
 def _say_damaged(run: Run, path: Path, what: str) -> None:
-    line = f"the checkpoint {path.name} cannot be used ({what}); going on from the one before"
-    run.console.print(line, highlight=False, markup=False)
-    run.log(line)
+    run.tell(f"the checkpoint {path.name} cannot be used ({what}); going on from the one before")
 
 
 def _reinitialise(run: Run, stages: tuple[str, ...]) -> None:

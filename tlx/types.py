@@ -14,6 +14,7 @@ from torch import Generator, Tensor, nn
 
 __all__ = [
     "Batch",
+    "FrontierValues",
     "Inputs",
     "LossTerm",
     "Preprocessing",
@@ -35,10 +36,17 @@ PADDING = -1
 """The id of a sample that only fills up a rank's last batch and is never counted."""
 
 
+class FrontierValues(NamedTuple):
+    """What the frozen stages at the bottom of a network made of a batch."""
+
+    frontier: int  # how many stages that were
+    values: dict[str, Tensor]  # first axis B
+
+
 class Batch(NamedTuple):
     """What a loader yields."""
 
-    inputs: Inputs
+    inputs: Inputs | FrontierValues
     targets: Tensor  # one class: (B,), int64; classes: (B, K) of 0 and 1, float32; numbers: (B, R), float32
     ids: Tensor  # (B,) position of each sample in its split, int64; PADDING where it only fills up
 
@@ -46,7 +54,7 @@ class Batch(NamedTuple):
 class Step(NamedTuple):
     """What one training step produced."""
 
-    inputs: Inputs
+    inputs: Inputs | FrontierValues
     targets: Tensor  # as in the batch
     logits: Tensor  # (B, K), what the network gave
 

@@ -1,7 +1,5 @@
 """Every family goes through stages, plan, freeze, cut and resume the same way."""
 
-import csv
-import functools
 import shutil
 
 import pytest
@@ -12,18 +10,14 @@ from torch.nn import functional
 from torchvision import models
 
 from tests.backbones.families import FAMILIES, PUBLISHED, SIDE, batch_of
-from tests.faults.jobs import MadeUp
+from tests.backbones.family_jobs import family_job
 from tests.faults.outcome import differences, outcome
 from tlx.backbones.cut import Cut
 from tlx.backbones.torchvision import torchvision
-from tlx.data.datamodule import TransferData
-from tlx.data.text_csv import TextCSV
 from tlx.heads.linear import Linear
-from tlx.job import Job
 from tlx.modules.network import Network
 from tlx.plan import HEAD, split_part
 from tlx.strategies.gradual_unfreezing import gradual_unfreezing
-from tlx.trainer import TrainerSettings
 from tlx.training import fit
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
@@ -129,41 +123,6 @@ def test_cut_at_any_frontier_a_training_step_is_that_of_the_whole_to_the_bit(bac
     assert {name for name, module in network.named_modules() if "forward" in vars(module)} == forwards
 
 
-def texts(folder):
-    for name, count in (("train", 18), ("val", 6)):
-        with (folder / f"{name}.csv").open("w") as file:
-            rows = csv.writer(file)
-            rows.writerow(["text", "label"])
-            words = ("dull", "fine", "good")
-            rows.writerows(
-                [f"{words[i % 3]} film{' and long' * (i // 3)}", words[i % 3]] for i in range(count)
-            )
-    return TextCSV(str(folder), duplicates="ignore")
-
-
-def job(family, folder, optimizer):
-    folder.mkdir(exist_ok=True)
-    backbone = FAMILIES[family](folder)
-    source = MadeUp(train=18, val=6, test=3) if backbone.preprocessing.kind == "image" else texts(folder)
-    half = (len(backbone.stages) + 1) // 2
-    return Job(
-        backbone=backbone,
-        head=functools.partial(Linear, dropout=0.3),
-        head_recipe={"_target_": "tlx.heads.linear.Linear", "dropout": 0.3},
-        data=TransferData(source, batch_size=8, eval_batch_size=8, num_workers=0, seed=0),
-        strategy=lambda stages: limited(gradual_unfreezing(stages, stages_per_phase=half, head_epochs=1)),
-        optimizer=optimizer,
-        trainer=TrainerSettings(accelerator="cpu", limit_epochs=1),
-        seed=0,
-        monitor="val/accuracy",
-        names={"model": family, "data": "made up", "strategy": "two phases"},
-    )
-
-
-def limited(plan):
-    return type(plan)(plan.stages, plan.phases[:2])
-
-
 @every_family
 def test_a_run_resumed_after_its_first_phase_ends_in_the_bits_of_the_whole(family, tmp_path, monkeypatch):
     monkeypatch.setattr("tlx.conclusion.write_page", lambda *_: [])  # a page costs more than the training
@@ -175,10 +134,12 @@ def test_a_run_resumed_after_its_first_phase_ends_in_the_bits_of_the_whole(famil
             shutil.copytree(tmp_path / "whole", tmp_path / "left")
         return torch.optim.AdamW(groups)
 
-    fit(job(family, tmp_path / "one", optimizer), tmp_path / "whole", quiet)
+    fit(family_job(family, tmp_path / "one", optimizer), tmp_path / "whole", quiet)
     assert phases == [0, 1]
     started = []
-    again = job(family, tmp_path / "one", lambda groups: started.append(1) or torch.optim.AdamW(groups))
+    again = family_job(
+        family, tmp_path / "one", lambda groups: started.append(1) or torch.optim.AdamW(groups)
+    )
     fit(again, tmp_path / "left", quiet)
     assert len(started) == 1
     assert differences(outcome(tmp_path / "left"), outcome(tmp_path / "whole")) == []

@@ -77,7 +77,7 @@ def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
 @pytest.mark.parametrize("override", ["+x=1", "+names.model=other", "+callbacks={a: 1}"])
 def test_a_top_level_key_that_nothing_reads_is_refused(override: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"nothing reads the key '(x|names|callbacks)'. Known: data, .*trust"
+        ConfigError, match=r"nothing reads the key '(x|names|callbacks)'. Known: cache, data, .*trust"
     ):
         compose("fit", [override])
     with pytest.raises(ConfigError, match="Try: seed"):
@@ -93,3 +93,12 @@ def test_of_a_sweep_the_first_combination_that_fails_is_named() -> None:
     assert "head_epochs" not in said
     alone = str(explained(error, "fit", ["strategy=full", "strategy.unfrozen=1"]))
     assert alone.startswith("no key 'strategy.unfrozen'; strategy has ")
+
+
+def test_only_a_plan_is_measured() -> None:
+    assert compose("plan", ["measure=true"]).measure
+    assert not compose("plan").measure
+    with pytest.raises(ConfigError, match="nothing reads the key 'measure'"):
+        compose("fit", ["+measure=true"])
+    with pytest.raises(ConfigError, match="measure='yes'"):
+        compose("plan", ["measure='yes'"])

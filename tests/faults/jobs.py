@@ -10,9 +10,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from tlx.backbones.staged import StagedBackbone
+from tlx.cache.settings import CacheSettings
 from tlx.data.datamodule import TransferData
 from tlx.heads.linear import Linear
-from tlx.job import Job
+from tlx.job import NOTHING_KEPT, Job
 from tlx.preprocessing.image import ImagePreprocessing
 from tlx.strategies.gradual_unfreezing import gradual_unfreezing
 from tlx.tasks.multiclass import Multiclass
@@ -143,6 +144,8 @@ def small_job(
     task: Any = None,
     mixup: float = 0.0,
     ema: float | None = None,
+    cache: CacheSettings = NOTHING_KEPT,
+    augment: str = "auto",
     **trainer: Any,
 ) -> Job:
     settings = {"accelerator": "cpu", "checkpoint_steps": 2} | trainer
@@ -152,7 +155,12 @@ def small_job(
         head=functools.partial(Linear, dropout=0.3),
         head_recipe={"_target_": "tlx.heads.linear.Linear", "dropout": 0.3},
         data=TransferData(
-            source or MadeUp(), batch_size=8, eval_batch_size=16, num_workers=workers, seed=seed
+            source or MadeUp(),
+            batch_size=8,
+            eval_batch_size=16,
+            num_workers=workers,
+            seed=seed,
+            augment=augment,
         ),
         strategy=strategy,
         optimizer=functools.partial(torch.optim.AdamW, weight_decay=0.01),
@@ -163,4 +171,5 @@ def small_job(
         task=task,
         mixup=mixup,
         ema=ema,
+        cache=cache,
     )

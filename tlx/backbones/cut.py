@@ -6,7 +6,8 @@ survives. A placeholder takes no memory and holds what is not a number, so that 
 uses one after all is found out.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from tlx.backbones.named import first_and_last, named, unnamed
 from tlx.backbones.placeholder import Leaf, Sizes
 from tlx.backbones.staged import StagedBackbone
 from tlx.errors import ConfigError, bad_value
@@ -50,8 +52,8 @@ class Cut:
         if 0 < frontier < len(backbone.stages):
             self._check_frozen()
             with _evaluation(backbone):
-                self._learn(_some(example))
-                self._compare(_some(example))
+                self._learn(first_and_last(example))
+                self._compare(first_and_last(example))
 
     def values(self, inputs: Inputs) -> dict[str, Tensor]:
         """What the stages below the frontier make of a batch.
@@ -67,14 +69,9 @@ class Cut:
         with torch.inference_mode(False), torch.no_grad():
             if self.frontier == len(self.backbone.stages):
                 return {"features": self.backbone(inputs)}
-            named = _named(inputs)
             if self.frontier == 0:
-                return named
-            kept = {name: value for name, value in named.items() if not value.is_floating_point()}
-            size = len(next(iter(named.values())))
-            leaves = enumerate(pytree.tree_leaves(self._reached(inputs)))
-            made = {f"stage/{number}": _rows(leaf, size) for number, leaf in leaves if torch.is_tensor(leaf)}
-            return {name: _plain(value) for name, value in (kept | made).items()}
+                return named(inputs)
+            return self.rows(inputs, self.reached(inputs, {self.last_call})[self.last_call])
 
     def features(self, values: Mapping[str, Tensor]) -> Tensor:
         """The features, shape (B, D), from what `values` gave; the rest trains as ever."""
@@ -97,11 +94,11 @@ class Cut:
         first = next(iter(values.values()))
         tokens = [value for name, value in values.items() if name.startswith("inputs/")]
         sizes = Sizes(len(first), tokens[0].shape[1] if tokens and tokens[0].ndim > 1 else 0)
-        named = {
+        given = {
             name: values[name] if name in values else leaf.placeholder(sizes, first.device)
             for name, leaf in self._inputs.items()
         }
-        inputs = _unnamed(named) if self.frontier else _unnamed(values)
+        inputs = unnamed(given) if self.frontier else unnamed(values)
 
         def answer(number: int, run: Callable[[], Any]) -> Any:
             leaves, form = self._calls[number].leaves, self._calls[number].form
@@ -114,21 +111,55 @@ class Cut:
         with self._answering(answer):
             yield inputs
 
-    def _reached(self, inputs: Inputs) -> Any:
-        """Run the network as far as the frontier."""
+    @property
+    def last_call(self) -> int:
+        """The number of the call that gives the frontier's value; those below it come before."""
+        return len(self._calls) - 1
 
-        def answer(number: int, run: Callable[[], Any]) -> Any:
-            output = run()
-            if number == len(self._calls) - 1:
-                raise _Reached(output)
-            return output
-
+    def reached(self, inputs: Inputs, calls: Container[int]) -> dict[int, Any]:
+        """Run the network as far as the frontier; give what the calls of these numbers gave."""
+        found: dict[int, Any] = {}
         try:
-            with self._answering(answer):
+            with self._answering(functools.partial(self._kept, found, calls, True)):
                 self.backbone.net(inputs)
-        except _Reached as reached:
-            return reached.output
+        except _Reached:
+            return found
         raise self._refused("it takes another way than with the example")
+
+    def passed(self, inputs: Inputs, calls: Container[int]) -> tuple[dict[int, Any], Tensor]:
+        """Run the whole backbone; give what the calls of these numbers gave, and its features."""
+        found: dict[int, Any] = {}
+        with self._answering(functools.partial(self._kept, found, calls, False)):
+            features: Tensor = self.backbone(inputs)
+        return found, features
+
+    def _kept(
+        self, found: dict[int, Any], calls: Container[int], stops: bool, number: int, run: Callable[[], Any]
+    ) -> Any:
+        output = run()
+        if number in calls:
+            found[number] = output
+        if stops and number == self.last_call:
+            raise _Reached
+        return output
+
+    def rows(self, inputs: Inputs, output: Any) -> dict[str, Tensor]:
+        """What `values` gives, from the frontier's value itself."""
+        by_name = named(inputs)
+        kept = {name: value for name, value in by_name.items() if not value.is_floating_point()}
+        size = len(next(iter(by_name.values())))
+        leaves = enumerate(pytree.tree_leaves(output))
+        made = {f"stage/{number}": _rows(leaf, size) for number, leaf in leaves if torch.is_tensor(leaf)}
+        return {name: _plain(value) for name, value in (kept | made).items()}
+
+    @property
+    def per_token(self) -> frozenset[str]:
+        """Names of the values whose second dimension is that of the tokens."""
+        if not 0 < self.frontier < len(self.backbone.stages):
+            return frozenset()
+        inputs = [name for name, leaf in self._inputs.items() if leaf.has_tokens]
+        stage = [f"stage/{n}" for n, leaf in enumerate(self._calls[-1].leaves) if leaf.has_tokens]
+        return frozenset((*inputs, *stage))
 
     @contextmanager
     def _answering(self, answer: Callable[[int, Callable[[], Any]], Any]) -> Iterator[None]:
@@ -169,9 +200,9 @@ class Cut:
             for top in self.backbone.stage_modules(stage)
             for module in top.modules()
         }
-        named = _named(example)
-        longest = next(iter(named.values())).shape[1] if isinstance(example, dict) else 0
-        self._inputs = {name: Leaf.of(value, longest) for name, value in named.items()}
+        by_name = named(example)
+        longest = next(iter(by_name.values())).shape[1] if isinstance(example, dict) else 0
+        self._inputs = {name: Leaf.of(value, longest) for name, value in by_name.items()}
         around, over = 0, False
 
         def enter(module: nn.Module, _: Any) -> None:
@@ -225,11 +256,7 @@ class Cut:
 
 
 class _Reached(BaseException):
-    """Carries the frontier's value out of the network, past whatever it catches."""
-
-    def __init__(self, output: Any) -> None:
-        super().__init__()
-        self.output = output
+    """Leaves the network at the frontier, past whatever it catches."""
 
 
 class _Call(NamedTuple):
@@ -254,23 +281,6 @@ def _restore(module: nn.Module, forward: Any) -> None:
     del module.__dict__["forward"]
     if forward is not None:
         module.__dict__["forward"] = forward
-
-
-def _named(inputs: Inputs) -> dict[str, Tensor]:
-    if torch.is_tensor(inputs):
-        return {"inputs": inputs}
-    return {f"inputs/{name}": value for name, value in inputs.items()}
-
-
-def _unnamed(named: Mapping[str, Tensor]) -> Inputs:
-    if "inputs" in named:
-        return named["inputs"]
-    return {name.removeprefix("inputs/"): value for name, value in named.items()}
-
-
-def _some(example: Inputs) -> Inputs:
-    """Just as many samples as the sizes are told apart by; the only one twice."""
-    return _unnamed({name: value[[0, len(value) - 1]] for name, value in _named(example).items()})
 
 
 def _rows(value: Tensor, size: int) -> Tensor:

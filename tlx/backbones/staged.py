@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from tlx.errors import ConfigError
 from tlx.types import Inputs, Preprocessing
@@ -65,12 +66,22 @@ class StagedBackbone(nn.Module):
         self.weights = weights
         self._fresh = fresh
         self._save = save
+        self._laying_out: RemovableHandle | None = None
         self._check_stages()
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Features, shape (B, D)."""
         features: Tensor = self.pool(self.net(inputs))
         return features
+
+    def lay_out(self, memory_format: torch.memory_format) -> None:
+        """Let weights and the pictures that come in lie in memory as `memory_format` says."""
+        self.net.to(memory_format=memory_format)
+        if self._laying_out is not None:
+            self._laying_out.remove()
+            self._laying_out = None
+        if memory_format is not torch.contiguous_format:
+            self._laying_out = self.net.register_forward_pre_hook(_laid_out(memory_format))
 
     def original_logits(self, inputs: Inputs) -> Tensor:
         """Logits of the classes the weights know, shape (B, K of the source).
@@ -137,3 +148,13 @@ class StagedBackbone(nn.Module):
 
 def _belongs(name: str, prefixes: Iterable[str]) -> bool:
     return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def _laid_out(memory_format: torch.memory_format) -> Callable[[nn.Module, tuple[Any, ...]], Any]:
+    def lay_out(module: nn.Module, inputs: tuple[Any, ...]) -> Any:
+        pictures = inputs[0]
+        if not torch.is_tensor(pictures) or pictures.ndim != 4 or not any(pictures.stride()):
+            return None  # tokens, or a placeholder, which takes no memory
+        return (pictures.contiguous(memory_format=memory_format), *inputs[1:])
+
+    return lay_out

@@ -87,7 +87,7 @@ def run(verb: str, argv: Sequence[str]) -> Composed | None:
         something else (the config, help, completion), which is then done.
     """
     taken: list[Composed] = []
-    _hydra_main(verb, argv, lambda config: taken.append(from_hydra(config)))
+    _hydra_main(verb, argv, lambda config: taken.append(from_hydra(config, verb=verb)))
     return taken[0] if taken else None
 
 
@@ -109,7 +109,7 @@ def sweep(
     def task(config: DictConfig) -> float | None:
         overrides = [asked.get(str(word), str(word)) for word in HydraConfig.get().overrides.task]
         try:
-            composed: Composed | ConfigError = from_hydra(config)
+            composed: Composed | ConfigError = from_hydra(config, verb=verb)
         except ConfigError as error:
             composed = error
         return job(composed, overrides)

@@ -24,7 +24,7 @@ from tlx.composition.groups import conf_folder, groups, hint
 from tlx.composition.hydra_settings import check_hydra_settings
 from tlx.composition.secrets import refuse_secrets
 from tlx.composition.trust import gives_trust
-from tlx.errors import ConfigError, SecurityError, nearest
+from tlx.errors import ConfigError, SecurityError, bad_value, nearest
 
 __all__ = [
     "Composed",
@@ -51,12 +51,14 @@ class Composed:
         trust: Packages the person trusts; never saved.
         run_dir: Where the run is wished to live; None: a place made from the config.
         sweep_dir: The same for the jobs of a sweep.
+        measure: Whether a plan shall be measured; fit does not know the word.
     """
 
     config: dict[str, Any]
     trust: tuple[str, ...] = ()
     run_dir: str | None = None
     sweep_dir: str | None = None
+    measure: bool = False
 
     @property
     def stem(self) -> str:
@@ -92,11 +94,14 @@ def compose(verb: str, overrides: Sequence[str] = (), folders: Sequence[str] = (
     choices = dict(config.hydra.runtime.choices)
     with open_dict(config):
         del config["hydra"]
-    return from_hydra(config, choices, overrides)
+    return from_hydra(config, choices, overrides, verb)
 
 
 def from_hydra(
-    config: DictConfig, choices: Mapping[str, Any] | None = None, words: Sequence[str] = ()
+    config: DictConfig,
+    choices: Mapping[str, Any] | None = None,
+    words: Sequence[str] = (),
+    verb: str = "fit",
 ) -> Composed:
     """Turn what Hydra composed into plain values.
 
@@ -104,12 +109,13 @@ def from_hydra(
         config: Without Hydra's own node.
         choices: The choice of each group; those and the words are the running app's where omitted.
         words: The overrides it was composed from.
+        verb: The primary config, whose own keys may stand beside those of fit.
 
     Raises:
         ConfigError: A value is open, a group has no one choice, or a key is one that nothing reads.
         SecurityError: A file, not the command line, says whom to trust.
     """
-    _refuse_unread(config)
+    _refuse_unread(config, verb)
     if choices is None:
         choices, words = HydraConfig.get().runtime.choices, HydraConfig.get().overrides.task
     chosen = dict(choices)
@@ -127,8 +133,13 @@ def from_hydra(
     trust, run_dir, sweep_dir = (plain.pop(key, None) for key in ("trust", "run_dir", "sweep_dir"))
     if trust and not any(gives_trust(word) for word in words):
         raise SecurityError(f"a config file says trust={trust}", fix="trust=[PACKAGE] on the command line")
+    measure = plain.pop("measure", False)
+    if not isinstance(measure, bool):
+        raise bad_value("measure", measure, "true or false")
     plain["names"] = {group: _name(plain[group], chosen[group]) for group in GROUPS_OF_THE_NAME}
-    return Composed(plain, tuple([trust] if isinstance(trust, str) else trust or ()), run_dir, sweep_dir)
+    return Composed(
+        plain, tuple([trust] if isinstance(trust, str) else trust or ()), run_dir, sweep_dir, measure
+    )
 
 
 def check_hydra(verb: str, overrides: Sequence[str], folders: Sequence[str] = ()) -> None:
@@ -233,17 +244,19 @@ def _combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
 
 
 @functools.cache
-def _top_level() -> frozenset[str]:
-    primary = OmegaConf.load(conf_folder() / "fit.yaml")
-    return frozenset({*groups(), *map(str, primary)} - {"defaults", "experiment", "hydra"})
+def _top_level(verb: str) -> frozenset[str]:
+    primaries = [OmegaConf.load(conf_folder() / f"{name}.yaml") for name in ("fit", verb)]
+    own = {str(key) for primary in primaries for key in primary}
+    return frozenset({*groups(), *own} - {"defaults", "experiment", "hydra"})
 
 
-def _refuse_unread(config: DictConfig) -> None:
-    unread = sorted({str(key) for key in config} - _top_level())
+def _refuse_unread(config: DictConfig, verb: str) -> None:
+    read = _top_level(verb)
+    unread = sorted({str(key) for key in config} - read)
     if unread:
-        known = ", ".join(sorted(_top_level()))
+        known = ", ".join(sorted(read))
         raise ConfigError(
-            f"nothing reads the key {unread[0]!r}. Known: {known}", fix=nearest(unread[0], _top_level()) or ""
+            f"nothing reads the key {unread[0]!r}. Known: {known}", fix=nearest(unread[0], read) or ""
         )
 
 

@@ -13,12 +13,13 @@ from torch import nn
 from torch.optim import Optimizer
 
 from tlx.backbones.staged import StagedBackbone
+from tlx.cache.settings import CacheSettings
 from tlx.composition import resolve
 from tlx.composition.initial import backbone_of
 from tlx.composition.trust import importable
 from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value
-from tlx.job import Job
+from tlx.job import NOTHING_KEPT, Job
 from tlx.plan import Plan
 from tlx.recipe import build
 from tlx.targets import resolve as callable_at
@@ -79,6 +80,7 @@ def make_job(
         monitor=config["monitor"],
         names=dict(config["names"]),
         logger=_make_logger(config.get("logger"), saved, trust),
+        cache=_make_cache(config.get("cache"), trust),
     )
 
 
@@ -232,3 +234,12 @@ def _make_task(node: Mapping[str, Any], trust: Iterable[str]) -> Task:
     check_values(node, "task", trust)
     task: Task = build(node, trust)
     return task
+
+
+def _make_cache(node: Mapping[str, Any] | None, trust: Iterable[str]) -> CacheSettings:
+    """Runs of before there was a cache have none."""
+    if node is None:
+        return NOTHING_KEPT
+    check_values(node, "cache", trust)
+    settings: CacheSettings = build(node, trust)
+    return settings

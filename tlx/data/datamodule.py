@@ -4,20 +4,21 @@ import functools
 import hashlib
 import inspect
 import json
-from collections.abc import Callable
-from typing import Literal, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, get_args
 
 from lightning import LightningDataModule
 from torch import Generator
-from torch.utils.data import Sampler
+from torch.utils.data import Dataset, Sampler
 
 from tlx.data.checks import check_splits
-from tlx.data.order import EpochBatches, EvaluationBatches, Pairs, batches_in_epoch
+from tlx.data.order import EpochBatches, EvaluationBatches, FillBatches, Pairs, batches_in_epoch
 from tlx.data.samples import Loader, Samples, leave_signals_to_the_parent
+from tlx.data.stored import Stored, StoredSamples
 from tlx.data.stratified import few_shot
 from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.plan import Phase
-from tlx.types import Preprocessing, Source, Split, Splits, Targets
+from tlx.types import Inputs, Preprocessing, Source, Split, Splits, Targets
 
 __all__ = ["Augment", "TransferData"]
 
@@ -39,6 +40,9 @@ class TransferData(LightningDataModule):
         augmenting: Whether training samples vary, see `phase_augments`.
         position: Global batches processed so far in the whole run.
         rank, world_size: This process, and how many train together.
+        stored: What stands for the samples of "train" and "val", where the frozen part of the network
+            was computed before.
+        views: Variations of each training sample that there are; None: no two epochs have the same.
 
     Args:
         source: Where samples come from.
@@ -92,6 +96,8 @@ class TransferData(LightningDataModule):
         self.augmenting = False
         self.position: Callable[[], int] = int
         self.rank, self.world_size = 0, 1
+        self.stored: Mapping[str, Stored] = {}
+        self.views: int | None = None
 
     @functools.cached_property
     def splits(self) -> Splits:
@@ -147,11 +153,14 @@ class TransferData(LightningDataModule):
         batches = EpochBatches(
             len(train), self.batch_size, self.seed, self.rank, self.world_size, lambda: self.position()
         )
-        return self._loader(train, batches, self.augmenting)
+        if "train" not in self.stored:
+            return self._loader(self._samples(train, self.augmenting), batches)
+        views = self.views if self.augmenting and self.views else 1
+        return self._loader(StoredSamples(self.stored["train"], train.labels, views), batches, workers=0)
 
     def val_dataloader(self) -> Loader:
         """The validation split in index order."""
-        return self.loader(self.splits.val)
+        return self.loader(self.splits.val, self.stored.get("val"))
 
     def test_dataloader(self) -> Loader:
         """The test split in index order.
@@ -165,12 +174,34 @@ class TransferData(LightningDataModule):
             )
         return self.loader(self.splits.test)
 
-    def loader(self, split: Split) -> Loader:
-        """Any split in index order, never augmented; ids tell fillers from samples."""
-        batches = EvaluationBatches(len(split), self.eval_batch_size, self.rank, self.world_size)
-        return self._loader(split, batches, augment=False)
+    def loader(self, split: Split, stored: Stored | None = None) -> Loader:
+        """Any split in index order, never augmented; ids tell fillers from samples.
 
-    def _loader(self, split: Split, batches: Sampler[Pairs], augment: bool) -> Loader:
+        Args:
+            split: What to read.
+            stored: What stands for its samples.
+        """
+        batches = EvaluationBatches(len(split), self.eval_batch_size, self.rank, self.world_size)
+        if stored is not None:
+            return self._loader(StoredSamples(stored, split.labels), batches, workers=0)
+        return self._loader(self._samples(split), batches)
+
+    def blocks(self, split: Split, blocks: Sequence[int], augment: bool = False) -> Loader:
+        """Blocks of a split as `FillBatches` makes them, of as many samples as an evaluation's batch."""
+        return self._loader(
+            self._samples(split, augment), FillBatches(len(split), self.eval_batch_size, blocks)
+        )
+
+    def first(self, split: Split, count: int, augment: bool = False) -> Inputs:
+        """The first samples of a split, ready for a network; where they vary, as in the first epoch.
+
+        Raises:
+            TlxError: One of them cannot be read.
+        """
+        pairs = [(0, index) for index in range(min(count, len(split)))]
+        return self._samples(split, augment).inputs(pairs)
+
+    def _samples(self, split: Split, augment: bool = False) -> Samples:
         if self.preprocessing is None:
             raise ConfigError(
                 "the data has no preprocessing yet", fix="data.preprocessing = backbone.preprocessing"
@@ -180,13 +211,23 @@ class TransferData(LightningDataModule):
                 f"the model reads {self.preprocessing.kind} and the data is {self.source.kind}",
                 fix=f"a model for {self.source.kind}, or other data",
             )
-        samples = Samples(split, self.preprocessing, augment=augment, flip=self.source.flip, seed=self.seed)
+        return Samples(
+            split,
+            self.preprocessing,
+            augment=augment,
+            flip=self.source.flip,
+            seed=self.seed,
+            views=self.views,
+        )
+
+    def _loader(self, samples: Dataset[Any], batches: Sampler[Pairs], workers: int | None = None) -> Loader:
+        workers = self.num_workers if workers is None else workers
         return Loader(
             samples,
             batch_sampler=batches,
             collate_fn=_as_it_is,
-            num_workers=self.num_workers,
-            multiprocessing_context="fork" if self.num_workers else None,
+            num_workers=workers,
+            multiprocessing_context="fork" if workers else None,
             worker_init_fn=leave_signals_to_the_parent,
             pin_memory=self._on_cuda(),
             generator=Generator(),  # else making an iterator draws from the global state

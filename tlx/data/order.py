@@ -5,7 +5,7 @@ with the same stream, in any number of worker processes and on any number of ran
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from torch.utils.data import Sampler
 from tlx.errors import DataError, bad_value
 from tlx.types import PADDING
 
-__all__ = ["EpochBatches", "EvaluationBatches", "Pairs", "batches_in_epoch", "random_order"]
+__all__ = ["EpochBatches", "EvaluationBatches", "FillBatches", "Pairs", "batches_in_epoch", "random_order"]
 
 Pairs = list[tuple[int, int]]
 """A batch to read: (epoch, index) per sample."""
@@ -128,8 +128,9 @@ class EpochBatches(Sampler[Pairs]):
 class EvaluationBatches(Sampler[Pairs]):
     """The samples of a split in index order, each once over all ranks.
 
-    With more than one rank a batch that does not divide is filled with PADDING, so that all
-    ranks make the same number of batches of the same shape; fillers are never counted.
+    The last batch of several is filled with PADDING, so that all are of one shape and a sample's
+    bits do not depend on how many come after it; of one batch alone just what the ranks need to have
+    equal shares. Fillers are never counted.
 
     Args:
         length: Samples in the split, >= 1.
@@ -151,12 +152,38 @@ class EvaluationBatches(Sampler[Pairs]):
         return math.ceil(self._length / self._batch_size)
 
     def __iter__(self) -> Iterator[Pairs]:
+        share = math.ceil(min(self._batch_size, self._length) / self._world_size)
         for start in range(0, self._length, self._batch_size):
-            count = min(self._batch_size, self._length - start)
-            share = math.ceil(count / self._world_size)
-            first = start + self._rank * share
-            indices = range(first, first + share)
-            yield [(0, index if index < start + count else PADDING) for index in indices]
+            yield _padded(0, start + self._rank * share, share, self._length)
+
+
+class FillBatches(Sampler[Pairs]):
+    """Blocks of a split in index order, of one shape, of which some are asked for.
+
+    On one rank they are the batches of `EvaluationBatches`, view after view.
+
+    Args:
+        length: Samples in the split, N >= 1.
+        batch_size: Samples in a block; a block of fewer than that there are of N at all is filled
+            with PADDING.
+        blocks: Numbers of the blocks to make, each in [0, views * blocks_of(N, batch_size)).
+    """
+
+    def __init__(self, length: int, batch_size: int, blocks: Sequence[int]) -> None:
+        _check(length, batch_size, 0, 1)
+        self._length, self._size, self._blocks = length, min(batch_size, length), blocks
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def __iter__(self) -> Iterator[Pairs]:
+        for block in self._blocks:
+            view, number = divmod(block, math.ceil(self._length / self._size))
+            yield _padded(view, number * self._size, self._size, self._length)
+
+
+def _padded(epoch: int, first: int, count: int, length: int) -> Pairs:
+    return [(epoch, index if index < length else PADDING) for index in range(first, first + count)]
 
 
 _ORDER = 0x6F72646572

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator
+from numpy.typing import NDArray
+from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from tlx.data.order import Pairs
 from tlx.errors import DataError, DistributedError, TlxError
-from tlx.types import Batch, Preprocessing, Split
+from tlx.types import Batch, Inputs, Preprocessing, Split
 
-__all__ = ["Loader", "Samples", "sample_generator"]
+__all__ = ["Loader", "Samples", "sample_generator", "targets_of"]
 
 
 def sample_generator(seed: int, epoch: int, index: int) -> Generator:
@@ -36,13 +37,22 @@ class Samples(Dataset[Batch | TlxError]):
         augment: Whether samples vary from epoch to epoch.
         flip: Whether a mirrored sample still belongs to its class.
         seed: Of the variation.
+        views: Variations of each sample that there are, epoch e using e modulo `views`; None: no two
+            epochs have the same.
     """
 
     def __init__(
-        self, split: Split, preprocessing: Preprocessing, *, augment: bool, flip: bool, seed: int
+        self,
+        split: Split,
+        preprocessing: Preprocessing,
+        *,
+        augment: bool,
+        flip: bool,
+        seed: int,
+        views: int | None = None,
     ) -> None:
         self._split, self._preprocessing = split, preprocessing
-        self._augment, self._flip, self._seed = augment, flip, seed
+        self._augment, self._flip, self._seed, self._views = augment, flip, seed, views
 
     def __len__(self) -> int:
         return len(self._split)
@@ -57,19 +67,26 @@ class Samples(Dataset[Batch | TlxError]):
         from the text of its traceback.
         """
         try:
-            prepared = [self._prepared(epoch, max(index, 0)) for epoch, index in pairs]
-            inputs = self._preprocessing.collate(prepared)
+            inputs = self.inputs(pairs)
         except TlxError as error:
             return error
         ids = torch.tensor([index for _, index in pairs])
-        targets = torch.from_numpy(self._split.labels[ids.clamp(min=0).numpy()])
-        return Batch(inputs, targets.long() if targets.ndim == 1 else targets.float(), ids)
+        return Batch(inputs, targets_of(self._split.labels, ids), ids)
+
+    def inputs(self, pairs: Pairs) -> Inputs:
+        """What a network reads of (epoch, index) pairs.
+
+        Raises:
+            TlxError: A sample cannot be read.
+        """
+        return self._preprocessing.collate([self._prepared(epoch, max(index, 0)) for epoch, index in pairs])
 
     def _prepared(self, epoch: int, index: int) -> Any:
         try:
             sample = self._split.read(index)
             if self._augment:
-                generator = sample_generator(self._seed, epoch, index)
+                view = epoch if self._views is None else epoch % self._views
+                generator = sample_generator(self._seed, view, index)
                 return self._preprocessing.augment(sample, generator, self._flip)
             return self._preprocessing.prepare(sample)
         except (TlxError, MemoryError):
@@ -79,6 +96,17 @@ class Samples(Dataset[Batch | TlxError]):
                 f"cannot read {self._split.name(index)}: {type(error).__name__}: {error}",
                 fix="repair or remove it",
             ) from error
+
+
+def targets_of(labels: NDArray[Any], ids: Tensor) -> Tensor:
+    """The targets of a batch; a filler has those of sample 0.
+
+    Args:
+        labels: As a split has them, first axis N.
+        ids: Positions, shape (B,), int64; PADDING where a sample only fills up.
+    """
+    targets = torch.from_numpy(labels[ids.clamp(min=0).numpy()])
+    return targets.long() if targets.ndim == 1 else targets.float()
 
 
 class Loader(DataLoader[Any]):

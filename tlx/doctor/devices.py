@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from tlx.doctor.finding import Finding
-from tlx.doctor.machine import size
+from tlx.report.formats import size
 
 __all__ = ["devices"]
 

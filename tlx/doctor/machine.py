@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tlx.doctor.finding import Finding
+from tlx.report.formats import size
 
 __all__ = [
     "cores",
@@ -17,7 +18,6 @@ __all__ = [
     "open_files",
     "processor",
     "shared_memory",
-    "size",
     "threads",
     "writable",
 ]
@@ -123,15 +123,6 @@ def open_files(limit: int) -> Finding:
     if 0 <= limit < 1024:
         return Finding("warn", f"at most {limit} files may be open at once", "ulimit -n 4096")
     return Finding("ok", f"{limit if limit >= 0 else 'any number of'} files may be open at once")
-
-
-def size(count: int) -> str:
-    """Bytes for people.
-
-    >>> size(64_000_000), size(2_500_000_000)
-    ('64.0 MB', '2.5 GB')
-    """
-    return f"{count / GIGABYTE:.1f} GB" if count >= GIGABYTE else f"{count / MEGABYTE:.1f} MB"
 
 
 def _nearest(folder: Path) -> Path:

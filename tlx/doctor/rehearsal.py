@@ -11,14 +11,14 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from tlx.doctor.finding import Finding
-from tlx.doctor.machine import size
 from tlx.evaluation import to_device
 from tlx.job import Job
 from tlx.modules.network import Network, is_norm
 from tlx.plan import Plan, split_part
+from tlx.report.formats import size
 from tlx.trainer import World
 from tlx.training import build_network, describe_plan
-from tlx.types import Batch, Inputs
+from tlx.types import Batch, FrontierValues, Inputs
 
 __all__ = [
     "Rehearsal",
@@ -89,10 +89,7 @@ def rehearse(job: Job) -> Rehearsal:
     """
     job.data.preprocessing = job.backbone.preprocessing
     plain, table = describe_plan(job)
-    own = ("name", "trains", "epochs", "patience", "schedule", "warmup", "reinitialise")
-    plan = Plan.from_dict(
-        {**plain, "phases": [{key: phase[key] for key in own} for phase in plain["phases"]]}
-    )
+    plan = Plan.from_dict(plain)
     network = build_network(job)
     return Rehearsal(job, network, plan, job.optimizer(network.parameter_groups()), table)
 
@@ -266,5 +263,6 @@ def _bytes(tensors: Mapping[str, Any]) -> int:
     return sum(t.numel() * t.element_size() for t in tensors.values() if isinstance(t, torch.Tensor))
 
 
-def _size_of(inputs: Inputs) -> int:
-    return _bytes(inputs if isinstance(inputs, dict) else {"": inputs})
+def _size_of(inputs: Inputs | FrontierValues) -> int:
+    values = inputs.values if isinstance(inputs, FrontierValues) else inputs
+    return _bytes(values if isinstance(values, dict) else {"": values})

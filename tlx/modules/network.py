@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from torch import Tensor, nn
 
+from tlx.backbones.cut import Cut
 from tlx.backbones.staged import StagedBackbone
-from tlx.errors import ConfigError, unknown_name
+from tlx.errors import ConfigError, TlxError, unknown_name
 from tlx.plan import HEAD, Norms, check_norms, split_part
-from tlx.types import Inputs
+from tlx.types import FrontierValues, Inputs
 
 __all__ = ["Network", "is_norm"]
 
@@ -20,6 +21,9 @@ class Network(nn.Module):
     records no graph, since neither its inputs nor its parameters ask for a gradient. The norms
     of the backbone can stay frozen inside a stage that trains: their weights and biases
     without a gradient, their running statistics by evaluation mode.
+
+    Attributes:
+        cut: The backbone in two halves, for inputs that are what the lower one gave.
     """
 
     def __init__(self, backbone: StagedBackbone, head: nn.Module, output: nn.Module | None = None) -> None:
@@ -27,14 +31,29 @@ class Network(nn.Module):
         self.backbone = backbone
         self.head = head
         self.output = output if output is not None else nn.Identity()
+        self.cut: Cut | None = None
         self.parts: frozenset[str] = frozenset()
         self.norms: Norms = "train"
         self.freeze_except((*backbone.stages, HEAD))
 
-    def forward(self, inputs: Inputs) -> Tensor:
+    def forward(self, inputs: Inputs | FrontierValues) -> Tensor:
         """What the task reads, shape (B, K): logits before softmax or sigmoid, or numbers."""
-        outputs: Tensor = self.output(self.head(self.backbone(inputs)))
+        outputs: Tensor = self.output(self.head(self.features(inputs)))
         return outputs
+
+    def features(self, inputs: Inputs | FrontierValues) -> Tensor:
+        """What the head reads, shape (B, D); from stored values only the stages above them run.
+
+        Raises:
+            TlxError: The values are those of another frontier than the network is cut at.
+        """
+        if not isinstance(inputs, FrontierValues):
+            features: Tensor = self.backbone(inputs)
+            return features
+        at = None if self.cut is None else self.cut.frontier
+        if self.cut is None or at != inputs.frontier:
+            raise TlxError(f"values of frontier {inputs.frontier} for a network cut at {at}")
+        return self.cut.features(inputs.values)
 
     def freeze_except(self, parts: Iterable[str], norms: Norms = "train") -> None:
         """Let `parts` (stages, `stage:norm`, `head`) train and freeze all else; idempotent.

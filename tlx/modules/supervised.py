@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from tlx.errors import ConfigError, bad_value
 from tlx.functional.mixup import draw_share, mix
 from tlx.modules.network import Network
-from tlx.types import Batch, Inputs, LossTerm, Step, Task
+from tlx.types import Batch, FrontierValues, Inputs, LossTerm, Step, Task
 
 __all__ = ["Supervised"]
 
@@ -83,7 +83,7 @@ class Supervised(LightningModule):
             self.log(f"val/{name}", torch.as_tensor(value, dtype=torch.float32), rank_zero_only=False)
         self.val_figures.reset()
 
-    def _run(self, inputs: Inputs) -> Tensor:
+    def _run(self, inputs: Inputs | FrontierValues) -> Tensor:
         try:
             outputs: Tensor = self.net(inputs)
         except ValueError as error:
@@ -95,10 +95,10 @@ class Supervised(LightningModule):
             ) from error
         return outputs
 
-    def _mixed(self, inputs: Inputs) -> tuple[Inputs, Tensor | None, float]:
+    def _mixed(self, inputs: Inputs | FrontierValues) -> tuple[Inputs | FrontierValues, Tensor | None, float]:
         if not self.mixup:
             return inputs, None, 1.0
-        if isinstance(inputs, dict):
+        if not isinstance(inputs, Tensor):
             raise ConfigError("mixup mixes pictures, and these are tokens", fix="mixup=0")
         share = draw_share(self.mixup)
         partners = torch.randperm(len(inputs)).to(inputs.device)

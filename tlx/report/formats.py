@@ -20,10 +20,12 @@ __all__ = [
     "percent_range",
     "place",
     "rate",
+    "size",
     "words",
 ]
 
 MISSING = DASH = "\u2013"
+KILOBYTE, MEGABYTE, GIGABYTE = 1e3, 1e6, 1e9
 FIXED_SPACE = "\u00a0"  # a space that does not break
 
 
@@ -187,3 +189,15 @@ def duration(seconds: Any) -> str:
     if minutes < 60:
         return f"{minutes}{FIXED_SPACE}min {rest}{FIXED_SPACE}s"
     return f"{minutes // 60}{FIXED_SPACE}h {minutes % 60}{FIXED_SPACE}min"
+
+
+def size(count: float) -> str:
+    """Bytes for people.
+
+    >>> size(12_300), size(64_000_000), size(2_500_000_000)
+    ('12.3 kB', '64.0 MB', '2.5 GB')
+    """
+    for least, unit in ((GIGABYTE, "GB"), (MEGABYTE, "MB")):
+        if count >= least:
+            return f"{count / least:.1f} {unit}"
+    return f"{count / KILOBYTE:.1f} kB"

@@ -90,9 +90,7 @@ def remarks(plan: RunFiles | Plan) -> list[str]:
 
 
 def _plan(run: RunFiles) -> Plan:
-    own = ("augment", "parameters")
-    bare = [{key: value for key, value in phase.items() if key not in own} for phase in run.plan["phases"]]
-    return Plan.from_dict({**run.plan, "phases": bare})
+    return Plan.from_dict(run.plan)
 
 
 def _row(run: RunFiles, plan: Plan, number: int) -> PhaseRow:

@@ -51,6 +51,7 @@ class Recorder(Callback):
         ]
         self.length = 0
         self.seconds = 0.0
+        self.spent = 0.0  # on the phase before it began, which counts as training
         self.row: dict[str, Any] = {}
         self._saved_sums: list[list[float]] | None = None
         self._sums = torch.zeros(3, dtype=torch.float64)  # loss and figure times samples, samples
@@ -58,6 +59,7 @@ class Recorder(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._sums = self._own_share(trainer).to(pl_module.device)
+        self.seconds, self.spent = self.seconds + self.spent, 0.0
         self._since = time.monotonic()
         if trainer.is_global_zero:
             self._cut_back()

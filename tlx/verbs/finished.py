@@ -31,6 +31,7 @@ def open_run(
         raise CheckpointError(f"{shown(run)} is not finished ({status})", fix=f"tlx resume {shown(run)}")
     config = resolved(amended(saved_run(run / "config.yaml"), options))
 
+    from tlx.arithmetic import used_by
     from tlx.composition.job import make_data
     from tlx.recipe import build
 
@@ -39,4 +40,4 @@ def open_run(
     data = make_data(config["data"], trust)
     if "task" in config:
         data.targets = build(config["task"], trust).targets
-    return data, settings
+    return data, used_by(run, settings)

@@ -52,8 +52,15 @@ def plan(argv: Sequence[str]) -> None:
     from tlx.composition.job import make_job
     from tlx.training import describe_plan
 
+    console = Console(soft_wrap=True)
     _, table = describe_plan(make_job(composed.config, composed.trust))
-    Console(soft_wrap=True).print(table, highlight=False, markup=False)
+    console.print(table, highlight=False, markup=False)
+    if composed.measure:
+        from tlx.doctor.cost import measured
+        from tlx.doctor.cost import table as cost_table
+
+        cost = measured(make_job(composed.config, composed.trust))
+        console.print(cost_table(cost), highlight=False, markup=False)
 
 
 def start(run: Path, composed: Composed) -> Mapping[str, Any]:

@@ -9,7 +9,8 @@ __all__ = ["USAGE", "listing"]
 
 USAGE = """\
 tlx list [GROUP]: what can be chosen, one line each. GROUP is one of
-model(s), data, strategy (strategies), task(s), optimizer(s), trainer(s), logger(s).
+model(s), data, strategy (strategies), task(s), optimizer(s), cache, trainer(s), logger(s).
+tlx list cache: also what is kept of frozen parts; with clear=true, all of it goes.
 tlx list GROUP=CHOICE: every argument of one choice with its default and what it means; of a model
 its parameters, stages, preprocessing and weights as well: tlx list model=torchvision model.name=resnet34
 """
@@ -20,13 +21,28 @@ def listing(argv: Sequence[str]) -> None:
     if argv and "=" in argv[0]:
         _details(argv)
         return
+    if argv and argv[0] == "cache":
+        _cache(argv[1:])
+        return
     if len(argv) > 1 or any("=" in word for word in argv):
         raise ConfigError("tlx list takes one group, or one choice", fix="tlx list models")
     for group in [_group(argv[0])] if argv else groups():
         if not argv:
             print(f"{group}=")  # noqa: T201
-        for choice in choices(group):
-            print(f"  {choice:22} {meaning(group, choice)}".rstrip())  # noqa: T201
+        _print_choices(group)
+
+
+def _cache(options: Sequence[str]) -> None:
+    from tlx.verbs.cache_details import cache_details
+
+    if not options:
+        _print_choices("cache")
+    print(cache_details(options))  # noqa: T201
+
+
+def _print_choices(group: str) -> None:
+    for choice in choices(group):
+        print(f"  {choice:22} {meaning(group, choice)}".rstrip())  # noqa: T201
 
 
 def _details(argv: Sequence[str]) -> None:

@@ -1,0 +1,86 @@
+import copy
+import sys
+import types
+
+import pytest
+import torch
+from torch import nn
+
+from tests.faults.jobs import MadeUpSplit, small_backbone
+from tlx.cache.address import address, arithmetic, code_digest, prefix_digest, preprocessing_digest, split_key
+
+
+def test_the_digest_of_a_prefix_sees_every_value_below_the_frontier_and_none_above():
+    one = small_backbone()
+    for frontier in (1, 2, 3):
+        for name in dict([*one.net.named_parameters(), *one.net.named_buffers()]):
+            other = copy.deepcopy(one)
+            with torch.no_grad():
+                dict([*other.net.named_parameters(), *other.net.named_buffers()])[name].add_(1)
+            below = any(name in one.stage_tensors(stage) for stage in list(one.stages)[:frontier])
+            assert (prefix_digest(one, frontier) != prefix_digest(other, frontier)) == below, name
+
+
+def test_the_memory_format_of_the_weights_is_no_other_weights():
+    one, other = small_backbone(), small_backbone()
+    other.load_state_dict(one.state_dict())
+    other.to(memory_format=torch.channels_last)
+    assert prefix_digest(one, 3) == prefix_digest(other, 3)
+
+
+def test_code_of_ones_own_is_known_by_its_text_and_that_of_libraries_by_its_version(tmp_path, monkeypatch):
+    def network(body):
+        (tmp_path / "own_net.py").write_text(
+            f"from torch import nn\nclass Own(nn.Module):\n    def forward(self, x):\n        return {body}\n"
+        )
+        monkeypatch.syspath_prepend(str(tmp_path))
+        sys.modules.pop("own_net", None)
+        import importlib
+        import linecache
+
+        linecache.clearcache()
+        importlib.invalidate_caches()
+        return importlib.import_module("own_net").Own()
+
+    doubled, tripled = code_digest(network("x * 2")), code_digest(network("x *  3 "))
+    assert doubled != tripled
+    assert code_digest(nn.Sequential(nn.Linear(2, 2))) == code_digest(nn.Sequential(nn.ReLU()))
+
+
+class Reads:
+    def __init__(self, saved):
+        self.saved = saved
+
+    def describe(self):
+        return {"folder": "bundle:tokenizer"}
+
+    def save(self, folder):
+        (folder / "words").write_text(self.saved)
+
+
+def test_a_tokenizer_is_known_by_what_it_saves():
+    assert preprocessing_digest(Reads("a")) == preprocessing_digest(Reads("a"))
+    assert preprocessing_digest(Reads("a")) != preprocessing_digest(Reads("b"))
+
+
+def test_samples_are_known_by_their_state_where_they_have_one():
+    split = MadeUpSplit([1, 2], 0)
+    assert split_key(split) == split.fingerprint() != split_key(MadeUpSplit([1, 3], 0))
+    assert split_key(types.SimpleNamespace(state=lambda: "changed", fingerprint=lambda: "same")) == "changed"
+
+
+def test_arithmetic_names_the_device_the_versions_and_the_settings():
+    found = arithmetic(torch.device("cpu"), {"precision": "32-true"})
+    assert found["versions"]["torch"] == torch.__version__.partition("+")[0] or found["versions"]["torch"]
+    assert found["precision"] == "32-true"
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        assert arithmetic(torch.device("cpu"), {})["device"] != found["device"]
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("other", [{"a": 2}, {"a": 1, "b": None}, {"b": 1}])
+def test_any_other_part_is_another_address(other):
+    assert address(**other) != address(a=1)

@@ -1,0 +1,28 @@
+import pytest
+
+from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
+from tests.quiet import fit_quietly
+from tlx.doctor.stopwatch import Stopwatch, Times
+
+
+def test_the_middle_batch_counts_and_the_first_does_not():
+    times = Times(train=[9.0, 1.0, 3.0, 2.0], val=[5.0, 0.5], epochs=[14.0, 10.0], batches=(4, 1))
+    assert (times.train_batch, times.val_batch) == (2.0, 0.5)
+    assert times.rest == pytest.approx(10 - 4 * 2 - 0.5)
+
+
+def test_an_epoch_never_takes_less_than_nothing_beside_its_batches():
+    assert Times(train=[3.0], val=[], epochs=[1.0], batches=(1, 0)).rest == 0
+
+
+def test_every_batch_and_epoch_of_every_phase_is_seen(tmp_path):
+    stopwatch = Stopwatch()
+    job = small_job(strategy=BY_EPOCHS, source=MadeUp(train=24, val=20, test=4))
+    job.logger = lambda folder: stopwatch
+    fit_quietly(job, tmp_path)
+    assert [len(phase.epochs) for phase in stopwatch.phases] == [1, 2, 2]
+    for phase in stopwatch.phases:
+        assert len(phase.train) == 3 * len(phase.epochs)
+        assert len(phase.val) == 2 * len(phase.epochs)
+        assert phase.batches == (3, 2)
+        assert sum(phase.train) + sum(phase.val) < sum(phase.epochs)

@@ -1,0 +1,55 @@
+import gc
+import re
+
+import pytest
+
+from tests.cache.caches import cache_of
+from tlx.cache.part import Part
+from tlx.errors import ConfigError
+from tlx.verbs.cache_details import cache_details
+from tlx.verbs.listing import listing
+
+
+@pytest.fixture
+def kept(tmp_path):
+    cache = cache_of(tmp_path / "features")
+    cache.rows(Part("train", cache.data.splits.train), (3, 2))
+    del cache
+    gc.collect()  # what a process reads stays
+    return tmp_path / "features"
+
+
+def test_every_entry_has_a_line_with_its_size_and_what_it_is_of(kept):
+    said = cache_details([f"folder={kept}"]).splitlines()
+    assert len(said) == 3
+    assert re.fullmatch(r"2 entries, \d+\.\d kB, in .*features", said[-1])
+    assert any("to block1, 52 of train" in line for line in said)
+    assert all(re.match(r"  [0-9a-f]{8} +\d+\.\d kB  used \d{4}-", line) for line in said[:2])
+
+
+def test_clearing_removes_all_and_says_how_much(kept):
+    assert "removed from" in cache_details([f"folder={kept}", "clear=true"])
+    assert cache_details([f"folder={kept}"]).startswith("0 entries")
+
+
+def test_an_empty_machine_has_nothing_and_clears_nothing(tmp_path):
+    assert cache_details([f"folder={tmp_path}/none"]).startswith("0 entries, 0.0 kB")
+    assert cache_details([f"folder={tmp_path}/none", "clear=true"]).startswith("0.0 kB removed")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["clear=yes"], "clear='yes'"), (["cleer=true"], "cleer"), (["old"], "old"), (["-f"], "no flag -f")],
+)
+def test_other_words_are_refused(words, said):
+    with pytest.raises(ConfigError, match=said):
+        cache_details(words)
+
+
+def test_the_list_shows_the_choices_and_the_entries(kept, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(kept.parent / "nothing"))
+    listing(["cache"])
+    said = capsys.readouterr().out
+    assert "  disk " in said and "0 entries" in said
+    listing(["cache", f"folder={kept}"])
+    assert "2 entries" in capsys.readouterr().out

@@ -1,0 +1,106 @@
+"""What values depend on, as one hash: the same address, the same bits."""
+
+import hashlib
+import inspect
+import json
+import platform
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tlx.backbones.staged import StagedBackbone
+from tlx.types import Preprocessing, Split
+
+__all__ = ["address", "arithmetic", "code_digest", "prefix_digest", "preprocessing_digest", "split_key"]
+
+FORMAT = 1
+LIBRARIES = ("torch", "torchvision", "timm", "transformers")
+"""Packages whose code is known by its version."""
+
+
+def address(**parts: Any) -> str:
+    """A hash of plain values, 32 hexadecimal digits.
+
+    >>> address(a=1, b=[2]) == address(b=[2], a=1), address(a=1) == address(a=2)
+    (True, False)
+    """
+    text = json.dumps({"format": FORMAT, **parts}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def prefix_digest(backbone: StagedBackbone, frontier: int) -> str:
+    """SHA-256 over the names and values of all that lies below a frontier."""
+    digest = hashlib.sha256()
+    for stage in list(backbone.stages)[:frontier]:
+        for name, tensor in sorted(backbone.stage_tensors(stage).items()):
+            digest.update(f"{stage} {name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+            digest.update(raw.numpy().data)
+    return digest.hexdigest()
+
+
+def code_digest(net: nn.Module) -> str:
+    """SHA-256 over the source of every class of a network that comes from no versioned library.
+
+    Functions that those classes call are not seen; a batch compared at the start of each phase is
+    what finds those out.
+    """
+    kinds = {type(module) for module in net.modules()}
+    own = [kind for kind in kinds if kind.__module__.partition(".")[0] not in LIBRARIES]
+    digest = hashlib.sha256()
+    for kind in sorted(own, key=lambda each: f"{each.__module__}.{each.__qualname__}"):
+        digest.update(f"{kind.__module__}.{kind.__qualname__}\n".encode())
+        try:
+            digest.update(inspect.getsource(kind).encode())
+        except (OSError, TypeError):
+            continue  # made in a session; the compared batch has to do
+    return digest.hexdigest()
+
+
+def preprocessing_digest(preprocessing: Preprocessing) -> str:
+    """SHA-256 over all settings of a preprocessing, and over the files it would save."""
+    digest = hashlib.sha256(json.dumps(preprocessing.describe(), sort_keys=True, default=str).encode())
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        preprocessing.save(folder)
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            digest.update(str(file.relative_to(folder)).encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def split_key(split: Split) -> str:
+    """What changes when a sample does: of files, their paths, sizes and times of last change."""
+    state = getattr(split, "state", split.fingerprint)
+    return str(state())
+
+
+def arithmetic(device: torch.device, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the bits of a computation depend on beside its inputs.
+
+    Args:
+        device: Where it happens.
+        settings: Precision and the like, as plain values.
+    """
+    if device.type == "cuda":
+        where = torch.cuda.get_device_name(device)
+    else:
+        where = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()}"
+    return {"device": where, "versions": _versions(), **settings}
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": ".".join(map(str, sys.version_info[:2]))}
+    for name in LIBRARIES:
+        if name in sys.modules:
+            try:
+                found[name] = version(name)
+            except PackageNotFoundError:
+                found[name] = "unknown"
+    return found

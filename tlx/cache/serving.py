@@ -1,0 +1,52 @@
+"""Which phases read which values: the decision, apart from how values are made."""
+
+from tlx.cache.ahead import frontier_of, frontiers_ahead
+from tlx.cache.frontier import FrontierCache
+from tlx.cache.part import Part
+from tlx.data.datamodule import TransferData
+from tlx.plan import Phase, Plan
+
+__all__ = ["serve", "training_part", "why_not"]
+
+
+def serve(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> None:
+    """Have the loaders of a phase read stored values wherever they may, and cut the network there.
+
+    Args:
+        cache: Of the run, whose network is frozen as the phase asks.
+        plan: The plan.
+        number: The phase, counted from 0.
+        mixes: Whether training pictures are mixed.
+    """
+    data, found = cache.data, {}
+    train = training_part(data, plan.phases[number], mixes)
+
+    def is_read_alike(phase: Phase) -> bool:
+        return training_part(data, phase, mixes) == train
+
+    wanted = [(Part("val", data.splits.val), frontiers_ahead(plan, number, lambda phase: True))]
+    if train is not None:
+        wanted.append((train, frontiers_ahead(plan, number, is_read_alike)))
+    for part, frontiers in wanted:
+        if cache.settings.is_on and frontiers and frontiers[0] == frontier_of(plan, number):
+            rows = cache.rows(part, frontiers)
+            if rows is not None:
+                found[part.name] = rows
+    data.stored = found
+    cache.network.cut = cache.cut(frontier_of(plan, number)) if found else None
+
+
+def training_part(data: TransferData, phase: Phase, mixes: bool) -> Part | None:
+    """The training samples as a phase reads them; None where no two epochs read the same."""
+    if mixes:
+        return None
+    if not data.phase_augments(phase):
+        return Part("train", data.splits.train)
+    return None if data.views is None else Part("train", data.splits.train, data.views)
+
+
+def why_not(data: TransferData, phase: Phase, mixes: bool) -> str:
+    """Why a phase with a frozen part reads its training samples anew; empty where it does not."""
+    if mixes:
+        return "pictures are mixed"
+    return "pictures vary" if training_part(data, phase, mixes) is None else ""

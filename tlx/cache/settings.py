@@ -1,0 +1,66 @@
+"""What the frozen part may cost in memory and on disk."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlx.errors import bad_value
+
+__all__ = ["CacheSettings"]
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class CacheSettings:
+    """Settings of `conf/cache`.
+
+    Args:
+        ram: GiB of values that a process may hold in memory, >= 0; more is read from the disk as it
+            is needed.
+        disk: GiB that all values in `folder` may take together, >= 0; those used longest ago go
+            first. 0: nothing is written, so nothing is shared between runs.
+        folder: Where values lie; None: `tlx/features` in the user's cache folder.
+        views: Where training pictures vary: so many variations of each are computed once, epoch e
+            reads variation e modulo `views`. None: what varies is not kept. >= 1.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+
+    ram: float = 4.0
+    disk: float = 20.0
+    folder: str | None = None
+    views: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("ram", "disk"):
+            if not getattr(self, name) >= 0:
+                raise bad_value(f"cache.{name}", getattr(self, name), "GiB, a number >= 0")
+        if self.views is not None and self.views < 1:
+            raise bad_value("cache.views", self.views, "a whole number >= 1, or null")
+        if self.views is not None and not self.is_on:
+            raise bad_value("cache.views", self.views, "null where nothing is kept", "cache=auto")
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything may be kept at all."""
+        return self.ram > 0 or self.disk > 0
+
+    @property
+    def memory(self) -> int:
+        """Bytes that a process may hold in memory."""
+        return int(self.ram * GIB)
+
+    @property
+    def budget(self) -> int:
+        """Bytes that the folder may take."""
+        return int(self.disk * GIB)
+
+    @property
+    def place(self) -> Path:
+        """The folder."""
+        if self.folder is not None:
+            return Path(self.folder).expanduser().absolute()
+        home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        return Path(home, "tlx", "features")

@@ -1,0 +1,56 @@
+"""`tlx list cache`: what is kept of frozen parts, and how to be rid of it."""
+
+import time
+from collections.abc import Sequence
+
+from tlx.cache.settings import CacheSettings
+from tlx.cache.store import Entry, Store
+from tlx.errors import ConfigError, bad_value, unknown_name
+from tlx.report.formats import size
+from tlx.verbs.words import read_words
+
+__all__ = ["cache_details"]
+
+KNOWN = ("clear", "folder")
+
+
+def cache_details(argv: Sequence[str]) -> str:
+    """The entries that lie in the folder, the one used last first; with `clear=true` they go.
+
+    Args:
+        argv: `clear=true`, and `folder=PATH` where it is not the usual one.
+
+    Raises:
+        ConfigError: Another word, or another value.
+    """
+    paths, options = read_words(argv, "list cache", least=0)
+    for word in (*paths, *(key for key in options if key not in KNOWN)):
+        raise unknown_name("option of list cache", word, KNOWN)
+    clear = options.get("clear", "false")
+    if clear not in ("true", "false"):
+        raise bad_value("clear", clear, "true or false")
+    settings = CacheSettings(folder=options.get("folder"))
+    store = Store(settings.place, settings.budget)
+    if clear == "true":
+        return f"{size(_cleared(store))} removed from {settings.place}"
+    entries = sorted(store.entries(), key=lambda entry: -entry.used)
+    total = size(sum(entry.size for entry in entries))
+    lines = [_line(entry) for entry in entries]
+    return "\n".join([*lines, f"{len(entries)} entries, {total}, in {settings.place}"])
+
+
+def _cleared(store: Store) -> int:
+    if not store.folder.is_dir():
+        return 0
+    if not store.is_usable():
+        raise ConfigError(f"{store.folder} cannot be written to", fix="the user whose folder it is")
+    return store.clear()
+
+
+def _line(entry: Entry) -> str:
+    what = entry.what.get("what", {})
+    views = f" in {what['views']} views" if what.get("views") else ""
+    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
+    of = f"{what.get('model', '?')} to {what.get('stage', '?')}"
+    samples = f"{what.get('samples', '?')} of {what.get('split', '?')}{views}"
+    return f"  {entry.address[:8]}  {size(entry.size):>9}  used {day}  {of}, {samples}"
