@@ -67,3 +67,9 @@ def test_the_end_of_a_fit_says_the_headline_of_the_task(run_maker, tmp_path, tas
     first, second, *_ = text.splitlines()
     assert first == f"test     {said}"
     assert second.endswith("60 samples (it chose the epoch)")
+
+
+def test_one_epoch_is_one(run_maker, tmp_path):
+    summary = json.loads((run_maker(tmp_path / "run") / "summary.json").read_text())
+    text = result_lines(summary | {"train/epochs": 1, "ended": "all epochs"})
+    assert "all epochs, after 1 epoch and" in text

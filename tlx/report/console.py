@@ -86,9 +86,10 @@ def result_lines(summary: Mapping[str, Any], page: Path | None = None) -> str:
         f"weights  of epoch {count(summary.get('best/epoch'))}, "
         f"the best by {label(summary.get('monitor', ''))}"
     )
+    epochs = summary.get("train/epochs")
     lines.append(
-        f"ended    {label(summary.get('ended', ''), 200)}, after {count(summary.get('train/epochs'))} epochs "
-        f"and {duration(summary.get('train/seconds'))} of training"
+        f"ended    {label(summary.get('ended', ''), 200)}, after {count(epochs)} "
+        f"epoch{'' if epochs == 1 else 's'} and {duration(summary.get('train/seconds'))} of training"
     )
     if page is not None:
         lines.append(f"page     {page}")
