@@ -16,7 +16,7 @@ from tlx.backbones.factory import Factory
 from tlx.backbones.headless import Headless, call
 from tlx.backbones.staged import StagedBackbone
 from tlx.backbones.weights_file import check_sha256, read_tensors, sha256_of
-from tlx.backbones.weights_layout import aligned, fill_what_fits
+from tlx.backbones.weights_layout import aligned, check_finite, fill_what_fits
 from tlx.errors import ConfigError
 from tlx.preprocessing.image import ImagePreprocessing
 from tlx.preprocessing.text import TextPreprocessing, from_folder
@@ -229,14 +229,19 @@ def _weights(
     names = backbone.module.state_dict()
     if layer is not None:
         names |= {f"{head}.{name}": tensor for name, tensor in layer.state_dict().items()}
-    tensors = aligned(read_tensors(path), names)
+    found = aligned(read_tensors(path), names)
+    tensors = found.tensors
     above = {
         name: tensor for name, tensor in tensors.items() if layer is not None and name.startswith(f"{head}.")
     }
     gone = tuple(f"{name}." for name in (head, *later) if name)
     rest = {name: tensor for name, tensor in tensors.items() if not name.startswith(gone)}
     fit = fill_what_fits(backbone.module, rest, path, first, strict)
-    said = f"{path.name}, sha256 {digest[:12]}"
+    if layer is not None:
+        check_finite({n.removeprefix(f"{head}."): t for n, t in above.items()}, layer, path)
+    said = ", ".join(part for part in (path.name, f"sha256 {digest[:12]}", found.said) if part)
+    if not found.usual:
+        _log.warning("%s is read with its %s", path.name, found.said)
     if str(fit):
         _log.warning("%s does not fit to the last tensor: %s", path.name, fit.named())
         said += f", {fit}"
