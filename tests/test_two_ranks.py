@@ -65,7 +65,7 @@ def test_both_ranks_killed_and_resumed_end_in_the_same_bits(
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_two_ranks_train_as_one_process_but_for_batch_statistics(tmp_path: Path, batch_norm: bool) -> None:
-    """Nothing is drawn while training, and all batches divide: batch normalisation alone is left to differ."""
+    """Nothing is drawn while training and all batches divide: batch normalisation alone is left."""
     prepare = functools.partial(of_single_samples, batch_norm)
     more = {"strategy": functools.partial(full, epochs=2), "source": MadeUp(train=48)}
     found = []
