@@ -75,3 +75,13 @@ def test_an_unknown_word_for_norms_is_refused() -> None:
 def test_mixup_and_ema_out_of_range_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(settings))):
         small_job(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "value"), [("batch_size", 9), ("eval_batch_size", 7)])
+def test_a_batch_that_the_devices_cannot_share_is_refused_before_anything_trains(
+    name: str, value: int
+) -> None:
+    job = small_job()
+    setattr(job.data, name, value)
+    with pytest.raises(ConfigError, match=rf"data\.{name}={value} .* 2 ranks.*Try: data\.{name}={value + 1}"):
+        replace(job, trainer=replace(job.trainer, devices=2))

@@ -1,9 +1,11 @@
+import functools
 import json
 from dataclasses import replace
 from pathlib import Path
 
 from tests.faults.jobs import BY_EPOCHS, PLATEAU, small_job
 from tlx.plan_table import plan_table, save_plan, saved_plan
+from tlx.strategies.feature_extraction import feature_extraction
 from tlx.training import build_network
 
 
@@ -51,6 +53,12 @@ def test_the_table_says_what_is_frozen_and_when_a_phase_ends() -> None:
     assert "nothing" in text
     _, text = plan_table(BY_EPOCHS(tuple(job.backbone.stages)), build_network(job), job.data)
     assert "patience" not in text
+
+
+def test_one_epoch_is_one() -> None:
+    job = small_job()
+    plan = functools.partial(feature_extraction, epochs=1)(tuple(job.backbone.stages))
+    assert "Plan: 1 phase, at most 1 epoch " in plan_table(plan, build_network(job), job.data)[1] + " "
 
 
 def test_augmentation_is_shown_for_each_phase_as_the_data_decides() -> None:

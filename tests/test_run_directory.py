@@ -163,6 +163,18 @@ def test_a_process_that_is_gone_no_longer_trains(run: Path) -> None:
     assert read_state(run)["error"] == "killed by SIGKILL"
 
 
+def test_a_run_whose_process_was_killed_counts_as_interrupted(run: Path) -> None:
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "1.ckpt").touch()
+    dead = read_state(run) | {"pid": 2**22 + 1}
+    write_text(run / "state.json", json.dumps(dead))
+    with pytest.raises(ConfigError, match=r"run is unfinished \(interrupted\)\. Try: tlx resume run"):
+        check_free(run)
+    write_text(run / "state.json", json.dumps(dead | {"host": "elsewhere"}))
+    with pytest.raises(ConfigError, match=r"run is unfinished \(running on elsewhere when last heard of\)"):
+        check_free(run)
+
+
 def test_a_folder_that_is_no_run_is_refused_with_its_neighbours(run: Path) -> None:
     with pytest.raises(CheckpointError, match="no run at rum.* holds run"):
         check_run(run.parent / "rum")

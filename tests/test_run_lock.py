@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tlx.run_lock import LOCK, acquire, lock_to_inherit, release
+from tlx.run_lock import LOCK, acquire, alive, lock_to_inherit, release
 
 HOLDER = """
 import os, sys, time
@@ -86,3 +86,8 @@ def test_a_child_that_inherits_the_lock_holds_it_as_long_as_it_lives(tmp_path: P
     release(tmp_path)
     with lock_to_inherit(tmp_path) as nothing:
         assert nothing == ()
+
+
+def test_a_process_lives_only_as_long_as_it_is_there_and_a_python() -> None:
+    assert alive(os.getpid())
+    assert not alive(2**22 + 1)

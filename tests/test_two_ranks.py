@@ -7,14 +7,22 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
 from tests.faults.outcome import differences, outcome
 from tests.faults.processes import run_process
-from tests.faults.ranks import differing, phases_written, thaw_inside_a_running_fit, write_down
+from tests.faults.ranks import (
+    differing,
+    of_single_samples,
+    phases_written,
+    thaw_inside_a_running_fit,
+    write_down,
+)
 from tlx.checkpoint.weights import load_weights
 from tlx.evaluation import evaluate
 from tlx.strategies.feature_extraction import feature_extraction
+from tlx.strategies.full import full
 from tlx.training import build_network
 
 TWO: dict[str, Any] = {"ranks": 2, "strategy": BY_EPOCHS}
@@ -53,6 +61,20 @@ def test_both_ranks_killed_and_resumed_end_in_the_same_bits(
     assert run_process(tmp_path, kill=moment, **TWO) == [-9, -9]
     assert run_process(tmp_path, **TWO) == [0, 0]
     assert differences(outcome(tmp_path), outcome(two_ranks / "run")) == []
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_two_ranks_train_as_one_process_but_for_batch_statistics(tmp_path: Path, batch_norm: bool) -> None:
+    """Nothing is drawn while training and all batches divide: batch normalisation alone is left."""
+    prepare = functools.partial(of_single_samples, batch_norm)
+    more = {"strategy": functools.partial(full, epochs=2), "source": MadeUp(train=48)}
+    found = []
+    for ranks in (1, 2):
+        folder = tmp_path / str(ranks)
+        assert set(run_process(folder, prepare=prepare, ranks=ranks, **more)) == {0}
+        found.append(load_file(folder / "bundle" / "model.safetensors"))
+    apart = max(float((found[0][name] - found[1][name]).abs().max()) for name in found[0])
+    assert (apart > 1e-3) if batch_norm else (apart < 1e-6)
 
 
 def test_an_uneven_test_set_is_counted_once(two_ranks: Path) -> None:

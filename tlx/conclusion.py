@@ -16,6 +16,7 @@ from tlx.cache.serving import serve
 from tlx.checkpoint.bundle import write_bundle
 from tlx.checkpoint.durable import newest, read, write_durably
 from tlx.checkpoint.weights import load_weights
+from tlx.data.overlap import write_samples
 from tlx.data.stored import Chosen, Stored
 from tlx.evaluation import evaluate, show_mistakes, to_device
 from tlx.figures import TASK_FIGURES
@@ -27,7 +28,10 @@ from tlx.report.summary import write_summary
 from tlx.strategies.finetuning import Finetuning
 from tlx.withheld import without_withheld
 
-__all__ = ["conclude", "versions", "write_phases"]
+__all__ = ["SAMPLES", "conclude", "versions", "write_phases"]
+
+SAMPLES = "samples.npz"
+"""The file in a run directory that says which samples the run was trained and chosen on."""
 
 
 def conclude(run: Run, ledger: Finetuning) -> dict[str, Any]:
@@ -53,6 +57,7 @@ def conclude(run: Run, ledger: Finetuning) -> dict[str, Any]:
     if run.world.is_first:
         write_phases(run.folder, run, ledger)
         _write_json(run.folder / "evaluation.json", evaluation)
+        write_samples(run.folder / SAMPLES, run.job.data.splits)
         write_bundle(
             run.folder / "bundle",
             run.network,

@@ -18,7 +18,7 @@ from tlx.modules.network import Network
 from tlx.trainer import TrainerSettings, World
 from tlx.types import PADDING, Batch, Inputs, Preprocessing, Split
 
-__all__ = ["Transform", "load", "predict", "score"]
+__all__ = ["Transform", "load", "predict", "score", "split_of"]
 
 BUNDLE = "bundle"
 
@@ -79,7 +79,7 @@ def score(
     """
     bundle = _bundle(run, trust)
     data.targets = bundle.task.targets
-    chosen = _split(data, split)
+    chosen = split_of(data, split)
     mapping = _imposed(bundle, data.classes)
     data.preprocessing = bundle.preprocessing
     data.eval_batch_size = bundle.meta["eval_batch_size"]
@@ -152,7 +152,12 @@ def _bundle(run: Path, trust: Iterable[str] = ()) -> Bundle:
     return load_bundle(run / BUNDLE if (run / BUNDLE).is_dir() else run, trust)
 
 
-def _split(data: TransferData, name: str) -> Split:
+def split_of(data: TransferData, name: str) -> Split:
+    """A split by its name.
+
+    Raises:
+        ConfigError: The data has no such split.
+    """
     if name not in ("train", "val", "test"):
         raise ConfigError(f"no split {name!r}. Known: train, val, test", fix="split=test")
     found: Split | None = getattr(data.splits, name)

@@ -14,6 +14,7 @@ from tlx.backbones.staged import StagedBackbone
 from tlx.cache.frontier import FrontierCache
 from tlx.cache.settings import CacheSettings
 from tlx.data.datamodule import TransferData
+from tlx.data.order import check_share
 from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.figures import TASK_FIGURES, higher_is_better
 from tlx.modules.averaging import WeightAveraging
@@ -90,6 +91,8 @@ class Job:
                 fix=f"a model that reads {kind} (tlx list model), or {reads} data (tlx list data)",
             )
         self._check_training()
+        for name in ("batch_size", "eval_batch_size"):
+            check_share(name, getattr(self.data, name), self.trainer.processes)
         self.data.targets = self.task.targets
         self.data.views = self.cache.views
 

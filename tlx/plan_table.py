@@ -86,7 +86,8 @@ def saved_plan(folder: Path) -> Plan | None:
 
 def _as_text(plan: Plan, plain: dict[str, Any]) -> str:
     count = "1 phase" if len(plan.phases) == 1 else f"{len(plan.phases)} phases"
-    table = Table(title=f"Plan: {count}, at most {plan.max_epochs} epochs", title_justify="left")
+    epochs = f"{plan.max_epochs} epoch{'' if plan.max_epochs == 1 else 's'}"
+    table = Table(title=f"Plan: {count}, at most {epochs}", title_justify="left")
     for heading in ("", "trains, at peak rate", "frozen", "schedule", "epochs", "parameters", "augment"):
         table.add_column(heading, justify="right" if heading in ("", "parameters") else "left")
     for number, (phase, described) in enumerate(zip(plan.phases, plain["phases"], strict=True), 1):

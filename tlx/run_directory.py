@@ -12,7 +12,7 @@ from typing import Any
 
 from tlx.errors import CheckpointError, ConfigError, SecurityError, TlxError
 from tlx.made_by import made_by, refuse_newer
-from tlx.run_lock import LOCK, acquire, release
+from tlx.run_lock import LOCK, acquire, alive, release
 from tlx.run_name import refuse_name
 from tlx.withheld import withheld, without_withheld
 
@@ -21,6 +21,7 @@ __all__ = [
     "check_free",
     "check_run",
     "claimed",
+    "how_left",
     "place",
     "read_json",
     "read_state",
@@ -70,7 +71,7 @@ def check_free(run: Path) -> None:
         )
     _check_not_running(run)
     if any((run / "checkpoints").glob("*")):
-        raise ConfigError(f"{here} is unfinished ({status})", fix=f"tlx resume {here}")
+        raise ConfigError(f"{here} is unfinished ({how_left(run)})", fix=f"tlx resume {here}")
 
 
 def check_run(run: Path) -> None:
@@ -183,6 +184,15 @@ def read_state(run: Path) -> dict[str, Any]:
     return {"status": "interrupted", "resumes": 0} | state
 
 
+def how_left(run: Path) -> str:
+    """How a run that nobody trains here was left, for people: a killed process writes no last word."""
+    state = read_state(run)
+    if state["status"] != "running":
+        return str(state["status"])
+    host = state.get("host")
+    return "interrupted" if host == socket.gethostname() else f"running on {host} when last heard of"
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """An object in a JSON file.
 
@@ -248,7 +258,7 @@ def _check_not_running(run: Path) -> None:
     state = read_state(run)
     pid = state.get("pid")
     here = state.get("host") == socket.gethostname()
-    if state["status"] == "running" and here and isinstance(pid, int) and pid != os.getpid() and _alive(pid):
+    if state["status"] == "running" and here and isinstance(pid, int) and pid != os.getpid() and alive(pid):
         raise _trained_elsewhere(run, state)
 
 
@@ -263,21 +273,6 @@ def _claim(run: Path) -> None:
     holder = acquire(run)
     if holder is not None:
         raise _trained_elsewhere(run, holder)
-
-
-def _alive(pid: int) -> bool:
-    """Whether a process lives and is a Python; a number that something else reuses does not count."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    command = Path(f"/proc/{pid}/cmdline")
-    try:
-        return b"python" in command.read_bytes() or b"tlx" in command.read_bytes()
-    except OSError:
-        return not Path("/proc/self").exists()
 
 
 def _check_links(run: Path) -> None:

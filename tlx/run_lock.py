@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LOCK", "acquire", "lock_to_inherit", "release"]
+__all__ = ["LOCK", "acquire", "alive", "lock_to_inherit", "release"]
 
 LOCK = ".lock"
 """The file in a run directory that is locked while a process trains the run."""
@@ -90,3 +90,18 @@ def _forget() -> None:
 
 
 os.register_at_fork(after_in_child=_forget)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process lives and is a Python; a number that something else reuses does not count."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    command = Path(f"/proc/{pid}/cmdline")
+    try:
+        return b"python" in command.read_bytes() or b"tlx" in command.read_bytes()
+    except OSError:
+        return not Path("/proc/self").exists()

@@ -4,7 +4,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["Branched", "Dated", "Reader", "Small", "Tokens", "Wrapped", "tail", "tower"]
+__all__ = [
+    "Branched",
+    "Broken",
+    "Dated",
+    "Reader",
+    "Shuffled",
+    "Small",
+    "Tokens",
+    "Wrapped",
+    "tail",
+    "tower",
+]
 
 
 class Small(nn.Module):
@@ -120,3 +131,30 @@ def tail(width: int = 4) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, width), nn.Tanh()
     )
+
+
+class Shuffled(nn.Module):
+    """Convolutions in a dict, registered in another order than they are called in."""
+
+    def __init__(self, channels: int = 3) -> None:
+        super().__init__()
+        self.body = nn.ModuleDict(
+            {"c": nn.Conv2d(6, 3, 3), "a": nn.Conv2d(channels, 5, 3), "b": nn.Conv2d(5, 6, 3)}
+        )
+        self.fc = nn.Linear(3, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for name in "abc":
+            x = F.relu(self.body[name](x))
+        return self.fc(x.mean((2, 3)))
+
+
+class Broken(nn.Module):
+    """A forward with a fault of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise KeyError("boom")

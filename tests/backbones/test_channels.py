@@ -64,6 +64,14 @@ def test_the_first_fitting_convolution_changes_in_place_and_nothing_else():
     assert ours[1](torch.rand(1, 2, 9, 9)).shape == (1, 5, 4, 4)
 
 
+def test_a_convolution_that_is_named_is_the_one_that_changes():
+    ours = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1))
+    assert adapt_first_convolution(ours, 2, first="1") == "1"
+    assert (ours[0].in_channels, ours[1].in_channels) == (3, 2)
+    with pytest.raises(ConfigError, match="no convolution of 3 channels"):
+        adapt_first_convolution(ours, 1, first="1")
+
+
 def test_the_channels_there_are_change_nothing():
     ours = network()
     weight = ours[1][0].weight

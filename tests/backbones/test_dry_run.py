@@ -1,8 +1,12 @@
+import functools
+
+import pytest
 import torch
 from torch import nn
 
-from tests.backbones.nets import Branched, Small, Tokens
-from tlx.backbones.dry_run import observe, tensors_of
+from tests.backbones.nets import Branched, Broken, Reader, Shuffled, Small, Tokens
+from tlx.backbones.dry_run import first_convolution, observe, tensors_of, tried
+from tlx.errors import ConfigError
 
 
 def seen(net, side=16):
@@ -55,3 +59,36 @@ def test_tensors_are_found_in_what_networks_return():
 
     nested = {"a": [torch.zeros(1), (Output(),)], "b": None}
     assert [float(tensor) for tensor in tensors_of(nested)] == [0.0, 1.0]
+
+
+def first(net, side=16):
+    return first_convolution(net, lambda channels: net(torch.randn(2, channels, side, side)))
+
+
+@pytest.mark.parametrize(
+    ("net", "expected"),
+    [
+        (Small(), ("conv1", 3)),
+        (Shuffled(), ("body.a", 3)),
+        (Shuffled(channels=2), ("body.a", 2)),
+        (nn.Sequential(nn.BatchNorm2d(1), nn.Conv2d(1, 2, 3)), ("1", 1)),
+        (nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4, 2, 3)), ("1", 1)),
+        (nn.Sequential(nn.Flatten(), nn.Linear(768, 2)), (None, 3)),
+    ],
+)
+def test_the_convolution_that_reads_the_picture_is_the_first_that_is_called(net, expected):
+    assert first(net) == expected
+    assert not any(module._forward_pre_hooks for module in net.modules())
+
+
+@pytest.mark.parametrize(
+    ("net", "said"),
+    [
+        (Broken(), r"Broken cannot be run.*KeyError: 'boom' \(nets\.py:\d+\)\. Try: TLX_DEBUG=1"),
+        (Small(), r"Small cannot be run.*\(nets\.py:\d+\)\. Try: model\.image_size and model\.channels"),
+        (Reader(), r"Reader cannot be run.*\. Try: .*model\.tokenizer=FOLDER"),
+    ],
+)
+def test_a_fault_of_the_network_is_shown_with_its_line_and_a_shape_with_the_keys_for_it(net, said):
+    with pytest.raises(ConfigError, match=said):
+        tried(net, functools.partial(net, torch.randn(2, 3, 20, 20)))

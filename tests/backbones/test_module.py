@@ -134,6 +134,20 @@ def test_other_channels_are_adapted_by_the_convention(tmp_path):
     assert backbone.weights.endswith("first convolution adapted to other channels")
 
 
+@pytest.mark.parametrize("channels", [None, 1])
+def test_channels_are_those_of_the_convolution_that_is_called_first(tmp_path, channels):
+    source, path = saved(nets.Shuffled, tmp_path / "w.pth")
+    backbone = module(nets.Shuffled, weights=path, image_size=SIDE, channels=channels).eval()
+    assert backbone.preprocessing.channels == (channels or 3)
+    kernel = adapt_kernel(source.body["a"].weight.detach(), channels or 3)
+    torch.testing.assert_close(backbone.net.module.body["a"].weight.detach(), kernel)
+    backbone.reinitialise(backbone.stages, 3)
+    assert backbone(torch.randn(2, channels or 3, SIDE, SIDE)).shape == (2, 3)
+    grey = functools.partial(nets.Shuffled, channels=1)
+    adapted = module(grey, weights=path, image_size=SIDE)
+    assert adapted.weights.endswith("first convolution adapted to other channels")
+
+
 @pytest.mark.parametrize("settings", [{}, {"channels": 2}, {"stages": ["conv1", "bn1", "conv2", "fc1"]}])
 def test_a_bundle_computes_the_same_bits_for_who_trusts_it_and_for_nobody_else(tmp_path, settings):
     _, path = saved(functools.partial(nets.Small, width=6), tmp_path / "w.pth")

@@ -165,6 +165,15 @@ def test_random_values_need_no_weights(tmp_path):
         transformers(folder, max_length=32)
 
 
+def test_weights_with_a_value_that_is_not_finite_are_refused(tmp_path):
+    folder = folder_of("bert", tmp_path / "bert", weights=False)
+    tensors = library.AutoModel.from_config(KINDS["bert"]()).state_dict()
+    tensors["encoder.layer.1.output.dense.bias"][0] = torch.nan
+    torch.save(tensors, tmp_path / "bert" / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"not finite: encoder\.layer\.1\.output\.dense\.bias"):
+        transformers(folder, max_length=32)
+
+
 def test_weights_that_do_not_fill_the_model_are_refused(tmp_path):
     folder = folder_of("bert", tmp_path / "bert", weights=False)
     tensors = library.AutoModel.from_config(KINDS["bert"]()).state_dict()

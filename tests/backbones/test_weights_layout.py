@@ -59,20 +59,47 @@ OWN = {"conv.weight": torch.zeros(2), "conv.bias": torch.zeros(2), "fc.weight": 
 
 @pytest.mark.parametrize("prefix", ["", "model.", "backbone.", "net.", "module.encoder_q.", "a.b.c."])
 def test_a_prefix_of_the_file_is_taken_off(prefix):
-    found = aligned({**prefixed(prefix), "criterion.weight": torch.zeros(9)}, OWN)
+    found = aligned({**prefixed(prefix), "criterion.weight": torch.zeros(9)}, OWN).tensors
     assert set(found) == {"conv.weight", "conv.bias", "criterion.weight"}
 
 
 def test_a_prefix_that_the_file_lacks_is_added_and_another_is_exchanged():
     wrapped = prefixed("backbone.", OWN)
-    assert set(aligned(STATE, wrapped)) == {"backbone.conv.weight", "backbone.conv.bias"}
-    assert set(aligned(prefixed("model."), wrapped)) == {"backbone.conv.weight", "backbone.conv.bias"}
+    assert set(aligned(STATE, wrapped).tensors) == {"backbone.conv.weight", "backbone.conv.bias"}
+    assert set(aligned(prefixed("model."), wrapped).tensors) == {"backbone.conv.weight", "backbone.conv.bias"}
 
 
 def test_the_prefix_is_that_of_the_most_values_of_the_right_shape():
     file = {"a.conv.weight": torch.zeros(2), "b.conv.weight": torch.zeros(2), "b.conv.bias": torch.zeros(2)}
-    assert set(aligned(file, OWN)) == {"a.conv.weight", "conv.weight", "conv.bias"}
-    assert set(aligned({"x.weight": torch.zeros(4)}, OWN)) == {"x.weight"}
+    assert set(aligned(file, OWN).tensors) == {"a.conv.weight", "conv.weight", "conv.bias"}
+    assert set(aligned({"x.weight": torch.zeros(4)}, OWN).tensors) == {"x.weight"}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "own", "said", "known"),
+    [
+        ("", OWN, "", True),
+        ("model.", OWN, "names without 'model.'", True),
+        ("net.backbone.", OWN, "names without 'net.backbone.'", True),
+        ("zzz.", OWN, "names without 'zzz.'", False),
+        ("", prefixed("body.", OWN), "names behind 'body.'", False),
+        ("zzzbody.", prefixed("body.", OWN), "names behind 'body.' instead of 'zzzbody.'", False),
+    ],
+)
+def test_what_was_done_to_the_names_is_said_and_whether_it_is_a_usual_wrapper(prefix, own, said, known):
+    found = aligned(prefixed(prefix), own)
+    assert (found.said, found.usual) == (said, known)
+
+
+def test_of_two_sets_of_weights_the_one_taken_and_the_other_are_named(caplog):
+    assert torch.equal(
+        unwrapped({"model": STATE, "mean": {"rgb": torch.zeros(3)}})["conv.weight"], torch.ones(2)
+    )
+    assert caplog.text == ""
+    both = {"ema": {name: -tensor for name, tensor in STATE.items()}, "model": prefixed("module.")}
+    unwrapped(both, "w.pth")
+    assert "w.pth holds weights under 'model', which are taken, and under 'ema'" in caplog.text
+    assert "torch.save(torch.load(FILE)['ema'], NEW)" in caplog.text
 
 
 @pytest.fixture
@@ -107,6 +134,33 @@ def test_a_file_that_holds_less_than_half_is_refused_and_fills_nothing(fill):
     ):
         fill(net, source)
     assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
+
+
+def test_a_file_that_lacks_one_large_tensor_of_many_is_taken(fill):
+    net, source = Small(), Small().state_dict()
+    del source["fc1.weight"]
+    found = fill(net, source)
+    assert found.share < 0.5
+    assert found.missing == ("fc1.weight",)
+    assert torch.equal(net.conv1.weight, source["conv1.weight"])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_values_that_are_not_finite_are_refused_by_name(fill, value):
+    source = Small().state_dict()
+    source["conv2.weight"] = source["conv2.weight"].clone()
+    source["conv2.weight"][0, 0, 0, 0] = value
+    with pytest.raises(CheckpointError, match=r"not finite: conv2\.weight.*another FILE"):
+        fill(Small(), source)
+
+
+def test_a_mask_of_minus_infinity_is_no_fault(fill):
+    class Masked(nn.Linear):
+        def __init__(self):
+            super().__init__(2, 2)
+            self.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+
+    assert str(fill(Masked(), Masked().state_dict())) == ""
 
 
 def test_strict_refuses_the_last_tensor(fill):

@@ -116,7 +116,7 @@ def test_numbers_reach_the_batch(listed, preprocessing):
         ("0.png,", "row 32 has no label"),
         (
             "./0.png,ant",
-            r"row 32 has an image that another row names too \(list\.csv row 2\): .*there are 1 such",
+            r"row 32 has an image that another row names too \(list\.csv row 2\): .*there is 1 such row",
         ),
         ("none.png,ant", r"1 file cannot be used: none\.png \(row 32: No such file.*data\.bad_files=skip"),
         ("sub,ant", r"sub \(row 32: not a regular file\)"),
@@ -152,7 +152,7 @@ def test_missing_and_damaged_files_are_left_out_on_request(listed, tmp_path, cap
         ("none.png", "row 32: No such file or directory"),
         ("words.png", "not an image"),
     ]
-    assert "2 of the files in" in caplog.text
+    assert "2 files are left out of" in caplog.text
 
 
 def test_where_nothing_is_there_the_root_is_asked_for(listed, tmp_path):

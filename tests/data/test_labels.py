@@ -39,6 +39,18 @@ def test_several_classes_in_one_field_with_a_separator_or_in_a_list():
     assert read("classes", "label", "10|9", "02").names() == ("2", "9", "10")
 
 
+def test_numbers_alone_in_one_column_are_no_classes_to_say_yes_to():
+    for rows in (["14", "26", "20"], ["1", "0", "1"], [3, None, 4]):
+        labels = read("classes", "size", *rows)
+        with pytest.raises(
+            DataError, match=r"a\.csv.*size.*\d whole numbers.*task=regression.*data\.label=\[size\]"
+        ):
+            labels.names()
+    assert read("classes", "size", "14", "26|20").names() == ("14", "20", "26")
+    assert read("classes", "size", [14], [26]).names() == ("14", "26")
+    assert read("classes", "size", "7", "").names() == ("7",)
+
+
 def test_classes_of_train_decide_where_a_class_of_another_split_stands():
     labels = read("classes", "label", "sea", "")
     assert labels.array(("sand", "sea", "sky")).tolist() == [[0, 1, 0], [0, 0, 0]]

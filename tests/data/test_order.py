@@ -148,6 +148,11 @@ def test_rejects_a_batch_that_ranks_cannot_share_and_names_one_they_can(world_si
     assert better % world_size == 0
 
 
+def test_evaluation_names_its_own_key():
+    with pytest.raises(ConfigError, match=r"data\.eval_batch_size=7 .*Try: data\.eval_batch_size=8"):
+        EvaluationBatches(100, 7, 0, 2)
+
+
 def test_rejects_a_rank_outside_the_world_and_a_negative_seed():
     with pytest.raises(ConfigError, match="rank=2"):
         EpochBatches(10, 4, 0, rank=2, world_size=2)

@@ -34,6 +34,22 @@ def test_an_argument_may_name_several_columns(file):
         list(read_rows(path, {"text": "text", "label": ["b", "c"]}))
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_semicolons_and_tabs_separate_where_the_first_row_is_written_with_them(file, delimiter):
+    path = file(f'id{delimiter}text{delimiter}label\n1{delimiter}"one, two"{delimiter}a\n')
+    assert list(read_rows(path, BOTH)) == [(2, ["one, two", "a"])]
+    with pytest.raises(
+        DataError, match=r"no column 'lable'; .*'id', 'text', 'label'.*Try: data\.label=label"
+    ):
+        list(read_rows(path, {"text": "text", "label": "lable"}))
+    with pytest.raises(DataError, match=r"no column 'sentence'; its first row names 'id', 'text', 'label'"):
+        list(read_rows(path, {"text": "sentence"}))
+
+
+def test_a_comma_separates_before_anything_else(file):
+    assert list(read_rows(file("text,label\none;two,a;b\n"), BOTH)) == [(2, ["one;two", "a;b"])]
+
+
 def test_reads_a_byte_order_mark_and_other_line_ends(file):
     path = file(b"\xef\xbb\xbftext,label\r\nna\xc3\xafve,a\r\n")
     assert list(read_rows(path, BOTH)) == [(2, ["naïve", "a"])]

@@ -54,6 +54,13 @@ def test_a_file_said_to_be_alone_is(write, tmp_path):
     assert read(tables(str(tmp_path), "train.csv", alone=True))[0].keys() == {"train"}
 
 
+def test_a_file_that_is_missing_is_named_by_its_key(tmp_path):
+    with pytest.raises(DataError, match=r"no file .*none\.csv.*Try: data\.train=FILE\.csv that exists"):
+        read(tables(str(tmp_path), "none.csv"))
+    with pytest.raises(DataError, match=r"no file .*none\.csv.*Try: data\.file=FILE\.csv that exists"):
+        read(tables(str(tmp_path), "none.csv", alone=True))
+
+
 def test_json_lines_are_found_by_their_own_names(tmp_path):
     for word in ("train", "validation"):
         (tmp_path / f"{word}.jsonl").write_text('{"text": "x", "label": 1}')

@@ -1,12 +1,15 @@
 """What each of several ranks holds when a phase ends, written down for comparison."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import nn
 
+from tests.faults import jobs
 from tlx.strategies.finetuning import Finetuning
 from tlx.trainer import TrainerSettings
 
@@ -72,3 +75,23 @@ def _flat(value: Any, name: str = "") -> dict[str, torch.Tensor]:
 def _ledger(trainer: Trainer) -> Finetuning:
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     return next(callback for callback in callbacks if isinstance(callback, Finetuning))
+
+
+def of_single_samples(batch_norm: bool = False) -> None:
+    """Have small jobs draw nothing at random while training and, unless wished, take no batch statistics."""
+    make_net, linear = jobs.make_net, jobs.Linear
+
+    def made() -> nn.Sequential:
+        net = make_net()
+        for parent in list(net.modules()):
+            for name, child in parent.named_children():
+                if isinstance(child, nn.Dropout) or (isinstance(child, nn.BatchNorm2d) and not batch_norm):
+                    setattr(parent, name, nn.Identity())
+        return net
+
+    jobs.make_net = made
+    jobs.Linear = functools.partial(_without_dropout, linear)  # type: ignore[assignment, misc]
+
+
+def _without_dropout(linear: Any, dropout: float, **sizes: int) -> Any:
+    return linear(dropout=0.0 * dropout, **sizes)

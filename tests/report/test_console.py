@@ -57,13 +57,35 @@ def test_the_line_of_an_epoch_says_the_figures_of_the_task():
     ("task", "said"),
     [
         ("multilabel", "average precision 50.0 %, 60 samples"),
-        ("regression", "mean absolute error 0.500, 60 samples"),
+        ("regression", "R squared 0.250, mean absolute error 0.500, each a mean over 3 numbers, 60 samples"),
     ],
 )
 def test_the_end_of_a_fit_says_the_headline_of_the_task(run_maker, tmp_path, task, said):
     path = run_maker(tmp_path / "run", task=task) / "summary.json"
-    given = {"test/average_precision": 0.5, "test/mae": 0.5}
+    given = {"test/average_precision": 0.5, "test/mae": 0.5, "test/r2": 0.25}
     text = result_lines(json.loads(path.read_text()) | given).replace("\u00a0", " ")
     first, second, *_ = text.splitlines()
     assert first == f"test     {said}"
     assert second.endswith("60 samples (it chose the epoch)")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"classes": ["age"]}, "mean absolute error 0.500, 60 samples"),
+        (
+            {"classes": ["age", "height"], "test/r2": None},
+            "mean absolute error 0.500, a mean over 2 numbers, 60",
+        ),
+    ],
+)
+def test_a_mean_over_numbers_of_different_units_is_called_one(run_maker, tmp_path, changed, said):
+    path = run_maker(tmp_path / "run", task="regression") / "summary.json"
+    text = result_lines(json.loads(path.read_text()) | {"test/mae": 0.5} | changed).replace("\u00a0", " ")
+    assert text.startswith(f"test     {said}")
+
+
+def test_one_epoch_is_one(run_maker, tmp_path):
+    summary = json.loads((run_maker(tmp_path / "run") / "summary.json").read_text())
+    text = result_lines(summary | {"train/epochs": 1, "ended": "all epochs"})
+    assert "all epochs, after 1 epoch and" in text

@@ -65,6 +65,8 @@ def test_a_list_of_rates_can_name_norms_alone() -> None:
         ({"rates": {"layer5": 1e-4, HEAD: 1e-3}}, "no stage 'layer5'.*Try: layer4"),
         ({"rates": {"layer4": 1e-4}}, "a rate for the head too"),
         ({"rates": {}}, "a rate for the head too"),
+        ({"rates": {"layer4": 1e-4, "haed": 1e-3}}, "no stage 'haed'.*Try: head"),
+        ({"rates": {"layr4:norm": 1e-4, HEAD: 1e-3}}, "no stage 'layr4:norm'.*Try: layer4"),
         ({"rates": {"layer4": "1e-4", HEAD: 1e-3}}, "rates.layer4='1e-4'.*text.*without quotes"),
         ({"rates": {"layer4": True, HEAD: 1e-3}}, "rates.layer4=True"),
         ({"rates": {"layer4": math.nan, HEAD: 1e-3}}, "rates.layer4=nan"),

@@ -20,6 +20,7 @@ def test_a_run_directory_is_complete_and_nothing_else_appears(command: Server, t
     expected = {
         "config.yaml",
         "data.json",
+        "samples.npz",
         "plan.json",
         "phases.json",
         "metrics.csv",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.command import Server
+from tests.command import SMOKE, Server
 from tlx.data.digits import Digits
 
 
@@ -55,3 +55,29 @@ def test_what_cannot_be_predicted_is_refused(
     result = command.run(tmp_path, "predict", str(finished), *words)
     assert (result.code, said in result.err) == (code, True), result.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_cannot_be_read_are_refused_or_left_out_and_listed(
+    command: Server, finished: Path, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.png", "cut.png"):
+        Image.effect_noise((64, 64), 50).save(photos / name)
+    whole = (photos / "cut.png").read_bytes()
+    (photos / "cut.png").write_bytes(whole[: len(whole) // 2])  # its header is whole
+    (photos / "none.png").write_text("no image")
+    train = ("fit", *SMOKE, "data=folder", f"data.root={tmp_path / 'set'}", "run_dir=run")
+    for label in ("one", "two"):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for number in range(5):
+            Image.effect_noise((32, 32), 20 + number).save(tmp_path / "set" / label / f"{number}.png")
+    assert command.run(tmp_path, *train).code == 0
+    result = command.run(tmp_path, "predict", "run", "photos", "out=out.csv")
+    assert (result.code, "bad_files=skip" in result.err) == (3, True), result.err
+    result = command.run(tmp_path, "predict", "run", "photos", "out=out.csv", "data.bad_files=skip")
+    assert result.code == 0, result.err
+    assert [Path(row["input"]).name for row in rows(tmp_path / "out.csv")] == ["a.png"]
+    assert "2 files are left out (all in out.bad_files.txt)" in result.err and "cut.png" in result.err
+    listed = (tmp_path / "out.bad_files.txt").read_text().splitlines()
+    assert [Path(line.partition("\t")[0]).name for line in listed] == ["cut.png", "none.png"]

@@ -20,9 +20,22 @@ def test_a_run_scores_what_its_summary_says(
 def test_other_samples_of_the_same_data_can_be_scored(
     command: Server, finished: Path, tmp_path: Path
 ) -> None:
-    result = command.run(tmp_path, "test", str(finished), "data.split_seed=7", "data.test_fraction=0.1")
+    other = ("test", str(finished), "data.split_seed=7", "data.test_fraction=0.1")
+    result = command.run(tmp_path, *other, "overlap=allow")
     assert result.code == 0, result.err
     assert "179 samples" in result.out
+    assert "of the 179 samples of the test split are among those that the run was trained" in result.err
+
+
+def test_what_the_run_was_trained_on_is_not_scored_as_test(
+    command: Server, finished: Path, tmp_path: Path
+) -> None:
+    result = command.run(tmp_path, "test", str(finished), "data.split_seed=7", "data.test_fraction=0.1")
+    assert result.code == 3
+    assert "of the 179 samples of the test split are among those" in result.err
+    assert command.run(tmp_path, "test", str(finished), "data.batch_size=8").code == 0
+    result = command.run(tmp_path, "test", str(finished), "overlap=maybe", "data.batch_size=8")
+    assert (result.code, "overlap" in result.err) == (2, True), result.err
 
 
 def test_what_does_not_exist_is_named(command: Server, finished: Path, tmp_path: Path) -> None:

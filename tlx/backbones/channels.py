@@ -47,7 +47,9 @@ def adapt_kernel(kernel: Tensor, channels: int) -> Tensor:
     return kernel[:, cycle] * (known / channels)
 
 
-def adapt_first_convolution(module: nn.Module, channels: int, known: int = 3) -> str:
+def adapt_first_convolution(
+    module: nn.Module, channels: int, known: int = 3, first: str | None = None
+) -> str:
     """Make a network read `channels` channels, in place.
 
     The first convolution that reads `known` channels keeps its class, name and settings; its
@@ -57,6 +59,7 @@ def adapt_first_convolution(module: nn.Module, channels: int, known: int = 3) ->
         module: The network.
         channels: What it shall read, >= 1.
         known: What it reads now.
+        first: Name of the convolution where it is known; None: the first in order of registration.
 
     Returns:
         The convolution's name in `module`.
@@ -66,7 +69,8 @@ def adapt_first_convolution(module: nn.Module, channels: int, known: int = 3) ->
     """
     _check(channels)
     for name, layer in module.named_modules():
-        if isinstance(layer, nn.Conv2d) and layer.in_channels == known and layer.groups == 1:
+        meant = first is None or name == first
+        if meant and isinstance(layer, nn.Conv2d) and layer.in_channels == known and layer.groups == 1:
             if channels != known:
                 weight = adapt_kernel(layer.weight.detach(), channels)
                 layer.weight = nn.Parameter(weight, requires_grad=layer.weight.requires_grad)

@@ -1,14 +1,24 @@
-"""What a network does with one batch: which module is called when, and what the last layer is."""
+"""What a network does with one batch: which module is called when, and what the first and last layer are."""
 
+import re
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Observed", "observe", "tensors_of"]
+from tlx.errors import ConfigError, TlxError
+
+__all__ = ["Observed", "first_convolution", "observe", "tensors_of", "tried"]
+
+OF_SHAPE = re.compile(
+    r"shape|\bsizes?\b|channels?\b|dimension|must match|indices|dtype|scalar type|positional argument", re.I
+)
+"""What errors of an input that does not suit a network speak of."""
 
 
 @dataclass
@@ -76,6 +86,55 @@ def observe(net: nn.Module, call: Callable[[], Any], also: str | None = None) ->
     return seen
 
 
+def first_convolution(net: nn.Module, run: Callable[[int], Any]) -> tuple[str | None, int]:
+    """The name of the convolution that is called first, and the channels of the picture that it suits.
+
+    Where none is called before the network fails, the channels are those of the first one that it
+    has, or 3.
+
+    Args:
+        net: The network.
+        run: Calls it with a picture of so many channels.
+    """
+    convolutions = {name: layer for name, layer in net.named_modules() if isinstance(layer, nn.Conv2d)}
+    own = [layer.in_channels for layer in convolutions.values()]
+    for tried_with in dict.fromkeys([3, *own]):
+        reached = _reached(net, convolutions, lambda channels=tried_with: run(channels))  # type: ignore[misc]
+        if reached is None:
+            continue
+        wanted = tried_with * convolutions[reached.name].in_channels
+        if wanted % reached.channels == 0:
+            return reached.name, wanted // reached.channels
+    return None, own[0] if own else 3
+
+
+def tried(net: nn.Module, run: Callable[[], Any], also: str | None = None, name: str = "") -> Observed:
+    """Observe a network that is not our code.
+
+    Args:
+        net: The network.
+        run: Runs it on a batch of two.
+        also: As for `observe`.
+        name: Of the network, for people; empty: its class.
+
+    Raises:
+        ConfigError: It fails, with its own words and the line.
+    """
+    try:
+        return observe(net, run, also)
+    except TlxError:
+        raise
+    except Exception as error:
+        fix = "TLX_DEBUG=1, which shows the traceback"
+        if OF_SHAPE.search(str(error)):
+            fix = "model.image_size and model.channels as it reads them, or model.tokenizer=FOLDER for text"
+        raise ConfigError(
+            f"{name or type(net).__name__} cannot be run on a batch of two: "
+            f"{type(error).__name__}: {error} ({_line_of(error)})",
+            fix=fix,
+        ) from error
+
+
 def tensors_of(output: Any) -> Iterator[Tensor]:
     """Every tensor in what a network returns: a tensor, or a tuple, list, mapping or data class of them."""
     if torch.is_tensor(output):
@@ -88,6 +147,46 @@ def tensors_of(output: Any) -> Iterator[Tensor]:
             yield from tensors_of(value)
     elif hasattr(output, "__dict__"):
         yield from tensors_of(vars(output))
+
+
+class _Reached(Exception):  # noqa: N818  # it is no error
+    """A convolution is about to read so many channels."""
+
+    def __init__(self, name: str, channels: int) -> None:
+        self.name, self.channels = name, channels
+
+
+def _reached(net: nn.Module, convolutions: dict[str, nn.Conv2d], run: Callable[[], Any]) -> _Reached | None:
+    def stop(name: str) -> Callable[..., None]:
+        def raise_it(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+            read = inputs[0] if inputs else named["input"]
+            raise _Reached(name, int(read.shape[-3]))
+
+        return raise_it
+
+    handles = [
+        layer.register_forward_pre_hook(stop(name), with_kwargs=True) for name, layer in convolutions.items()
+    ]
+    try:
+        with _in_evaluation(net), torch.no_grad(), torch.random.fork_rng(devices=[]):
+            run()
+    except _Reached as found:
+        return found
+    except Exception:  # the network's own, on a picture that does not suit it
+        return None
+    finally:
+        for handle in handles:
+            handle.remove()
+    return None
+
+
+def _line_of(error: Exception) -> str:
+    """The last line outside of torch and of this package."""
+    libraries = (Path(torch.__file__).parent, Path(__file__).parent.parent)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if not any(Path(f.filename).is_relative_to(folder) for folder in libraries)]
+    last = (own or frames)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"
 
 
 def _counter(seen: Observed, name: str) -> Callable[..., None]:

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from tlx.backbones.channels import adapt_first_convolution, adapt_preprocessing
 from tlx.backbones.children import by_children, divided, named_stages, without_lone_norms
-from tlx.backbones.dry_run import Observed, observe
+from tlx.backbones.dry_run import Observed, first_convolution, tried
 from tlx.backbones.factory import Factory
 from tlx.backbones.headless import Headless, call
 from tlx.backbones.staged import StagedBackbone
 from tlx.backbones.weights_file import check_sha256, read_tensors, sha256_of
-from tlx.backbones.weights_layout import aligned, fill_what_fits
-from tlx.errors import ConfigError, TlxError
+from tlx.backbones.weights_layout import aligned, check_finite, fill_what_fits
+from tlx.errors import ConfigError
 from tlx.preprocessing.image import ImagePreprocessing
 from tlx.preprocessing.text import TextPreprocessing, from_folder
 from tlx.types import Inputs
@@ -86,7 +86,7 @@ def module(
     """
     factory = Factory(net)
     model = factory.first()
-    known = _channels_read(model)
+    first, known = (None, 3) if tokenizer else _first(model, image_size)
     preprocessing = _preprocessing(
         known if channels is None else channels,
         tokenizer,
@@ -94,16 +94,17 @@ def module(
         functools.partial(_pictures, image_size, resize, mean, std, interpolation),
     )
     inputs = _inputs(preprocessing, known)
-    seen = _tried(model, lambda: call(model, inputs), original_head or None)
+    seen = tried(model, lambda: call(model, inputs), original_head or None)
     head = _head(model, seen, original_head)
     layer = model.get_submodule(head) if head else None
     later = seen.after(model, head) if head else []
     backbone = Headless(model, head, later)
-    said, filled = _weights(factory, backbone, layer, later, weights, sha256, strict)
-    features = _tried(backbone, lambda: backbone(inputs)).output
+    said, filled = _weights(factory, backbone, layer, later, weights, sha256, strict, first)
     if channels is not None and channels != known:
-        adapt_first_convolution(model, channels, known)
+        adapt_first_convolution(model, channels, known, first)
+        inputs = _inputs(preprocessing, channels)
         said += "" if weights is None else f", read with {channels} channels instead of {known}"
+    features = tried(backbone, lambda: backbone(inputs), name=type(model).__name__).output
     division = _division(model, stages, seen.order)
     classes = _classes(seen.gives[head]) if head and (filled or original_classes) else 0
     return StagedBackbone(
@@ -127,7 +128,7 @@ def module(
             "max_length": max_length,
             "original_classes": classes or None,
         },
-        fresh=functools.partial(_fresh, factory, head, later, channels, known),
+        fresh=functools.partial(_fresh, factory, head, later, channels, known, first),
         pool=_pool() if features.ndim == 4 else None,
         original_head=_logits(layer, seen.gives[head]) if classes and head and layer else None,
         original_classes=[str(number) for number in range(classes)],
@@ -136,16 +137,21 @@ def module(
 
 
 def _fresh(
-    factory: Factory, head: str | None, later: Sequence[str], channels: int | None, known: int
+    factory: Factory,
+    head: str | None,
+    later: Sequence[str],
+    channels: int | None,
+    known: int,
+    first: str | None,
 ) -> Headless:
     model = factory.random()
     if channels is not None and channels != known:
-        adapt_first_convolution(model, channels, known)
+        adapt_first_convolution(model, channels, known, first)
     return Headless(model, head, later)
 
 
-def _channels_read(model: nn.Module) -> int:
-    return next((m.in_channels for m in model.modules() if isinstance(m, nn.Conv2d)), 3)
+def _first(model: nn.Module, side: int) -> tuple[str | None, int]:
+    return first_convolution(model, lambda channels: call(model, torch.zeros(2, channels, side, side)))
 
 
 def _pictures(
@@ -170,19 +176,6 @@ def _inputs(preprocessing: ImagePreprocessing | TextPreprocessing, channels: int
         return preprocessing.collate([preprocessing.prepare(text) for text in texts])
     side = preprocessing.crop
     return torch.randn(2, channels, side, side, generator=torch.Generator().manual_seed(0))
-
-
-def _tried(net: nn.Module, run: Callable[[], Any], also: str | None = None) -> Observed:
-    try:
-        return observe(net, run, also)
-    except TlxError:
-        raise
-    except Exception as error:  # it is not our code
-        name = type(net.module if isinstance(net, Headless) else net).__name__
-        raise ConfigError(
-            f"{name} cannot be run on a batch of two: {type(error).__name__}: {error}",
-            fix="model.image_size and model.channels as it reads them, or model.tokenizer=FOLDER for text",
-        ) from error
 
 
 def _head(model: nn.Module, seen: Observed, wish: str | bool | None) -> str | None:
@@ -219,6 +212,7 @@ def _weights(
     weights: str | None,
     sha256: str | None,
     strict: bool,
+    first: str | None,
 ) -> tuple[str, bool]:
     """What the values are, for people, and whether the original head was filled."""
     if weights is None:
@@ -235,15 +229,19 @@ def _weights(
     names = backbone.module.state_dict()
     if layer is not None:
         names |= {f"{head}.{name}": tensor for name, tensor in layer.state_dict().items()}
-    tensors = aligned(read_tensors(path), names)
+    found = aligned(read_tensors(path), names)
+    tensors = found.tensors
     above = {
         name: tensor for name, tensor in tensors.items() if layer is not None and name.startswith(f"{head}.")
     }
-    first = next((n for n, m in backbone.module.named_modules() if isinstance(m, nn.Conv2d)), None)
     gone = tuple(f"{name}." for name in (head, *later) if name)
     rest = {name: tensor for name, tensor in tensors.items() if not name.startswith(gone)}
     fit = fill_what_fits(backbone.module, rest, path, first, strict)
-    said = f"{path.name}, sha256 {digest[:12]}"
+    if layer is not None:
+        check_finite({n.removeprefix(f"{head}."): t for n, t in above.items()}, layer, path)
+    said = ", ".join(part for part in (path.name, f"sha256 {digest[:12]}", found.said) if part)
+    if not found.usual:
+        _log.warning("%s is read with its %s", path.name, found.said)
     if str(fit):
         _log.warning("%s does not fit to the last tensor: %s", path.name, fit.named())
         said += f", {fit}"

@@ -201,7 +201,8 @@ def _filled(
         check_sha256(path, digest, str(sha256), "sha256")  # YAML makes digits alone a number
     tensors = read_tensors(path)
     model = _model(library, name, size, None)
-    tensors = aligned(tensors, model.state_dict())
+    found = aligned(tensors, model.state_dict())
+    tensors = found.tensors
     classifier = model.pretrained_cfg.get("classifier")
     layers = [classifier] if isinstance(classifier, str) else list(classifier or ())
     bias = [tensors[f"{layer}.bias"] for layer in layers if f"{layer}.bias" in tensors]
@@ -212,7 +213,8 @@ def _filled(
     if not classes:
         tensors |= {key: own[key] for key in own if key.startswith(tuple(f"{layer}." for layer in layers))}
     fill(model, tensors, path, functools.partial(_advice, name))
-    return model, classes, f"{path.name}, sha256 {digest[:12]}"
+    said = (path.name, f"sha256 {digest[:12]}", found.said)
+    return model, classes, ", ".join(part for part in said if part)
 
 
 def _advice(name: str) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tlx.backbones import hub
 from tlx.backbones.staged import StagedBackbone
 from tlx.backbones.weights_file import refuse_code, sha256_of
+from tlx.backbones.weights_layout import check_finite
 from tlx.errors import CheckpointError, ConfigError, bad_value, unknown_name
 from tlx.preprocessing.text import TextPreprocessing
 
@@ -182,6 +183,7 @@ def _pretrained(name: str, config: Any, pooling: Pooling) -> tuple[Encoder, str]
             f"another shape ({', '.join(lost[:3])})",
             fix="another model, or model.pretrained=false for random values",
         )
+    check_finite(model.state_dict(), model, Path(name))
     found = (
         _library().utils.cached_file(
             name, file, local_files_only=True, _raise_exceptions_for_missing_entries=False

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tlx.backbones.weights_header import check_header
-from tlx.backbones.weights_layout import unwrapped
+from tlx.backbones.weights_layout import check_finite, unwrapped
 from tlx.errors import CheckpointError, SecurityError, bad_value
 
 __all__ = [
@@ -103,7 +103,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if path.suffix != ".safetensors":
             refuse_code(error, str(path))
         raise _unreadable(path, error) from error
-    tensors = unwrapped(content)
+    tensors = unwrapped(content, path.name)
     if tensors is None:
         raise CheckpointError(
             f"{str(path)!r} holds no state_dict", fix="torch.save(model.state_dict(), FILE)"
@@ -175,7 +175,7 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, advice: Ca
         advice: Says what to try when they do not fit.
 
     Raises:
-        CheckpointError: Names or shapes do not match.
+        CheckpointError: Names or shapes do not match, or a value is not finite.
     """
     missing, unexpected = mismatches(model, tensors)
     if missing or unexpected:
@@ -184,6 +184,7 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, advice: Ca
             f"{len(unexpected)} are unexpected ({_first(unexpected)})",
             fix=advice(),
         )
+    check_finite(tensors, model, path)
     model.load_state_dict(dict(tensors), strict=False)
 
 

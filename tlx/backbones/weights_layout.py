@@ -6,6 +6,7 @@ of whatever wrapped the network (`module.` of DataParallel, `_orig_mod.` of torc
 values find their place.
 """
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -19,26 +20,35 @@ from torch import Tensor, nn
 from tlx.backbones.channels import adapt_kernel
 from tlx.errors import CheckpointError
 
-__all__ = ["Fit", "aligned", "fill_what_fits", "unwrapped"]
+__all__ = ["Aligned", "Fit", "aligned", "check_finite", "fill_what_fits", "unwrapped"]
 
 NESTS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "params", "weights")
 """Where a state_dict lies in what a script saved, the likeliest first."""
 
 NO_WEIGHTS = re.compile(r"optim|sched|scaler|loss|criterion|momentum", re.I)
 WRAPPERS = re.compile(r"^(module\.|_orig_mod\.)+")
+USUAL = re.compile(
+    r"^((module|_orig_mod|model|ema_model|net|network|backbone|encoder|encoder_[qk]|student|teacher)\.)*$"
+)
+"""Names under which training code keeps a whole network."""
+
 LEAST = 0.5
-"""Share of a network's values that a file must hold."""
+"""Share of a network's tensors, or of their values, that a file must hold."""
+
+_log = logging.getLogger(__name__)
 
 
-def unwrapped(content: Any) -> dict[str, Tensor] | None:
+def unwrapped(content: Any, where: str = "the file") -> dict[str, Tensor] | None:
     """The state_dict in what a file held, without the names of wrappers; None where there is none.
 
-    Of several (`model` beside `ema`), the one under the likelier key is taken, then the larger.
+    Of several (`model` beside `ema`), the one under the likelier key is taken, then the larger; the
+    others are said where they are weights of the same network.
 
     Args:
         content: What `torch.load` gave.
+        where: Where it comes from, for people.
     """
-    found = _nested(content, 3)
+    found = _nested(content, 3, where)
     if found is None:
         return None
     names = {WRAPPERS.sub("", name): tensor for name, tensor in found.items()}
@@ -47,7 +57,34 @@ def unwrapped(content: Any) -> dict[str, Tensor] | None:
     return names
 
 
-def aligned(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+@dataclass(frozen=True)
+class Aligned:
+    """Tensors under the names of a network.
+
+    Args:
+        tensors: By these names.
+        taken: What was taken off the file's names.
+        added: What was put in its place.
+    """
+
+    tensors: dict[str, Tensor]
+    taken: str = ""
+    added: str = ""
+
+    @property
+    def said(self) -> str:
+        """What was done to the names, for people; empty where nothing was."""
+        if not self.added:
+            return f"names without {self.taken!r}" if self.taken else ""
+        return f"names behind {self.added!r}" + (f" instead of {self.taken!r}" if self.taken else "")
+
+    @property
+    def usual(self) -> bool:
+        """Whether that is what training code wraps a network in, so that no one need look."""
+        return bool(USUAL.match(self.taken) and USUAL.match(self.added))
+
+
+def aligned(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> Aligned:
     """A file's tensors under the names that a network has for them.
 
     A prefix that the file's names have, or that they lack, is found as the one with which most
@@ -66,12 +103,40 @@ def aligned(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[st
                 if mine is not None and mine.shape == tensor.shape:
                     matched[name[:cut], added] += max(1, tensor.numel())
     if not matched:
-        return dict(tensors)
+        return Aligned(dict(tensors))
     taken, added = max(matched, key=lambda pair: (matched[pair], -len("".join(pair))))
     rest = {name: tensor for name, tensor in tensors.items() if not name.startswith(taken)}
-    return rest | {
+    moved = {
         added + name.removeprefix(taken): tensor for name, tensor in tensors.items() if name.startswith(taken)
     }
+    return Aligned(rest | moved, taken, added)
+
+
+def check_finite(tensors: Mapping[str, Tensor], net: nn.Module, path: Path) -> None:
+    """Refuse weights with a value that is not finite; a buffer may mask by minus infinity.
+
+    Args:
+        tensors: By the names of the network.
+        net: Says which of them are parameters.
+        path: Where they come from, for people.
+
+    Raises:
+        CheckpointError: With the names.
+    """
+    parameters = {name for name, _ in net.named_parameters()}
+
+    def sound(name: str, tensor: Tensor) -> bool:
+        finite = tensor.isfinite()
+        return bool(finite.all()) or (
+            name not in parameters and bool((finite | (tensor == -torch.inf)).all())
+        )
+
+    lost = [name for name, tensor in tensors.items() if not sound(name, tensor)]
+    if lost:
+        raise CheckpointError(
+            f"{str(path)!r} holds values that are not finite: {_first(tuple(lost))}",
+            fix="another FILE in model.weights=FILE",
+        )
 
 
 @dataclass(frozen=True)
@@ -83,6 +148,7 @@ class Fit:
         unexpected: Names that only the file has.
         shapes: Names with both shapes, where they differ.
         share: Share of the network's values that came from the file, in [0, 1].
+        tensors: Share of its tensors that did, in [0, 1].
         adapted: The convolution whose kernel was adapted to other input channels.
     """
 
@@ -90,6 +156,7 @@ class Fit:
     unexpected: tuple[str, ...]
     shapes: tuple[str, ...]
     share: float
+    tensors: float
     adapted: str = ""
 
     def __str__(self) -> str:
@@ -125,7 +192,8 @@ def fill_what_fits(
         strict: Refuse a file that lacks a tensor, has another shape, or has one too many.
 
     Raises:
-        CheckpointError: Less than half of the values match, or `strict` is not met.
+        CheckpointError: Less than half of the tensors and of the values match, a value is not
+            finite, or `strict` is not met.
     """
     own, tensors = net.state_dict(), dict(tensors)
     kernel = f"{first}.weight"
@@ -143,18 +211,20 @@ def fill_what_fits(
             if name in tensors and name not in fitting
         ),
         share=sum(tensor.numel() for tensor in fitting.values()) / max(1, total),
+        tensors=len(fitting) / max(1, len(own)),
         adapted=str(first) if adapted else "",
     )
     _check(fit, path, strict)
+    check_finite(fitting, net, path)
     net.load_state_dict(fitting, strict=False)
     return fit
 
 
 def _check(fit: Fit, path: Path, strict: bool) -> None:
-    if fit.share < LEAST:
+    if max(fit.share, fit.tensors) < LEAST:
         raise CheckpointError(
-            f"{str(path)!r} does not fit: it fills {fit.share:.0%} of the network's values, and "
-            f"{LEAST:.0%} are the least ({fit.named()})",
+            f"{str(path)!r} does not fit: it fills {fit.share:.0%} of the network's values and "
+            f"{fit.tensors:.0%} of its tensors, and {LEAST:.0%} of either are the least ({fit.named()})",
             fix="the file of this very network, or model.weights=null",
         )
     if strict and str(fit):
@@ -164,7 +234,7 @@ def _check(fit: Fit, path: Path, strict: bool) -> None:
         )
 
 
-def _nested(content: Any, depth: int) -> dict[str, Tensor] | None:
+def _nested(content: Any, depth: int, where: str) -> dict[str, Tensor] | None:
     """The state_dict in a mapping, or in a mapping that it holds."""
     if not isinstance(content, Mapping) or not content:
         return None
@@ -172,12 +242,29 @@ def _nested(content: Any, depth: int) -> dict[str, Tensor] | None:
         return dict(content)
     inside: dict[str, dict[str, Tensor]] = {}
     for name, value in content.items():
-        found = _nested(value, depth - 1) if depth and not NO_WEIGHTS.search(str(name)) else None
+        found = _nested(value, depth - 1, where) if depth and not NO_WEIGHTS.search(str(name)) else None
         if found is not None:
             inside[str(name)] = found
     if not inside:
         return None
-    return inside[min(inside, key=lambda name: (_rank(name), -sum(t.numel() for t in inside[name].values())))]
+    best = min(inside, key=lambda name: (_rank(name), -sum(t.numel() for t in inside[name].values())))
+    _say_others(best, inside, where)
+    return inside[best]
+
+
+def _say_others(best: str, inside: Mapping[str, Mapping[str, Tensor]], where: str) -> None:
+    names = {WRAPPERS.sub("", name) for name in inside[best]}
+    for other in inside:
+        shared = names & {WRAPPERS.sub("", name) for name in inside[other]}
+        if other != best and 2 * len(shared) >= len(names):
+            _log.warning(
+                "%s holds weights under %r, which are taken, and under %r. "
+                "Try: torch.save(torch.load(FILE)[%r], NEW) and model.weights=NEW for those",
+                where,
+                best,
+                other,
+                other,
+            )
 
 
 def _rank(name: str) -> int:

@@ -38,6 +38,10 @@ class Faults:
         more = f" and {len(self) - len(first)} more" if len(self) > len(first) else ""
         return ", ".join(first) + more
 
+    def counted(self) -> str:
+        """How many, and the verb for it: `1 file is`, `2 files are`."""
+        return "1 file is" if len(self) == 1 else f"{len(self)} files are"
+
     def refuse(self, where: str, fix: str = "repair them or move them elsewhere") -> None:
         """Raise DataError if there were any."""
         if len(self):

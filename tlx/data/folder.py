@@ -198,9 +198,7 @@ class Folder:
         fix = f"add images ({kinds}) or remove the folder; data.extensions for other names"
         if empty:
             shown = ", ".join(empty[:10])
-            without = (
-                f" that can be read; {len(self.skipped)} files are left out" if len(self.skipped) else ""
-            )
+            without = f" that can be read; {self.skipped.counted()} left out" if len(self.skipped) else ""
             raise DataError(f"class folders without an image{without}: {shown}", self._root, fix)
         for word, files in found.items():
             if len(files) == 0:

@@ -63,8 +63,8 @@ def sound_images(
         faults.refuse(root, "repair them or move them elsewhere, or data.bad_files=skip")
     elif len(faults):
         _log.warning(
-            "%d of the files in %s are left out: %s; a run lists them all in bad_files.txt",
-            len(faults),
+            "%s left out of %s: %s; tlx fit lists them all in bad_files.txt",
+            faults.counted(),
             root,
             faults.listed(),
         )

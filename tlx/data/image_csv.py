@@ -224,7 +224,7 @@ class ImageCSV:
         (path, before, first), (_, file, row) = min(pairs, key=lambda pair: pair[1][1:])
         what = (
             f"an image that another row names too ({os.path.basename(before)} row {first}): {path}; "
-            f"there are {len(pairs)} such rows"
+            f"{'there is 1 such row' if len(pairs) == 1 else f'there are {len(pairs)} such rows'}"
         )
         fix = "one row for each image, several classes as a|b with task=multilabel; or data.duplicates=warn"
         if self._duplicates == "error":

@@ -141,7 +141,7 @@ class _Names:
 
     def __init__(self, file: str, label: str, separator: str) -> None:
         self._known, self._label, self._separator = _Known(file), label, separator
-        self._labels, self._counts = array("q"), array("q")
+        self._labels, self._counts, self._lists = array("q"), array("q"), False
 
     def add(self, row: int, values: Sequence[Any]) -> None:
         (value,) = values
@@ -152,9 +152,19 @@ class _Names:
         found = {self._known.place(row, name) for name in named if name}
         self._labels.extend(sorted(found))
         self._counts.append(len(found))
+        self._lists = self._lists or isinstance(value, list)
 
     def names(self) -> tuple[str, ...]:
-        return self._known.names()
+        names = self._known.names()
+        several = self._lists or max(self._counts, default=0) > 1
+        if len(names) > 1 and not several and all(_number(name) is not None for name in names):
+            raise DataError(
+                f"{self._known.file}: the column {self._label} holds {len(names)} whole numbers, one a row, "
+                "which are no classes that a sample has several of",
+                fix="task=regression for numbers, task=multiclass for one class of each, or "
+                f"data.label=[{self._label}] for a yes or no as 1 and 0",
+            )
+        return names
 
     def first_rows(self) -> Mapping[str, str]:
         return self._known.first_rows()

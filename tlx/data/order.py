@@ -14,7 +14,15 @@ from torch.utils.data import Sampler
 from tlx.errors import DataError, bad_value
 from tlx.types import PADDING
 
-__all__ = ["EpochBatches", "EvaluationBatches", "FillBatches", "Pairs", "batches_in_epoch", "random_order"]
+__all__ = [
+    "EpochBatches",
+    "EvaluationBatches",
+    "FillBatches",
+    "Pairs",
+    "batches_in_epoch",
+    "check_share",
+    "random_order",
+]
 
 Pairs = list[tuple[int, int]]
 """A batch to read: (epoch, index) per sample."""
@@ -144,7 +152,7 @@ class EvaluationBatches(Sampler[Pairs]):
     """
 
     def __init__(self, length: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
-        _check(length, batch_size, rank, world_size)
+        _check(length, batch_size, rank, world_size, "eval_batch_size")
         self._length, self._batch_size = length, batch_size
         self._rank, self._world_size = rank, world_size
 
@@ -190,18 +198,32 @@ _ORDER = 0x6F72646572
 """Keeps the stream of orders apart from other draws with the same seed."""
 
 
-def _check(length: int, batch_size: int, rank: int, world_size: int) -> None:
-    if length < 1:
-        raise DataError("the split has no samples", fix="check the path and the split's name")
-    if batch_size < 1:
-        raise bad_value("batch_size", batch_size, "a whole number >= 1")
-    if not 0 <= rank < world_size:
-        raise bad_value("rank", rank, f"a whole number in [0, {world_size})")
+def check_share(name: str, batch_size: int, world_size: int) -> None:
+    """Refuse a batch that does not divide by the ranks.
+
+    Args:
+        name: The key that sets it.
+        batch_size: Samples in a batch over all ranks, >= 1.
+        world_size: Processes that share it, >= 1.
+
+    Raises:
+        ConfigError: With the next size that does.
+    """
     if batch_size % world_size:
         better = math.ceil(batch_size / world_size) * world_size
         raise bad_value(
-            "batch_size",
+            f"data.{name}",
             batch_size,
             f"a multiple of the {world_size} ranks that share it",
-            f"data.batch_size={better}",
+            f"data.{name}={better}",
         )
+
+
+def _check(length: int, batch_size: int, rank: int, world_size: int, name: str = "batch_size") -> None:
+    if length < 1:
+        raise DataError("the split has no samples", fix="check the path and the split's name")
+    if batch_size < 1:
+        raise bad_value(name, batch_size, "a whole number >= 1")
+    if not 0 <= rank < world_size:
+        raise bad_value("rank", rank, f"a whole number in [0, {world_size})")
+    check_share(name, batch_size, world_size)

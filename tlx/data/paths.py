@@ -28,6 +28,7 @@ def from_paths(
     kind: str,
     extensions: Sequence[str] = EXTENSIONS,
     text: str = "text",
+    skipped: Faults | None = None,
 ) -> Split:
     """The samples at `paths`, in that order, with label -1.
 
@@ -40,6 +41,8 @@ def from_paths(
         kind: "image" or "text".
         extensions: What counts as an image in a folder.
         text: Name of the text column in CSV files.
+        skipped: Receives the images that cannot be read, which are then left out; None: they
+            are refused, as far as their headers tell.
 
     Raises:
         ConfigError: `kind` is unknown.
@@ -57,20 +60,24 @@ def from_paths(
         )
     for path in given:
         refuse_archive(path)
-    split = _images(given, extensions) if kind == "image" else _texts(given, text)
+    split = _images(given, extensions, skipped) if kind == "image" else _texts(given, text)
     if len(split) == 0:
         wanted = f"images ({' '.join(extensions)})" if kind == "image" else "texts (.csv, .txt)"
-        raise DataError(f"found no {wanted} in {', '.join(given[:5]) or 'no paths'}", fix="other paths")
+        readable = f" that can be read, of {len(skipped)}" if skipped is not None and len(skipped) else ""
+        raise DataError(
+            f"found no {wanted}{readable} in {', '.join(given[:5]) or 'no paths'}", fix="other paths"
+        )
     return split
 
 
-def _images(paths: list[str], extensions: Sequence[str]) -> ImageFiles:
-    faults = Faults()
+def _images(paths: list[str], extensions: Sequence[str], skipped: Faults | None) -> ImageFiles:
+    faults = Faults() if skipped is None else skipped
     wanted = tuple("." + extension.lower().lstrip(".") for extension in extensions)
     files = find_images("", [(path, -1) for path in paths], wanted, faults)
-    check_images(files, decode=False, faults=faults)
-    faults.refuse("")
-    return files
+    bad = check_images(files, decode=skipped is not None, faults=faults)
+    if skipped is None:
+        faults.refuse("", "repair them or move them elsewhere, or bad_files=skip")
+    return files.subset(np.setdiff1d(np.arange(len(files)), bad)) if bad else files
 
 
 def _texts(paths: list[str], column: str) -> Texts:

@@ -9,6 +9,9 @@ from tlx.errors import DataError, nearest
 
 __all__ = ["bad_row", "check_characters", "flat", "read_lines", "read_rows"]
 
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+"""What may separate columns, the likeliest first."""
+
 _LONGEST_FIELD = 1 << 28
 
 
@@ -33,7 +36,8 @@ def flat(columns: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
 def read_rows(file: str, columns: Mapping[str, str | Sequence[str]]) -> Iterator[tuple[int, list[str]]]:
     """The wanted columns of every row, with the row's number.
 
-    Commas, double quotes, UTF-8 with or without a byte order mark; empty lines are skipped.
+    Commas (semicolons or tabs where the first row is written with them), double quotes, UTF-8 with
+    or without a byte order mark; empty lines are skipped.
 
     Args:
         file: The CSV file; its first row names the columns.
@@ -43,9 +47,10 @@ def read_rows(file: str, columns: Mapping[str, str | Sequence[str]]) -> Iterator
         DataError: The file cannot be read, lacks a column, or a row is not valid.
     """
     with _open(file) as stream:
-        rows = _parsed(file, stream)
-        header = [name.strip() for name in next(rows, (1, []))[1]]
         wanted_columns = flat(columns)
+        delimiter = _delimiter(stream, [name for _, name in wanted_columns])
+        rows = _parsed(file, stream, delimiter)
+        header = [name.strip() for name in next(rows, (1, []))[1]]
         places = [_place(file, header, *column) for column in wanted_columns]
         for row, fields in rows:
             if len(fields) != len(header):
@@ -53,7 +58,7 @@ def read_rows(file: str, columns: Mapping[str, str | Sequence[str]]) -> Iterator
                     file,
                     row,
                     f"{len(fields)} fields where the header has {len(header)}",
-                    "double quotes around texts that contain commas",
+                    f"double quotes around texts that contain {DELIMITERS[delimiter]}",
                 )
             wanted = [fields[place] for place in places]
             for (_, name), field in zip(wanted_columns, wanted, strict=True):
@@ -83,9 +88,21 @@ def _open(file: str) -> IO[str]:
         raise DataError(f"cannot read {file}: {error.strerror}", fix="check the path") from error
 
 
-def _parsed(file: str, stream: IO[str]) -> Iterator[tuple[int, list[str]]]:
+def _delimiter(stream: IO[str], wanted: Sequence[str]) -> str:
+    """What separates the columns: with what the first row names most of those that are wanted."""
+    line = stream.readline()[: 1 << 16]  # within what the csv module takes for a field
+    stream.seek(0)
+
+    def fit(delimiter: str) -> tuple[int, int]:
+        header = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+        return len(set(wanted).intersection(header)), len(header)
+
+    return max(DELIMITERS, key=fit)
+
+
+def _parsed(file: str, stream: IO[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     before = csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.reader(stream, strict=True)
+    reader = csv.reader(stream, strict=True, delimiter=delimiter)
     row = 0
     try:
         for fields in reader:

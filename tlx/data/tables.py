@@ -191,5 +191,6 @@ class TableFiles:
             )
         for word, file in present.items():
             if not os.path.isfile(file):
-                raise DataError(f"there is no file {file}", fix=f"data.{word}=FILE{extension} that exists")
+                key = "file" if self.alone else word
+                raise DataError(f"there is no file {file}", fix=f"data.{key}=FILE{extension} that exists")
         return present

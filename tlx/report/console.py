@@ -73,7 +73,8 @@ def result_lines(summary: Mapping[str, Any], page: Path | None = None) -> str:
     """The end of a fit: the result, why it ended, where the page lies.
 
     An accuracy comes with Wilson's 95 % interval. That of a mean error stands on the page, for a
-    summary does not hold it; an average precision has none.
+    summary does not hold it; an average precision has none. Of several numbers, whose units may
+    differ, the share of the variance explained leads.
 
     Args:
         summary: What summary.json holds.
@@ -86,9 +87,10 @@ def result_lines(summary: Mapping[str, Any], page: Path | None = None) -> str:
         f"weights  of epoch {count(summary.get('best/epoch'))}, "
         f"the best by {label(summary.get('monitor', ''))}"
     )
+    epochs = summary.get("train/epochs")
     lines.append(
-        f"ended    {label(summary.get('ended', ''), 200)}, after {count(summary.get('train/epochs'))} epochs "
-        f"and {duration(summary.get('train/seconds'))} of training"
+        f"ended    {label(summary.get('ended', ''), 200)}, after {count(epochs)} "
+        f"epoch{'' if epochs == 1 else 's'} and {duration(summary.get('train/seconds'))} of training"
     )
     if page is not None:
         lines.append(f"page     {page}")
@@ -102,4 +104,11 @@ def _split_line(summary: Mapping[str, Any], split: str) -> str:
     interval = ""
     if headline == "accuracy":
         interval = f"95 % interval {percent_range(accuracy_interval(value, samples))}, "
-    return f"{split:<8} {words(headline)} {figure(headline, value)}, {interval}{count(samples)} samples{note}"
+    shown = f"{words(headline)} {figure(headline, value)}"
+    numbers = len(summary.get("classes") or ())
+    if summary.get("task") == "regression" and numbers > 1:
+        explained = finite(summary.get(f"{split}/r2"))
+        each = "a" if explained is None else "each a"
+        lead = "" if explained is None else f"{words('r2')} {figure('r2', explained)}, "
+        shown = f"{lead}{shown}, {each} mean over {numbers} numbers"
+    return f"{split:<8} {shown}, {interval}{count(samples)} samples{note}"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tlx.errors import ConfigError, bad_value
+from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.plan import HEAD, Phase, Plan, Schedule
 
 __all__ = ["discriminative"]
@@ -52,7 +52,7 @@ def discriminative(
         below = {stage: rate * decay**depth for depth, stage in enumerate(reversed(stages), 1)}
         trains = {part: below.get(part, rate) for part in (*stages, HEAD)}
     else:
-        _check(rates, rate, decay)
+        _check(stages, rates, rate, decay)
         order = [part for stage in stages for part in (stage, f"{stage}:norm")] + [HEAD]
         known = [part for part in order if part in rates]
         trains = {part: float(rates[part]) for part in (*known, *sorted(rates.keys() - set(known)))}
@@ -60,7 +60,7 @@ def discriminative(
     return Plan(tuple(stages), (phase,))
 
 
-def _check(rates: Mapping[str, Any], rate: float, decay: float) -> None:
+def _check(stages: Sequence[str], rates: Mapping[str, Any], rate: float, decay: float) -> None:
     example = "'strategy.rates={layer4: 1e-4, head: 1e-3}'"
     if not isinstance(rates, Mapping):
         raise bad_value("rates", rates, "a mapping from stages to rates", example)
@@ -75,5 +75,8 @@ def _check(rates: Mapping[str, Any], rate: float, decay: float) -> None:
             raise bad_value(f"rates.{part}", value, "a number, and this is text", "1e-5, without quotes")
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise bad_value(f"rates.{part}", value, "a number > 0", example)
+    unknown = [part for part in rates if part.removesuffix(":norm") not in (*stages, HEAD)]
+    if unknown:
+        raise unknown_name("stage", unknown[0], (*stages, HEAD))
     if HEAD not in rates:
         raise bad_value("rates", dict(rates), "a rate for the head too, which is new", "head: 1e-3 in it")

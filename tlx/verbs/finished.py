@@ -8,7 +8,7 @@ from tlx.composition.amend import amended
 from tlx.composition.resolve import resolved, saved_run
 from tlx.composition.trust import importable
 from tlx.errors import CheckpointError
-from tlx.run_directory import check_run, read_state, shown
+from tlx.run_directory import check_run, how_left, read_state, shown
 
 if TYPE_CHECKING:
     from tlx.data.datamodule import TransferData
@@ -28,7 +28,9 @@ def open_run(
     check_run(run)
     status = read_state(run)["status"]
     if status != "finished":
-        raise CheckpointError(f"{shown(run)} is not finished ({status})", fix=f"tlx resume {shown(run)}")
+        raise CheckpointError(
+            f"{shown(run)} is not finished ({how_left(run)})", fix=f"tlx resume {shown(run)}"
+        )
     config = resolved(amended(saved_run(run / "config.yaml"), options))
 
     from tlx.arithmetic import used_by

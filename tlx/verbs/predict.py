@@ -1,20 +1,28 @@
 """`tlx predict`: the class of each file, written as CSV."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tlx.errors import ConfigError, unknown_name
 from tlx.run_directory import shown
 from tlx.verbs.finished import open_run
 from tlx.verbs.words import read_words, trusted
 
+if TYPE_CHECKING:
+    from tlx.data.checks import Faults
+
 __all__ = ["USAGE", "predict"]
+
+_log = logging.getLogger(__name__)
 
 USAGE = """\
 tlx predict RUN PATHS... [out=FILE]: write input, class and probability of each sample as CSV.
 PATHS are images or folders of images, .csv files with a text column (column=NAME) or .txt files
 with a text per line. Without PATHS: the samples of split=test|val|train of the run's own data.
+bad_files=skip leaves out images that cannot be read and lists them beside the CSV.
 """
 
 
@@ -25,12 +33,17 @@ def predict(argv: Sequence[str]) -> None:
     run = Path(path).resolve()
     out = Path(os.path.abspath(options.pop("out", run / "predictions.csv")))
     options.pop("trust", None)
+    policy = options.pop("bad_files", None)
     if bool(paths) == bool(split):
         raise ConfigError(
             "predict wants either PATHS or split=test|val|train", fix=f"tlx predict {path} PHOTOS"
         )
+    if split and policy:
+        raise ConfigError("bad_files goes with PATHS", fix=f"data.bad_files={policy} for the run's own data")
     data, settings = open_run(run, options, trust)
 
+    from tlx.data.checks import Faults, check_choice
+    from tlx.data.image_checks import BadFiles
     from tlx.data.paths import from_paths
     from tlx.inference import predict as write
 
@@ -41,6 +54,24 @@ def predict(argv: Sequence[str]) -> None:
     )
     if split and split not in known:
         raise unknown_name("split", split, known)
-    samples = known[split] if split else from_paths(paths, data.source.kind, text=column)
+    policy = policy or data.source.describe().get("bad_files", "error")
+    check_choice("bad_files", policy, BadFiles)
+    skipped = Faults()
+    samples = (
+        known[split]
+        if split
+        else from_paths(paths, data.source.kind, text=column, skipped=skipped if policy == "skip" else None)
+    )
     rows = write(run, data, samples, out, settings, trust)
+    _list_skipped(skipped, out.with_suffix(".bad_files.txt"))
     print(f"{rows} predictions in {shown(out)}", flush=True)  # noqa: T201
+
+
+def _list_skipped(skipped: "Faults", path: Path) -> None:
+    """Say which files were left out, all of them in a file; one of an earlier time goes."""
+    if not len(skipped):
+        path.unlink(missing_ok=True)
+        return
+    lines = "".join(f"{name}\t{' '.join(reason.split())}\n" for name, reason in skipped)
+    path.write_text(lines, encoding="utf-8", errors="surrogateescape")
+    _log.warning("%s left out (all in %s): %s", skipped.counted(), shown(path), skipped.listed())

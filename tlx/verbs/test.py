@@ -13,15 +13,16 @@ FIGURES_OF_A_CLASS = ("average_precision", "precision", "recall", "f1", "mae", "
 
 USAGE = """\
 tlx test RUN [split=test|val|train] [data=CHOICE] [data.KEY=VALUE] [trainer=CHOICE]: score a
-finished run. Other data must have the classes it was trained on. A run of a network of your own
-needs trust=[PACKAGE].
+finished run. Other data must have the classes it was trained on, and none of its samples unless
+overlap=allow. A run of a network of your own needs trust=[PACKAGE].
 """
 
 
 def test(argv: Sequence[str]) -> None:
     """Print the figures of a run on a split, with those of each class."""
     (path,), options = read_words(argv, "test", least=1, most=1)
-    split, trust = options.pop("split", None), trusted(options)
+    split, trust = options.pop("split", "test"), trusted(options)
+    overlap = options.pop("overlap", "refuse")
     options.pop("trust", None)
     run = Path(path).resolve()
     data, settings = open_run(run, options, trust)
@@ -30,10 +31,16 @@ def test(argv: Sequence[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from tlx.inference import score
+    from tlx.conclusion import SAMPLES
+    from tlx.data.checks import check_choice
+    from tlx.data.overlap import Overlap, check_overlap
+    from tlx.inference import score, split_of
     from tlx.report.formats import DASH, words
 
-    scores = score(run, data, settings, split or "test", trust)
+    check_choice("overlap", overlap, Overlap)
+    if any(key.partition(".")[0] == "data" for key in options):
+        check_overlap(run / SAMPLES, split_of(data, split), split, overlap)
+    scores = score(run, data, settings, split, trust)
     columns = [name for name in FIGURES_OF_A_CLASS if name in scores["per_class"][0]]
     table = Table("name", "samples", *(words(name) for name in columns))
     for row in scores["per_class"]:
@@ -42,4 +49,4 @@ def test(argv: Sequence[str]) -> None:
     console = Console(soft_wrap=True)
     console.print(table)
     metrics = ", ".join(f"{words(name)} {value:.4f}" for name, value in scores["metrics"].items())
-    console.print(f"{split or 'test'}: {metrics}, {scores['samples']} samples", markup=False, highlight=False)
+    console.print(f"{split}: {metrics}, {scores['samples']} samples", markup=False, highlight=False)
