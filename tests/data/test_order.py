@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlx.data.order import EpochBatches, EvaluationBatches, batches_in_epoch, random_order
+from tlx.data.order import EpochBatches, EvaluationBatches, FillBatches, batches_in_epoch, random_order
 from tlx.errors import ConfigError, DataError
 from tlx.types import PADDING
 
@@ -97,7 +97,7 @@ def test_the_order_is_the_one_released():
 
 
 @given(lengths, st.integers(1, 12), st.integers(1, 5))
-def test_evaluation_reads_in_index_order_and_pads_only_between_ranks(length, per_rank, world_size):
+def test_evaluation_reads_in_index_order_in_batches_of_one_shape(length, per_rank, world_size):
     batch_size = per_rank * world_size
     ranks = [list(EvaluationBatches(length, batch_size, r, world_size)) for r in range(world_size)]
     assert {len(batches) for batches in ranks} == {len(EvaluationBatches(length, batch_size))}
@@ -106,14 +106,24 @@ def test_evaluation_reads_in_index_order_and_pads_only_between_ranks(length, per
         assert len({len(share) for share in shares}) == 1
         seen += [index for share in shares for _, index in share]
     assert [index for index in seen if index != PADDING] == list(range(length))
-    if world_size == 1:
+    assert len({len(share) for batches in ranks for share in batches}) == 1
+    if world_size == 1 and length <= batch_size:
         assert PADDING not in seen
+
+
+@given(lengths, st.integers(1, 12), st.integers(1, 3))
+def test_blocks_are_the_batches_of_an_evaluation_view_after_view(length, batch_size, views):
+    per_view = -(-length // min(batch_size, length))
+    blocks = list(FillBatches(length, batch_size, range(views * per_view)))
+    alone = list(EvaluationBatches(length, batch_size))
+    assert blocks == [[(view, i) for _, i in batch] for view in range(views) for batch in alone]
+    assert list(FillBatches(length, batch_size, [per_view - 1])) == alone[-1:]
 
 
 def test_evaluation_shares_by_hand():
     first, second = (list(EvaluationBatches(5, 4, rank, 2)) for rank in (0, 1))
-    assert first == [[(0, 0), (0, 1)], [(0, 4)]]
-    assert second == [[(0, 2), (0, 3)], [(0, PADDING)]]
+    assert first == [[(0, 0), (0, 1)], [(0, 4), (0, PADDING)]]
+    assert second == [[(0, 2), (0, 3)], [(0, PADDING), (0, PADDING)]]
 
 
 def test_position_is_read_when_an_iterator_is_made():
