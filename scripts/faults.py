@@ -32,6 +32,7 @@ DOCUMENT = ROOT / "RELIABILITY.md"
 def main() -> None:
     """Measure what was asked for; figures that were not asked for stay as they were."""
     arguments = _arguments()
+    seed = arguments.seed
     figures = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
@@ -50,7 +51,7 @@ def main() -> None:
         }
         for name, (asked, measure) in measures.items():
             if asked:
-                figures[name] = measure() | _stamp(arguments.seed)
+                figures[name] = measure() | _stamp(seed)
                 print(json.dumps({name: figures[name]}, indent=1))
                 RESULTS.write_text(json.dumps(figures, indent=1) + "\n")
     DOCUMENT.write_text(document(figures))

@@ -1,5 +1,6 @@
 """RELIABILITY.md, from the figures that were measured."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scripts.reliability.rows import ROWS
@@ -26,85 +27,81 @@ TAIL = """
 * A resume on another number of devices reads the samples in the same order; its sums are other ones.
 * Deterministic kernels are asked of torch on a GPU too, where not every operation has one. No GPU was at
   hand for the figures above.
-* What a kill costs is the training since the last checkpoint: at most `trainer.checkpoint_seconds`, an epoch,
-  or `trainer.checkpoint_steps`. A file system that says that data is on the disk where it is not can lose more.
-* Contents of files are known by path, size and time of last change until they are read; an edit that keeps all
-  three is not seen.
+* What a kill costs is the training since the last checkpoint: at most `trainer.checkpoint_seconds`, an
+  epoch, or `trainer.checkpoint_steps`. A file system that says that data is on the disk where it is not can
+  lose more.
+* Contents of files are known by path, size and time of last change until they are read; an edit that keeps
+  all three is not seen.
 * Slurm's signals before a time limit were not tried.
 """
 
 
-def document(figures: dict[str, Any]) -> str:
+def document(figures: Mapping[str, Any]) -> str:
     """The page; a promise without a figure says so."""
-    lines = [_kills(figures.get("kills")), _lost(figures.get("kills")), _writes(figures.get("writes"))]
-    lines += [_flips(figures.get("flips")), _overhead(figures.get("overhead")), _rows(figures.get("rows"))]
-    return HEAD + "\n".join(lines) + "\n" + _kinds(figures.get("kills")) + _table(figures.get("rows")) + TAIL
+    lines = [
+        f"| {promise} | {told(figures[name]) if name in figures else 'not measured yet'} | {how} |"
+        for promise, name, told, how in PROMISES
+    ]
+    kinds, table = _kinds(figures.get("kills")), _table(figures.get("rows"))
+    return HEAD + "\n".join(lines) + "\n" + kinds + table + TAIL
 
 
-def _line(promise: str, measured: str | None, how: str) -> str:
-    return f"| {promise} | {measured or 'not measured yet'} | {how} |"
+def _same(found: Mapping[str, Any]) -> str:
+    return f"**{found['bit_identical']} of {found['killed']}** ({found['date']})"
 
 
-def _kills(found: dict[str, Any] | None) -> str:
-    measured = found and f"**{found['bit_identical']} of {found['killed']}** ({found['date']})"
-    return _line(
-        "a run killed at a random batch and resumed ends in the same bits", measured, "`--kills 500`"
-    )
+def _lost(found: Mapping[str, Any]) -> str:
+    every = f"with a checkpoint every {found['checkpoint_every_batches']} optimizer steps"
+    return f"mean {found['batches_lost_mean']}, worst {found['batches_lost_worst']} batches, {every}"
 
 
-def _lost(found: dict[str, Any] | None) -> str:
-    measured = found and (
-        f"mean {found['batches_lost_mean']}, worst {found['batches_lost_worst']} batches, with a checkpoint every "
-        f"{found['checkpoint_every_batches']} optimizer steps"
-    )
-    return _line("what a kill costs", measured, "the same runs")
+def _unusable(found: Mapping[str, Any]) -> str:
+    elsewhere = f"{found['temporary_elsewhere']} with the temporary folder on another file system"
+    return f"**{found['newest_unusable']} unusable of {found['killed']}** ({elsewhere}; {found['date']})"
 
 
-def _writes(found: dict[str, Any] | None) -> str:
-    measured = found and (
-        f"**{found['newest_unusable']} unusable of {found['killed']}** ({found['temporary_elsewhere']} with the "
-        f"temporary folder on another file system; {found['date']})"
-    )
-    return _line("a kill inside the write of a checkpoint leaves the one before", measured, "`--writes 300`")
+def _found(found: Mapping[str, Any]) -> str:
+    return f"**{found['detected']} of {found['flipped']}** ({found['date']})"
 
 
-def _flips(found: dict[str, Any] | None) -> str:
-    measured = found and f"**{found['detected']} of {found['flipped']}** ({found['date']})"
-    return _line(
-        "a flipped bit in a checkpoint is found, and the one before is taken", measured, "`--flips 200`"
-    )
+def _cost(found: Mapping[str, Any]) -> str:
+    written = f"{found['seconds']} s and {found['bytes'] / 1e6:.0f} MB for {found['network']}"
+    return f"{written}: {found['percent_of_a_minute']} % of a minute of training ({found['date']})"
 
 
-def _overhead(found: dict[str, Any] | None) -> str:
-    measured = found and (
-        f"{found['seconds']} s and {found['bytes'] / 1e6:.0f} MB for {found['network']}: "
-        f"{found['percent_of_a_minute']} % of a minute of training ({found['date']})"
-    )
-    return _line(
-        "what a checkpoint costs, at most once a minute and at each epoch's end", measured, "`--overhead`"
-    )
+def _rows(found: Mapping[str, Any]) -> str:
+    return f"**{len(found['passed'])} of {len(ROWS)}** rows ({found['date']})"
 
 
-def _rows(found: dict[str, Any] | None) -> str:
-    measured = found and f"**{len(found['passed'])} of {len(ROWS)}** rows ({found['date']})"
-    promise = "a fault ends with its exit code and at most three lines on the screen, or is recovered from"
-    return _line(promise, measured, "`--rows`")
+PROMISES: tuple[tuple[str, str, Callable[[Mapping[str, Any]], str], str], ...] = (
+    ("a run killed at a random batch and resumed ends in the same bits", "kills", _same, "`--kills 500`"),
+    ("what a kill costs", "kills", _lost, "the same runs"),
+    ("a kill inside the write of a checkpoint leaves the one before", "writes", _unusable, "`--writes 300`"),
+    ("a flipped bit is found, and the checkpoint before is taken", "flips", _found, "`--flips 200`"),
+    (
+        "what a checkpoint costs, once a minute and at an epoch's end",
+        "overhead",
+        _cost,
+        "`--overhead`",
+    ),
+    ("a fault is recovered from, or ends in its exit code and one line", "rows", _rows, "`--rows`"),
+)
 
 
-def _kinds(found: dict[str, Any] | None) -> str:
+def _kinds(found: Mapping[str, Any] | None) -> str:
     if not found:
         return ""
     lines = [f"| `{kind}` | {same} of {killed} |" for kind, (same, killed) in found["by_kind"].items()]
     said = (
-        "\nEach kind of run has something else with a state of its own: `full` a moving average and mixup, "
-        "`gradual_unfreezing`\nplateaus that bring older weights back, `lp_ft` and `feature_extraction` the cache "
-        "of the frozen part, `discriminative`\naccumulation and clipping. Before the kill and after it 0, 1 or 2 "
-        "processes load.\n"
+        "\nEach kind of run has something else with a state of its own: `full` a moving average and mixup,\n"
+        "`gradual_unfreezing` plateaus that bring older weights back, `lp_ft` and `feature_extraction` the\n"
+        "cache of the frozen part, `discriminative` accumulation and clipping. Before the kill and after it\n"
+        "0, 1 or 2 processes load.\n"
     )
     return said + "\n| strategy | bit-identical ends |\n|---|---|\n" + "\n".join(lines) + "\n"
 
 
-def _table(found: dict[str, Any] | None) -> str:
+def _table(found: Mapping[str, Any] | None) -> str:
     passed = set(found["passed"]) if found else set()
     lines = [
         f"| {number} | {fault} | {'holds' if number in passed else 'not shown' if found else 'not run'} |"

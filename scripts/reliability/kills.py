@@ -16,7 +16,7 @@ from tlx.strategies.feature_extraction import feature_extraction
 from tlx.strategies.full import full
 from tlx.strategies.lp_ft import lp_ft
 
-__all__ = ["kinds", "kill_all"]
+__all__ = ["kill_all", "kinds"]
 
 BATCHES_PER_EPOCH = 7  # 52 samples in batches of 8
 WORKERS = (0, 1, 2)
@@ -50,7 +50,7 @@ def no_page() -> None:
     """A page costs more than the training, and is no part of what is compared."""
     import tlx.conclusion
 
-    tlx.conclusion.write_page = lambda folder: None  # type: ignore[assignment]
+    setattr(tlx.conclusion, "write_page", lambda folder: folder)  # noqa: B010 - it is not exported
 
 
 def kill_all(home: Path, count: int, seed: int) -> list[dict[str, Any]]:
