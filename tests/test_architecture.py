@@ -13,7 +13,7 @@ TIERS = (
     ("targets", "made_by", "withheld", "run_name"),
     ("figures", "outcome", "run_directory", "recipe", "plan", "functional", "metrics", "preprocessing"),
     ("modules", "tasks", "data", "strategies", "backbones", "heads", "checkpoint", "logger", "report"),
-    ("data_record", "evaluation", "trainer"),
+    ("data_record", "evaluation", "extension", "trainer"),
     ("arithmetic", "cache"),
     ("plan_table",),
     ("job",),
@@ -29,6 +29,7 @@ TIERS = (
 JOINED = {
     ("report", "plan"),
     ("modules", "backbones"),
+    ("strategies", "checkpoint"),
     ("checkpoint", "modules"),
     ("checkpoint", "backbones"),
 }

@@ -1,10 +1,14 @@
+import os
+import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.faults.jobs import MadeUp
 from tlx.data.datamodule import TransferData
-from tlx.data_record import hold_data
+from tlx.data.folder import Folder
+from tlx.data_record import accept_data, changed_data, hold_data
 from tlx.errors import DataError
 
 
@@ -25,6 +29,50 @@ def test_other_data_is_refused_with_both_counts(tmp_path: Path) -> None:
     started(tmp_path)
     with pytest.raises(DataError, match="it had 52 train, 30 val, 21 test, now 51 train, 30 val, 21 test"):
         hold_data(tmp_path, TransferData(MadeUp(train=51)))
+
+
+def test_files_that_changed_are_gone_or_new_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    photos = tmp_path / "photos"
+    for split, count in (("train", 4), ("val", 2)):
+        for name in ("cat", "dog"):
+            for number in range(count):
+                path = photos / split / name / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shade = (20 * number, 90 * (name == "dog"), 120 * (split == "val"))
+                Image.new("RGB", (4, 4), shade).save(path)
+
+    def data() -> TransferData:
+        return TransferData(Folder(str(photos)))
+
+    run = tmp_path / "run"
+    hold_data(run, data())
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "000000000001.ckpt").touch()
+    os.utime(photos / "train" / "cat" / "1.png", ns=(1, 1))
+    shutil.copytree(photos, tmp_path / "copy")
+    hold_data(run, data())
+    hold_data(run, TransferData(Folder(str(tmp_path / "copy"))))
+    assert changed_data(run, data()) == ""
+    Image.new("RGB", (4, 4), (7, 7, 7)).save(photos / "train" / "cat" / "1.png")
+    (photos / "train" / "dog" / "3.png").rename(photos / "train" / "dog" / "9.png")
+    with pytest.raises(DataError) as caught:
+        hold_data(run, data())
+    line = caught.value.line()
+    assert "changed: train/cat/1.png (train); gone: train/dog/3.png (train); new: train/dog/9.png" in line
+    accept_data(run, data())
+    hold_data(run, data())
+
+
+def test_other_classes_are_refused_also_where_a_change_is_allowed(tmp_path: Path) -> None:
+    started(tmp_path)
+    source = MadeUp()
+    other = TransferData(source)
+    other.targets = "numbers"
+    with pytest.raises(DataError, match="it had the classes left, right, top, now position, square"):
+        changed_data(tmp_path, other)
 
 
 def test_another_draw_of_the_same_size_is_other_data(tmp_path: Path) -> None:

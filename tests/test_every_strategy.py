@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.faults.jobs import MadeUp, small_job
 from tests.faults.outcome import differences, outcome
+from tests.faults.processes import run_process
 from tests.quiet import fit_quietly
 from tlx.composition.compose import compose
 from tlx.composition.groups import choices
@@ -104,17 +105,18 @@ def stopped_and_resumed(folder: Path, at: int, job: Callable[[], Any]) -> dict[s
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_run_that_stops_in_its_last_phase_and_resumes_ends_in_the_same_bits(
+def test_a_run_that_is_killed_in_its_last_phase_and_resumed_ends_in_the_same_bits(
     name: str, tmp_path: Path
 ) -> None:
-    def job() -> Any:
-        return small_job(strategy=strategy(name), source=SMALL, limit_epochs=1, checkpoint_steps=1)
-
-    fit_quietly(job(), tmp_path / "whole")
-    steps = BATCHES * len(plan_of(name, list(job().backbone.stages), (8,)).phases)
-    resumed = stopped_and_resumed(tmp_path / "stopped", steps, job)
+    small: dict[str, Any] = {"strategy": strategy(name), "source": SMALL, "limit_epochs": 1}
+    small["checkpoint_steps"] = 1
+    assert run_process(tmp_path / "whole", **small) == [0]
+    batches = BATCHES * len(plan_of(name, list(small_job().backbone.stages), (8,)).phases)
+    assert run_process(tmp_path / "killed", kill=("on_train_batch_end", batches - 1), **small) == [-9]
+    assert run_process(tmp_path / "killed", **small) == [0]
+    resumed = outcome(tmp_path / "killed")
     assert differences(resumed, outcome(tmp_path / "whole")) == []
-    before, after = build_network(job()).state_dict(), resumed["state"]
+    before, after = build_network(small_job()).state_dict(), resumed["state"]
     assert after["net.head.linear.weight"][2] != before["head.linear.weight"].numpy().tobytes()
 
 

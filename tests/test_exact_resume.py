@@ -24,6 +24,8 @@ MOMENTS = [
     ("before_sidecar", 5),  # inside a save
     ("between", 8),
     ("after_replace", 6),
+    ("before tlx.training.load_weights", 0),  # older weights come back
+    ("after tlx.training.load_weights", 0),
     ("on_train_end", 0),  # a phase is over and saved
     ("on_train_end", 2),  # training is over, nothing is concluded
 ]
@@ -58,9 +60,66 @@ def test_a_killed_run_ends_in_the_same_bits(
     assert differences(killed_and_resumed(tmp_path, moment), outcome(never_killed)) == []
 
 
-def test_workers_change_no_bit_also_through_a_kill(never_killed: Path, tmp_path: Path) -> None:
-    ended = killed_and_resumed(tmp_path, ("on_train_batch_end", 25), workers=2)
-    assert differences(ended, outcome(never_killed)) == []
+def test_workers_that_change_from_run_to_run_change_no_bit(never_killed: Path, tmp_path: Path) -> None:
+    assert run_process(tmp_path, kill=("on_train_batch_end", 4)) == [KILLED]
+    assert run_process(tmp_path, kill=("on_train_batch_end", 16), workers=2) == [KILLED]
+    assert run_process(tmp_path, workers=1) == [0]
+    assert differences(outcome(tmp_path), outcome(never_killed)) == []
+
+
+CONCLUDING = (
+    "before tlx.training.conclude",
+    "before tlx.conclusion.write_phases",
+    "before tlx.conclusion.write_bundle",
+    "after tlx.checkpoint.bundle.save_file",
+    "after tlx.conclusion.write_bundle",
+    "before tlx.conclusion.write_summary",
+    "before tlx.conclusion.write_page",
+    "after tlx.conclusion.write_page",
+)
+
+
+def test_kills_all_through_the_conclusion_leave_a_whole_run(never_killed: Path, tmp_path: Path) -> None:
+    for moment in CONCLUDING:
+        assert run_process(tmp_path, kill=(moment, 0)) == [KILLED], moment
+    assert run_process(tmp_path) == [0]
+    assert differences(outcome(tmp_path), outcome(never_killed)) == []
+    assert (tmp_path / "report.html").stat().st_size == (never_killed / "report.html").stat().st_size
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+RESUMING = (
+    ("on_train_batch_end", 22),
+    ("before tlx.training.save_plan", 0),
+    ("after tlx.training.save_plan", 0),
+    ("before tlx.training.read", 0),
+    ("setup", 0),
+    ("on_train_start", 0),
+    ("after tlx.report.recorder.Recorder._cut_back", 0),
+)
+
+
+def test_kills_all_through_a_resume_lose_nothing(never_killed: Path, tmp_path: Path) -> None:
+    for moment in RESUMING:
+        assert run_process(tmp_path, kill=moment) == [KILLED], moment
+    assert run_process(tmp_path) == [0]
+    assert differences(outcome(tmp_path), outcome(never_killed)) == []
+
+
+STARTING = (
+    "before tlx.training.hold_data",
+    "after tlx.data_record.write_durably",
+    "before tlx.training.save_plan",
+    "after tlx.training.save_plan",
+)
+
+
+def test_kills_before_the_first_checkpoint_begin_anew(never_killed: Path, tmp_path: Path) -> None:
+    for moment in (*((call, 0) for call in STARTING), ("on_train_batch_end", 0), ("before_sidecar", 0)):
+        assert run_process(tmp_path, kill=moment) == [KILLED], moment
+    assert not list((tmp_path / "checkpoints").glob("*.ckpt"))
+    assert run_process(tmp_path) == [0]
+    assert differences(outcome(tmp_path), outcome(never_killed)) == []
 
 
 def test_accumulation_and_clipping_resume_exactly(tmp_path: Path) -> None:

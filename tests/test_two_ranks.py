@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
-from tests.faults.outcome import differences, outcome
+from tests.faults.outcome import differences, epochs, outcome
 from tests.faults.processes import run_process
 from tests.faults.ranks import (
     differing,
@@ -54,7 +55,10 @@ def test_unfreezing_inside_a_running_fit_drives_ranks_apart(tmp_path: Path) -> N
     assert any("backbone" in name for name in apart)
 
 
-@pytest.mark.parametrize("moment", [("on_train_batch_end", 6), ("on_train_end", 1)], ids=str)
+MOMENTS = [("on_train_batch_start", 0), ("on_train_batch_end", 6), ("on_train_end", 1)]
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
 def test_both_ranks_killed_and_resumed_end_in_the_same_bits(
     two_ranks: Path, tmp_path: Path, moment: tuple[str, int]
 ) -> None:
@@ -75,6 +79,39 @@ def test_two_ranks_train_as_one_process_but_for_batch_statistics(tmp_path: Path,
         found.append(load_file(folder / "bundle" / "model.safetensors"))
     apart = max(float((found[0][name] - found[1][name]).abs().max()) for name in found[0])
     assert (apart > 1e-3) if batch_norm else (apart < 1e-6)
+
+
+def test_ranks_with_all_that_a_step_adds_resume_exactly(tmp_path: Path) -> None:
+    settings = TWO | {"ema": 0.9, "mixup": 0.4, "accumulate_grad_batches": 2, "workers": 1}
+    assert run_process(tmp_path / "whole", **settings) == [0, 0]
+    assert run_process(tmp_path / "killed", kill=("on_train_batch_end", 12), **settings) == [-9, -9]
+    assert run_process(tmp_path / "killed", **settings) == [0, 0]
+    assert differences(outcome(tmp_path / "killed"), outcome(tmp_path / "whole")) == []
+
+
+def without_dropout() -> None:
+    """Each rank draws its own."""
+    nn.Dropout.forward = lambda self, input: input  # type: ignore[method-assign]
+
+
+def test_two_ranks_then_one_then_two_train_the_same_samples_to_the_same_weights(tmp_path: Path) -> None:
+    """Of 48 samples every batch divides by the ranks. Sums are rounded in another order."""
+    job: dict[str, Any] = {
+        "strategy": BY_EPOCHS,
+        "source": MadeUp(train=48),
+        "norms": "statistics",  # each rank would take those of its own share
+        "prepare": without_dropout,
+    }
+    assert run_process(tmp_path / "alone", **job) == [0]
+    changing = tmp_path / "changing"
+    assert run_process(changing, kill=("on_train_batch_end", 8), ranks=2, **job) == [-9, -9]
+    assert run_process(changing, kill=("on_train_batch_end", 8), **job) == [-9]
+    assert run_process(changing, ranks=2, **job) == [0, 0]
+    one, other = (load_file(f / "bundle/model.safetensors") for f in (tmp_path / "alone", changing))
+    apart = max(float((tensor - other[name]).abs().max()) for name, tensor in one.items())
+    assert 0 < apart < 1e-6
+    steps = [[row["step"] for row in epochs(folder)] for folder in (tmp_path / "alone", changing)]
+    assert steps[0] == steps[1]
 
 
 def test_an_uneven_test_set_is_counted_once(two_ranks: Path) -> None:

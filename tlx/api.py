@@ -6,18 +6,31 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tlx.composition.changes import changes_between
 from tlx.composition.compose import Composed
 from tlx.composition.compose import compose as compose_config
 from tlx.composition.groups import choices
-from tlx.composition.resolve import differences, from_yaml, to_yaml
+from tlx.composition.resolve import from_yaml, to_yaml
 from tlx.errors import ConfigError
-from tlx.run_directory import begin, check_free, check_run, claimed, place, read_state, recorded, write_text
+from tlx.run_directory import (
+    begin,
+    check_free,
+    check_run,
+    claimed,
+    place,
+    read_json,
+    read_state,
+    recorded,
+    write_text,
+)
+from tlx.verbs.change import change, settle_change
 from tlx.verbs.launch import prepared
 
 if TYPE_CHECKING:
     from tlx.backbones.staged import StagedBackbone
     from tlx.data.datamodule import TransferData
     from tlx.inference import Transform
+    from tlx.job import Job
     from tlx.modules.network import Network
     from tlx.plan import Plan
     from tlx.types import Source
@@ -43,6 +56,7 @@ def fit(
     data: "str | TransferData | Source" = "digits",
     strategy: "str | Callable[[Sequence[str]], Plan]" = "gradual_unfreezing",
     resume: bool = False,
+    allow_change: bool = False,
     **overrides: Any,
 ) -> dict[str, Any]:
     """Train one run in this process and leave a run directory, as `tlx fit` does.
@@ -53,8 +67,10 @@ def fit(
         data: A choice of `conf/data`; a source, whose loading `data__batch_size=8` and the like
             set; or a `TransferData`, which has its loading.
         strategy: A choice of `conf/strategy`, or a function from stages to a Plan.
-        resume: Go on with the run in `run_dir`, with the arguments it was begun with: another
-            config is refused. Objects must be the same as then.
+        resume: Go on with the run in `run_dir`, with the arguments it was begun with; a finished one
+            gives its summary. As with `tlx resume`, more epochs make the run longer, what changes no
+            bit of the result may change, and any other change is refused. Objects must be the same.
+        allow_change: With `resume`, go on with other arguments, or other data, and write them down.
         **overrides: Keys of the command line with `__` for the dot: `data__root="photos"`,
             `seed=1`, `trainer="smoke"`, `run_dir="runs/first"`. A key that an object leaves
             without a meaning is refused.
@@ -80,15 +96,7 @@ def fit(
 
         composed = with_objects(composed, objects)
     run = place(composed.run_dir, "runs", composed.name)
-    _check(run, composed, resume)
-    work = _work(run, composed, objects)
-    with claimed(run):
-        _check(run, composed, resume)
-        if not resume:
-            write_text(run / "config.yaml", to_yaml(composed.config))
-        begin(run, resumed=resume)
-        with recorded(run):
-            summary = work()
+    summary = _go_on(run, composed, objects, allow_change) if resume else _begin(run, composed, objects)
     return {**summary, "run_dir": str(run)}
 
 
@@ -109,31 +117,45 @@ def load(run: "str | os.PathLike[str]", trust: Sequence[str] = ()) -> "tuple[Net
     return load_run(Path(run), importable(trust))
 
 
-def _check(run: Path, composed: Composed, resume: bool) -> None:
-    if not resume:
+def _begin(run: Path, composed: Composed, objects: Mapping[str, Any]) -> Mapping[str, Any]:
+    check_free(run)
+    _, work = _work(run, composed, objects)
+    with claimed(run):
         check_free(run)
-        return
+        write_text(run / "config.yaml", to_yaml(composed.config))
+        begin(run)
+        with recorded(run):
+            return work()
+
+
+def _go_on(
+    run: Path, composed: Composed, objects: Mapping[str, Any], allow_change: bool
+) -> Mapping[str, Any]:
     check_run(run)
-    if read_state(run)["status"] == "finished":
-        raise ConfigError(f"{run} is finished", fix="tlx.load(run), or another run_dir")
-    found = list(differences(from_yaml(run / "config.yaml"), composed.config))
-    if found:
-        said = ", ".join(f"{key}={before!r} there and {now!r} here" for key, before, now in found[:3])
-        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        raise ConfigError(
-            f"{run} has another config than this call: {said}{more}",
-            fix=f"the arguments it was begun with, tlx resume {run}, or another run_dir",
-        )
+    settle_change(run)
+    before = from_yaml(run / "config.yaml")
+    changed = changes_between(before, composed.config).of_the_result or "strategy" in objects
+    if read_state(run)["status"] == "finished" and not changed:
+        return read_json(run / "summary.json")
+    job, work = _work(run, composed, objects)
+    with claimed(run):
+        if not change(run, before, composed.config, composed.trust, allow_change, job):
+            return read_json(run / "summary.json")
+        begin(run, resumed=True)
+        with recorded(run):
+            return work()
 
 
-def _work(run: Path, composed: Composed, objects: Mapping[str, Any]) -> Callable[[], Mapping[str, Any]]:
-    """What trains the run. All that can be refused is refused here, before there is a directory."""
+def _work(
+    run: Path, composed: Composed, objects: Mapping[str, Any]
+) -> "tuple[Job | None, Callable[[], Mapping[str, Any]]]":
+    """What trains the run, and of what. What can be refused is refused before there is a directory."""
     trainer = composed.config["trainer"]
     if any(isinstance(trainer[key], int) and trainer[key] > 1 for key in ("devices", "num_nodes")):
         if objects:
             raise ConfigError("objects cannot be sent to several devices", fix="names instead of objects")
         work = prepared(composed.config, composed.trust)
-        return lambda: work(run)
+        return None, lambda: work(run)
     from tlx.composition.job import make_job
     from tlx.training import fit as train_job
 
@@ -141,7 +163,7 @@ def _work(run: Path, composed: Composed, objects: Mapping[str, Any]) -> Callable
     if "model" in own:
         own["model"] = copy.deepcopy(own["model"])
     job = make_job(composed.config, composed.trust, **own)
-    return lambda: train_job(job, run)
+    return job, lambda: train_job(job, run)
 
 
 def _refuse_path(data: str) -> None:

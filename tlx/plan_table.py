@@ -19,9 +19,12 @@ from tlx.plan import HEAD, Phase, Plan, split_part
 from tlx.report.phases import remarks
 from tlx.run_directory import read_json
 
-__all__ = ["plan_table", "save_plan", "saved_plan"]
+__all__ = ["compiled_plan", "plan_table", "save_plan", "saved_plan", "with_compiled"]
 
 WIDTH = 100
+
+COMPILED = "compiled"
+"""The key of plan.json for what the strategy compiled to, where the run goes by another plan."""
 
 
 def plan_table(
@@ -61,7 +64,10 @@ def save_plan(
     """Write plan.json; return the table."""
     plain, text = plan_table(plan, network, data, cache, mixes)
     plain |= {"made_by": made_by()}
-    write_durably(folder / "plan.json", lambda to: to.write_text(json.dumps(plain, indent=1)))
+    path = folder / "plan.json"
+    before = read_json(path) if path.is_file() else {}
+    plain |= {key: before[key] for key in (COMPILED,) if key in before}
+    write_durably(path, lambda to: to.write_text(json.dumps(plain, indent=1)))
     return text
 
 
@@ -73,13 +79,32 @@ def saved_plan(folder: Path) -> Plan | None:
     Raises:
         CheckpointError: The file is damaged, or a newer tlx made it.
     """
+    found = _plans(folder)
+    return found and found[0]
+
+
+def compiled_plan(folder: Path) -> Plan | None:
+    """What the strategy compiled to when the plan of a run directory was made or last changed."""
+    found = _plans(folder)
+    return found and found[1]
+
+
+def with_compiled(plan: Plan, compiled: Plan) -> dict[str, Any]:
+    """Plain values of a plan and of what the strategy compiled to, for plan.json."""
+    more = {} if plan == compiled else {COMPILED: compiled.to_dict()}
+    return plan.to_dict() | {"made_by": made_by()} | more
+
+
+def _plans(folder: Path) -> tuple[Plan, Plan] | None:
+    """The plan that a run goes by, and the one that its strategy compiled to."""
     path = folder / "plan.json"
     if not path.is_file():
         return None
     plain = read_json(path)
     refuse_newer(plain.pop("made_by", None), "the plan", path)
     try:
-        return Plan.from_dict(plain)
+        compiled = plain.pop(COMPILED, plain)
+        return Plan.from_dict(plain), Plan.from_dict(compiled)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"plan.json cannot be used: {error!r:.200}", where=str(path)) from error
 

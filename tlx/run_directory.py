@@ -6,7 +6,7 @@ import os
 import socket
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ __all__ = [
     "place",
     "read_json",
     "read_state",
+    "record_change",
     "record_death",
     "record_interruption",
     "recorded",
@@ -175,6 +176,21 @@ def record_death(run: Path, what: str) -> None:
         _write_state(run, read_state(run) | {"status": "failed", "error": what})
 
 
+def record_change(run: Path, lines: Sequence[str]) -> None:
+    """Write down what changed in a run, once, and that it is not finished any more.
+
+    A line that is in its log already was written by a change that was cut off behind it.
+    """
+    log = run / "log.txt"
+    known = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    new = [f"{line}\n" for line in lines if line not in known[-len(lines) :]]
+    with log.open("a", encoding="utf-8") as file:
+        file.writelines(new)
+    state = read_state(run)
+    if state["status"] == "finished":
+        _write_state(run, state | {"status": "interrupted"})
+
+
 def read_state(run: Path) -> dict[str, Any]:
     """The state of a run; a run whose state cannot be read counts as interrupted."""
     try:
@@ -213,7 +229,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader, or a kill, never meets half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

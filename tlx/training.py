@@ -23,8 +23,8 @@ from tlx.arithmetic import settled
 from tlx.cache.frontier import FrontierCache
 from tlx.cache.serving import serve
 from tlx.checkpoint.belonging import check_belongs
-from tlx.checkpoint.durable import newest, read
-from tlx.checkpoint.position import batches_processed, position_in_order
+from tlx.checkpoint.durable import newest, read, sweep
+from tlx.checkpoint.position import batches_processed, position_in_order, repaced
 from tlx.checkpoint.randomness import StepRandomness, seed_of
 from tlx.checkpoint.saver import Saver
 from tlx.checkpoint.weights import load_weights, save_weights
@@ -34,7 +34,7 @@ from tlx.job import Job, Run
 from tlx.modules.averaging import WeightAveraging
 from tlx.modules.network import Network
 from tlx.modules.supervised import Supervised
-from tlx.plan import HEAD, Plan
+from tlx.plan import HEAD, PhaseEnd, Plan
 from tlx.plan_table import plan_table, save_plan, saved_plan
 from tlx.report.console import epoch_line
 from tlx.report.progress import ProgressDisplay
@@ -42,7 +42,7 @@ from tlx.report.recorder import Recorder
 from tlx.strategies.finetuning import Finetuning
 from tlx.trainer import World
 
-__all__ = ["build_network", "describe_plan", "fit", "frontier_cache", "plan_of"]
+__all__ = ["build_network", "describe_plan", "fit", "frontier_cache", "ledger_of", "plan_of"]
 
 
 def fit(job: Job, folder: Path, console: Console | None = None) -> dict[str, Any]:
@@ -82,6 +82,15 @@ def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
     return plan_table(plan_of(job), network, job.data, cache, job.mixup > 0)
 
 
+def ledger_of(folder: Path) -> tuple[list[PhaseEnd], int]:
+    """The phases of a run directory that are over, and the epochs that its open phase has trained."""
+    path = newest(folder / "checkpoints")
+    if path is None:
+        return [], 0
+    state = read(path)["callbacks"]["Finetuning"]
+    return [PhaseEnd(**end) for end in state["ends"]], len(state["history"])
+
+
 def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     folder.mkdir(parents=True, exist_ok=True)
     job.data.preprocessing = job.backbone.preprocessing
@@ -96,6 +105,8 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     job.trainer = settled(job.trainer, network, job.data, folder, world, said.append)
     cache = frontier_cache(job, network, world)
     if world.is_first:
+        for place in (folder, folder / "bundle"):
+            sweep(place)
         hold_data(folder, job.data)
         table = save_plan(folder, plan, network, job.data, cache, job.mixup > 0)
         console.print(table, highlight=False, markup=False)
@@ -165,17 +176,24 @@ def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
         save_weights=functools.partial(_save_best, run),
         load_weights=lambda name, sha256: load_weights(run.network, run.checkpoints / name, sha256),
         reinitialise=functools.partial(_reinitialise, run),
+        pace=_pace(run.job),
     )
     damaged = functools.partial(_say_damaged, run)
     path = run.world.agree(newest(run.checkpoints, damaged) if run.world.is_first else None)
     if path is not None:
         content = read(path)
         check_belongs(content, run.module.state_dict(), run.job.data.classes, path)
+        repaced(content, ledger.pace)
         ledger.load_state_dict(content["callbacks"][ledger.state_key])
         run.module.load_state_dict(content["state_dict"])  # the frozen part is computed before Lightning does
     else:
         _reinitialise(run, run.plan.phases[0].reinitialise)
     return ledger, path
+
+
+def _pace(job: Job) -> tuple[int, int]:
+    batches, settings = job.data.batches_per_epoch, job.trainer
+    return min(settings.limit_train_batches or batches, batches), settings.accumulate_grad_batches
 
 
 def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
@@ -211,7 +229,7 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     serve(run.cache, run.plan, len(ledger.ends), mixes=job.mixup > 0)
     recorder.spent = run.cache.seconds
     whole, limit = job.data.batches_per_epoch, job.trainer.limit_train_batches
-    job.data.position = lambda: position_in_order(batches_processed(trainer), whole, limit)
+    job.data.position = lambda: position_in_order(batches_processed(trainer), whole, limit, ledger.anchor)
     trainer.fit(run.module, datamodule=job.data, ckpt_path=checkpoint)
 
 

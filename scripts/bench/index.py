@@ -97,7 +97,7 @@ def figures(rows: int) -> dict[str, Any]:
     data = TransferData(source, BATCH)
     splits = meter.step("hold out val and test, check", lambda: data.splits)
     train = splits.train
-    meter.step("fingerprint", data.fingerprint)
+    meter.step("state", source.files.state)
     meter.step("key of each file, for remembered checks", train.keys)
     counts = tuple(np.bincount(train.labels, minlength=CLASSES).tolist())
     plan = meter.step(

@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from tlx.composition.amend import amended
+from tlx.composition.amend import amended, changed
 from tlx.composition.compose import compose
 from tlx.errors import ConfigError
 
@@ -41,3 +41,27 @@ def test_the_keys_that_are_known_are_those_a_person_may_change() -> None:
     with pytest.raises(ConfigError, match="data.batch_size") as caught:
         amended(SAVED, {"foo": "1"})
     assert "_target_" not in str(caught.value)
+
+
+def test_any_key_of_a_run_can_be_changed_alone_at_any_depth() -> None:
+    before = copy.deepcopy(SAVED)
+    words = {"seed": "3", "model.head.dropout": "0.2", "strategy.head_epochs": "9", "ema": "null"}
+    found = changed(SAVED, words)
+    assert found["seed"] == 3
+    assert found["data"]["seed"] == 0, "what was derived from it stays"
+    assert (found["model"]["head"]["dropout"], found["strategy"]["head_epochs"]) == (0.2, 9)
+    assert before == SAVED
+
+
+def test_another_choice_takes_its_keys_and_its_name_with_it() -> None:
+    found = changed(SAVED, {"strategy": "partial", "strategy.epochs": "3", "logger": "tensorboard"})
+    assert found["strategy"]["_target_"].endswith("partial")
+    assert found["strategy"]["epochs"] == 3
+    assert found["names"]["strategy"] == "partial"
+    assert found["logger"]["_target_"] != SAVED["logger"]["_target_"]
+
+
+@pytest.mark.parametrize("key", ["strategy.epochs_of_head", "strategy._target_", "_target_", "names.data"])
+def test_a_key_that_nobody_can_change_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"no key '{key}'. Known: data, "):
+        changed(SAVED, {key: "os.system"})

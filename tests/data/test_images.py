@@ -1,4 +1,5 @@
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from PIL import Image
 
 from tlx.data.checks import Faults
 from tlx.data.image_search import EXTENSIONS, find_images
-from tlx.data.images import read_image
+from tlx.data.images import ImageFiles, read_image
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "RGBA"])
@@ -56,3 +57,39 @@ def test_a_subset_keeps_names_labels_and_sizes_together(tmp_path, write_image):
     assert [os.path.relpath(part.name(i), tmp_path) for i in (0, 1)] == ["b/3.png", "a/1.png"]
     assert part.labels.tolist() == [1, 0]
     assert part.sizes.tolist() == [os.path.getsize(part.name(i)) for i in (0, 1)]
+
+
+def fingerprint_of(folder):
+    return find_images(str(folder), [("", 0)], EXTENSIONS, Faults()).fingerprint()
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["read whole", "read at both ends"])
+def test_an_edit_of_the_same_size_is_seen_also_where_the_time_is_set_back(tmp_path, monkeypatch, whole):
+    monkeypatch.setattr("tlx.data.images._READ_WHOLE", 100 if whole else 1)
+    for name in "ab":
+        (tmp_path / f"{name}.png").write_bytes(bytes(range(200)) * 100)
+    first, before = fingerprint_of(tmp_path), (tmp_path / "a.png").stat()
+    (tmp_path / "a.png").write_bytes(bytes(range(200)) * 99 + bytes(200))
+    os.utime(tmp_path / "a.png", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (tmp_path / "a.png").stat().st_mtime_ns == before.st_mtime_ns
+    assert fingerprint_of(tmp_path) != first
+    (tmp_path / "a.png").write_bytes(bytes(range(200)) * 100)
+    assert fingerprint_of(tmp_path) == first
+
+
+def test_only_files_that_changed_are_read_again(tmp_path, monkeypatch, write_image):
+    for name in "abc":
+        write_image(tmp_path / f"{name}.png")
+    first = fingerprint_of(tmp_path)
+    read = []
+    digest = ImageFiles.digest
+    monkeypatch.setattr(ImageFiles, "digest", lambda self, i: read.append(self.name(i)) or digest(self, i))
+    os.utime(tmp_path / "b.png", ns=(1, 1))
+    assert fingerprint_of(tmp_path) == fingerprint_of(tmp_path) == first
+    assert read == [str(tmp_path / "b.png")]
+
+
+def test_a_copy_elsewhere_is_the_same_set(tmp_path, write_image):
+    write_image(tmp_path / "here" / "a.png")
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+    assert fingerprint_of(tmp_path / "here") == fingerprint_of(tmp_path / "there")

@@ -14,6 +14,7 @@ from tlx.cache.settings import CacheSettings
 from tlx.data.datamodule import TransferData
 from tlx.heads.linear import Linear
 from tlx.job import NOTHING_KEPT, Job
+from tlx.plan import Norms
 from tlx.preprocessing.image import ImagePreprocessing
 from tlx.strategies.gradual_unfreezing import gradual_unfreezing
 from tlx.tasks.multiclass import Multiclass
@@ -146,6 +147,8 @@ def small_job(
     ema: float | None = None,
     cache: CacheSettings = NOTHING_KEPT,
     augment: str = "auto",
+    optimizer: Any = None,
+    norms: Norms = "train",
     **trainer: Any,
 ) -> Job:
     settings = {"accelerator": "cpu", "checkpoint_steps": 2} | trainer
@@ -163,7 +166,7 @@ def small_job(
             augment=augment,
         ),
         strategy=strategy,
-        optimizer=functools.partial(torch.optim.AdamW, weight_decay=0.01),
+        optimizer=optimizer or functools.partial(torch.optim.AdamW, weight_decay=0.01),
         trainer=TrainerSettings(**settings),
         seed=seed,
         monitor=task.monitor,
@@ -172,4 +175,5 @@ def small_job(
         mixup=mixup,
         ema=ema,
         cache=cache,
+        norms=norms,
     )

@@ -3,6 +3,7 @@
 A fork server has imported the stack once, so a process costs its training and little more.
 """
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -90,8 +91,14 @@ def _die() -> None:
 
 
 def _arm(moment: str, count: int) -> None:
-    """Kill this process at the `count`-th time (from 0) that `moment` comes."""
-    if moment in ("before_sidecar", "between", "after_replace"):
+    """Kill this process at the `count`-th time (from 0) that `moment` comes.
+
+    A moment is a hook of Lightning, a place inside a save, or `before` or `after` a call of a
+    function that is written with the module it is called in.
+    """
+    if moment.partition(" ")[0] in ("before", "after"):
+        _arm_call(*moment.split(" "), count)
+    elif moment in ("before_sidecar", "between", "after_replace"):
         _arm_save(moment, count)
     else:
         _arm_hook(moment, count)
@@ -118,6 +125,34 @@ def _arm_hook(hook: str, count: int) -> None:
         )
 
     TrainerSettings.make = make  # type: ignore[method-assign]
+
+
+def _arm_call(when: str, path: str, count: int) -> None:
+    owner, name = _owner(path)
+    original = getattr(owner, name)
+    seen = {"times": 0}
+
+    def watched(*args: Any, **more: Any) -> Any:
+        dies = seen["times"] == count
+        seen["times"] += 1
+        if dies and when == "before":
+            _die()
+        result = original(*args, **more)
+        if dies:
+            _die()
+        return result
+
+    setattr(owner, name, watched)
+
+
+def _owner(path: str) -> tuple[Any, str]:
+    """The module or class that holds a function, and the function's name."""
+    home, _, name = path.rpartition(".")
+    try:
+        return importlib.import_module(home), name
+    except ModuleNotFoundError:
+        owner, outer = _owner(home)
+        return getattr(owner, outer), name
 
 
 def _arm_save(moment: str, count: int) -> None:

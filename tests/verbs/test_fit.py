@@ -21,6 +21,7 @@ def test_a_run_directory_is_complete_and_nothing_else_appears(command: Server, t
         "config.yaml",
         "data.json",
         "samples.npz",
+        "data_samples.jsonl.gz",
         "plan.json",
         "phases.json",
         "metrics.csv",
@@ -61,7 +62,7 @@ def test_an_interrupted_run_names_resume_and_can_be_resumed(command: Server, tmp
     assert resumed.code == 0, resumed.err
     state = json.loads((run / "state.json").read_text())
     assert (state["status"], state["resumes"]) == ("finished", 1)
-    assert "is finished" in command.run(tmp_path, "resume", "runs/one").out
+    assert "is already complete" in command.run(tmp_path, "resume", "runs/one").out
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")

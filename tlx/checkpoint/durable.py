@@ -16,7 +16,7 @@ from tlx.backbones.weights_file import refuse_code, refuse_compressed
 from tlx.errors import CheckpointError, ResourceError
 from tlx.made_by import made_by, refuse_newer
 
-__all__ = ["DurableCheckpointIO", "checkpoints", "file_hash", "newest", "read", "write_durably"]
+__all__ = ["DurableCheckpointIO", "checkpoints", "file_hash", "newest", "read", "sweep", "write_durably"]
 
 SUFFIX = ".ckpt"
 MARK = "tlx"
@@ -93,8 +93,7 @@ def newest(folder: Path, on_damaged: Callable[[Path, str], object] = lambda path
     Raises:
         CheckpointError: There are checkpoints and every one is damaged; nothing is renamed.
     """
-    for leftover in folder.glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+    sweep(folder)
     found = checkpoints(folder)
     passed_over: dict[Path, dict[str, str]] = {}
     for path in reversed(found):
@@ -113,6 +112,12 @@ def newest(folder: Path, on_damaged: Callable[[Path, str], object] = lambda path
             fix="start the run anew under another run_dir",
         )
     return None
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed writer left half written in a folder; nobody else may be writing there."""
+    for leftover in folder.glob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from omegaconf import OmegaConf
 
 from tlx.composition import resolve
 from tlx.composition.compose import compose
+from tlx.composition.groups import groups
+from tlx.composition.secrets import refuse_secret_words, refuse_secrets
 from tlx.errors import unknown_name
 
-__all__ = ["amended"]
+__all__ = ["amended", "changed"]
 
 NODES = ("data", "trainer")
 
@@ -37,6 +39,42 @@ def amended(saved: Mapping[str, Any], options: Mapping[str, str]) -> dict[str, A
         known = [f"{group}.{key}" for group in NODES for key in config[group] if not key.startswith("_")]
         raise unknown_name("key", unknown[0], known)
     return config
+
+
+def changed(saved: Mapping[str, Any], options: Mapping[str, str]) -> dict[str, Any]:
+    """A run's config with any of its keys changed.
+
+    A key changes alone: what was once derived from it, such as `data.seed` from `seed`, stays.
+
+    Args:
+        saved: The run's config; it is left as it was.
+        options: `GROUP=CHOICE` or `KEY=VALUE`.
+
+    Raises:
+        ConfigError: A key or choice that does not exist, or a secret as plain text.
+    """
+    refuse_secret_words(f"{key}={value}" for key, value in options.items())
+    config = {**saved, "names": dict(saved["names"])}
+    rest = dict(options)
+    for group in [key for key in options if key in groups() and isinstance(saved.get(key), Mapping)]:
+        mine = [key for key in options if key == group or key.startswith(f"{group}.")]
+        words = [f"{key}={rest.pop(key)}" for key in mine]
+        composed = compose("fit", [*words, f"seed={saved['seed']}"])
+        config[group] = composed.config[group]
+        if group in config["names"]:
+            config["names"][group] = composed.config["names"][group]
+    known = [key for key in resolve.keys(config) if not key.startswith("names") and "._" not in key]
+    unknown = [key for key in rest if key not in known]
+    if unknown:
+        raise unknown_name("key", unknown[0], known)
+    tree = OmegaConf.create(config)
+    for key, value in rest.items():
+        OmegaConf.update(tree, key, OmegaConf.from_dotlist([f"value={value}"])["value"], merge=False)
+    after = {str(key): value for key, value in dict(OmegaConf.to_container(tree, resolve=False)).items()}  # type: ignore[arg-type]
+    refuse_secrets(after)
+    for node in {key.partition(".")[0] for key in rest} & {"model", "data"}:
+        after[node] = resolve.absolute(after[node])
+    return after
 
 
 def _changed(node: Mapping[str, Any], group: str, options: Mapping[str, str]) -> dict[str, Any]:

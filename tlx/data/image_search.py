@@ -40,7 +40,7 @@ def find_images(
             for path, status in _files(root, folder, tuple(extensions), faults):
                 labels.append(label)
                 sizes.append(status.st_size)
-                times.append(status.st_mtime_ns)
+                times.append(status.st_ctime_ns)  # an edit cannot set it back
                 yield path
 
     packed = PackedStrings.of(paths())
@@ -74,7 +74,7 @@ def listed_images(
             continue
         if stat.S_ISREG(status.st_mode):
             sizes.append(status.st_size)
-            times.append(status.st_mtime_ns)
+            times.append(status.st_ctime_ns)  # an edit cannot set it back
             present.append(index)
         else:
             faults.add(path, row + "not a regular file")

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,10 @@ from tlx.data.remembered import Remembered
 from tlx.errors import DataError, TlxError
 
 __all__ = ["ImageFiles", "check_pixels", "read_image"]
+
+
+_READ_WHOLE = 20_000
+_END = 4096
 
 
 class ImageFiles:
@@ -38,6 +43,7 @@ class ImageFiles:
     ) -> None:
         self._root, self._paths, self._remedy = root, paths, remedy
         self.labels, self.sizes, self._times = labels, sizes, times
+        self._fingerprint: str | None = None
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -67,19 +73,36 @@ class ImageFiles:
         return ImageFiles(self._root, self._paths, self.labels, self.sizes, self._times, remedy)
 
     def fingerprint(self) -> str:
-        """SHA-256 over paths below the root, labels and sizes.
+        """SHA-256 over paths below the root, labels and contents.
 
-        Contents are not read, so that a set of any size is identified at once; times of last
-        change do not count, so that a copy is the same set.
+        A file's contents are read again only where its path, size or time of change is not known
+        on this machine; times do not count, so that a copy is the same set. Of a split of more
+        than 20 000 files only the first and last 4 KiB of each are read.
         """
+        if self._fingerprint is None:
+            contents = self._contents()
+            self._fingerprint = self._hash(self.labels, contents)
+        return self._fingerprint
+
+    def state(self) -> str:
+        """SHA-256 over paths, labels, sizes and times of change: what a remembered check was made of."""
+        return self._hash(self.labels, self.sizes, self._times)
+
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """The path below the root and a hash of the contents of each file, as `fingerprint` reads them."""
+        contents = self._contents()
+        return ((self._paths[index], f"{contents[index]:016x}") for index in range(len(self)))
+
+    def _hash(self, *columns: NDArray[Any]) -> str:
         digest = hashlib.sha256()
-        for part in (*self._paths.digest_parts(), self.labels, self.sizes):
+        for part in (*self._paths.digest_parts(), *columns):
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 
-    def state(self) -> str:
-        """As `fingerprint`, with the times of last change: what a remembered check was made of."""
-        return hashlib.sha256(self.fingerprint().encode() + self._times.tobytes()).hexdigest()
+    def _contents(self) -> NDArray[np.uint64]:
+        if len(self) <= _READ_WHOLE:
+            return self.short_digests(np.arange(len(self)))
+        return self._known_or("ends", self._ends)
 
     def keys(self) -> NDArray[np.uint64]:
         """A hash of each file's path, size and time of change, shape (N,)."""
@@ -94,13 +117,28 @@ class ImageFiles:
     def short_digests(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
         """The first 64 bits of the hashes of files; those of files that did not change are remembered."""
         part = self.subset(indices)
-        keys, table = part.keys(), Remembered("digests", self._root)
+        return part._known_or("digests", part.digest)
+
+    def _known_or(self, what: str, look: Callable[[int], bytes]) -> NDArray[np.uint64]:
+        """The first 64 bits of a hash of every file, looked at only where it is not remembered."""
+        keys, table = self.keys(), Remembered(what, self._root)
         known, values = table.known(keys)
         for index in np.flatnonzero(~known):
-            values[index] = int.from_bytes(part.digest(int(index))[:8], "big")
+            values[index] = int.from_bytes(look(int(index))[:8], "big")
         if not known.all():
             table.add(keys[~known], values[~known])
         return values
+
+    def _ends(self, index: int) -> bytes:
+        """A hash of a file's size, first and last bytes."""
+        size = int(self.sizes[index])
+        try:
+            with open(self.name(index), "rb") as file:
+                first = file.read(_END)
+                file.seek(max(size - _END, 0))
+                return hashlib.sha256(b"%d\0" % size + first + file.read(_END)).digest()
+        except OSError as error:
+            raise DataError(f"cannot read {self.name(index)}: {error.strerror}") from error
 
     def digest(self, index: int) -> bytes:
         """A hash of the file's bytes."""

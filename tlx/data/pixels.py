@@ -1,6 +1,7 @@
 """Images that lie in one array."""
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,10 @@ class Pixels:
         digest = hashlib.sha256(np.ascontiguousarray(self._pixels).data)
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
+
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """The name and a hash of each sample."""
+        return ((self.name(index), self.digest(index)[:8].hex()) for index in range(len(self)))
 
     def digest(self, index: int) -> bytes:
         """A hash of one image's pixels."""

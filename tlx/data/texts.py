@@ -1,7 +1,7 @@
 """Texts, packed, each with the file and row it comes from."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,10 @@ class Texts:
         for part in (*self._texts.digest_parts(), self.labels):
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
+
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """The name and a hash of each sample."""
+        return ((self.name(index), self.digest(index)[:8].hex()) for index in range(len(self)))
 
     def digest(self, index: int) -> bytes:
         """A hash of one text's bytes."""

@@ -59,7 +59,17 @@ class Supervised(LightningModule):
         checkpoint["classes"] = list(self.classes)
 
     def configure_optimizers(self) -> Optimizer:
-        return self.make_optimizer(self.net.parameter_groups())
+        optimizer = self.make_optimizer(self.net.parameter_groups())
+        self._settings = [
+            {key: value for key, value in group.items() if key not in ("params", "lr")}
+            for group in optimizer.param_groups
+        ]
+        return optimizer
+
+    def on_train_start(self) -> None:
+        """Set the optimizer as it was asked for; a checkpoint brings the settings it was written with."""
+        for group, settings in zip(self.trainer.optimizers[0].param_groups, self._settings, strict=True):
+            group |= settings
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         inputs, partners, share = self._mixed(batch.inputs)

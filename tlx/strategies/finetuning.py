@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from tlx.checkpoint.position import Anchor, repaced
 from tlx.errors import ConfigError, TlxError
 from tlx.plan import PhaseEnd, Plan, best_index, ended_by, split_part
 
@@ -36,6 +37,7 @@ class Finetuning(Callback):
         save_weights: Writes the network's weights under a name and returns their hash.
         load_weights: Reads them back into the network.
         reinitialise: Gives stages random values; called before a phase that asks for it.
+        pace: Batches in an epoch, and batches in an optimizer step.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Finetuning(Callback):
         save_weights: Callable[[str], str],
         load_weights: Callable[[str, str], None],
         reinitialise: Callable[[tuple[str, ...]], None],
+        pace: tuple[int, int] = (1, 1),
     ) -> None:
         self.plan = plan
         self.monitor = monitor
@@ -53,6 +56,8 @@ class Finetuning(Callback):
         self.save_weights = save_weights
         self.load_weights = load_weights
         self.reinitialise = reinitialise
+        self.pace = list(pace)
+        self.anchor = Anchor()
         self.ends: list[PhaseEnd] = []
         self.history: list[float] = []
         self.best: dict[str, dict[str, Any]] = {}  # "phase" and "run": epoch, value, file, hash
@@ -68,7 +73,10 @@ class Finetuning(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int
     ) -> None:
         per_epoch = -(-int(trainer.num_training_batches) // trainer.accumulate_grad_batches)
-        rates = self.plan.rates(self.ends, trainer.global_step, per_epoch)
+        start = self.ends[-1] if self.ends else None
+        epoch, step = (start.epoch, start.step) if start else (0, 0)
+        since = self.anchor.steps_between(epoch, step, trainer.global_step, per_epoch)
+        rates = self.plan.rates(self.ends, step + since, per_epoch)
         by_stage = {split_part(part)[0]: rate for part, rate in rates.items()}
         for group in trainer.optimizers[0].param_groups:
             group["lr"] = by_stage.get(group["name"].partition("/")[0], 0.0)
@@ -97,12 +105,20 @@ class Finetuning(Callback):
             "ends": [asdict(end) for end in self.ends],
             "history": list(self.history),
             "best": {scope: dict(entry) for scope, entry in self.best.items()},
+            "pace": list(self.pace),
+            "anchor": asdict(self.anchor),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.ends = [PhaseEnd(**end) for end in state_dict["ends"]]
         self.history = list(state_dict["history"])
         self.best = {scope: dict(entry) for scope, entry in state_dict["best"].items()}
+        self.anchor = Anchor(**state_dict.get("anchor", {}))
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        repaced(checkpoint, self.pace)
 
     def files_in_use(self) -> dict[str, str]:
         """The weight files that the state refers to, by name, and their SHA-256."""

@@ -1,14 +1,19 @@
 """`tlx resume`: go on with a run or a sweep from where its files say it stands."""
 
 import contextlib
+import functools
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tlx.composition.amend import changed
+from tlx.composition.changes import changes_between
 from tlx.composition.resolve import saved_run
-from tlx.errors import ConfigError, unknown_name
+from tlx.errors import ConfigError, bad_value
 from tlx.run_directory import begin, check_run, claimed, read_json, read_state, recorded, shown
 from tlx.verbs.announce import announce
+from tlx.verbs.change import change, settle_change
 from tlx.verbs.launch import prepared
 from tlx.verbs.nodes import launched, together
 from tlx.verbs.words import read_words, trusted
@@ -16,55 +21,96 @@ from tlx.verbs.words import read_words, trusted
 __all__ = ["USAGE", "resume", "resume_run"]
 
 USAGE = """\
-tlx resume RUN|SWEEP [trust=[PACKAGE]]: go on with what was cut off, from its newest checkpoint.
+tlx resume RUN|SWEEP [KEY=VALUE ...] [trust=[PACKAGE]]: go on with what was cut off.
 The result has the bits of a run that was never cut off.
+
+  tlx resume RUN strategy.epochs=20    a longer run; what is over stays as it was, also of a finished run
+  tlx resume RUN data.num_workers=4    what changes no bit of the result may change
+  tlx resume RUN data.batch_size=16 allow_change=true    anything else, written down in the run
 """
 
 
 def resume(argv: Sequence[str]) -> None:
     """Go on with a run, or run what is missing of a sweep."""
-    (folder,), options = read_words(argv, "resume", least=1, most=1)
-    unknown = [key for key in options if key != "trust"]
-    if unknown:
-        raise unknown_name("key of resume", unknown[0], ["trust"])
+    (folder,), words = read_words(argv, "resume", least=1, most=1)
+    options = {key: value for key, value in words.items() if key not in ("trust", "allow_change")}
+    allow_change = _truth("allow_change", words.get("allow_change", "false"))
     if (Path(folder) / "sweep.json").is_file():
+        if options or allow_change:
+            raise ConfigError(
+                f"{folder} is a sweep, and its jobs go on with what they were begun with",
+                fix=f"tlx resume {folder}, or tlx resume of one of the runs in {folder}/jobs",
+            )
         from tlx.verbs.sweep import resume_sweep
 
-        resume_sweep(Path(folder), trusted(options))
+        resume_sweep(Path(folder), trusted(words))
     else:
-        resume_run(Path(folder), trusted(options))
+        resume_run(Path(folder), trusted(words), options, allow_change)
 
 
-def resume_run(folder: Path, trust: Sequence[str] = ()) -> None:
-    """Go on with one run; a finished one is only announced."""
+def resume_run(
+    folder: Path,
+    trust: Sequence[str] = (),
+    options: Mapping[str, str] | None = None,
+    allow_change: bool = False,
+) -> None:
+    """Go on with one run; a finished one is only announced, unless it is made longer.
+
+    Args:
+        folder: The run directory.
+        trust: Packages that the person trusts.
+        options: Keys of the config, each with its new value.
+        allow_change: Whether the result may be another than was begun.
+
+    Raises:
+        ConfigError: A change is not allowed, or cannot be made of this run.
+        DataError: The data is not what the run was begun on.
+    """
     check_run(folder)
     run = folder.resolve()
-    if read_state(run)["status"] == "finished":
-        print(f"run {shown(run)} is finished", flush=True)  # noqa: T201
+    if os.environ.get("RANK", "0") == "0":
+        settle_change(run)
+    before = saved_run(run / "config.yaml")
+    after = changed(before, options) if options else before
+    if read_state(run)["status"] == "finished" and not changes_between(before, after).of_the_result:
+        print(f"run {shown(run)} is already complete", flush=True)  # noqa: T201
         announce(run, read_json(run / "summary.json"))
         return
-    config = saved_run(run / "config.yaml")
-    if any(isinstance(node, dict) and "object" in node for node in config.values()):
+    if any(isinstance(node, dict) and "object" in node for node in before.values()):
         raise ConfigError(
             f"{shown(run)} was made from Python objects, which only Python can give again",
             fix="tlx.fit(..., run_dir=..., resume=True) with the same objects",
         )
+    begun = functools.partial(_begun, before=before, trust=trust, allow_change=allow_change)
     if launched():
-        shared = together(run, config, trust, _begun)
+        shared = together(run, after, trust, begun)
         if shared is not None:
             announce(run, shared)
         return
-    work = prepared(config, trust)
-    with _begun(run, config):
+    work = prepared(after, trust)
+    with begun(run, after):
         summary = work(run)
     announce(run, summary)
 
 
+def _truth(key: str, word: str) -> bool:
+    if word.lower() not in ("true", "false"):
+        raise bad_value(key, word, "true or false")
+    return word.lower() == "true"
+
+
 @contextlib.contextmanager
-def _begun(run: Path, config: Mapping[str, Any]) -> Iterator[None]:
-    """Have the run to oneself, and note how it ends."""
+def _begun(
+    run: Path,
+    config: Mapping[str, Any],
+    before: Mapping[str, Any],
+    trust: Sequence[str],
+    allow_change: bool,
+) -> Iterator[None]:
+    """Have the run to oneself, change it where that is asked for, and note how it ends."""
     with claimed(run):
         print(f"run {shown(run)}", flush=True)  # noqa: T201
+        change(run, before, config, trust, allow_change)
         begin(run, resumed=True)
         with recorded(run):
             yield

@@ -1,0 +1,54 @@
+from typing import Any
+
+import pytest
+
+from tlx.composition.changes import FREE, MOVED, PLANNED, SETTLED, changes_between
+from tlx.composition.compose import compose
+from tlx.composition.resolve import keys
+from tlx.errors import ConfigError
+
+
+def config(*overrides: str) -> dict[str, Any]:
+    return compose("fit", overrides).config
+
+
+def test_changes_are_sorted_by_what_they_do_to_the_result() -> None:
+    words = (
+        "data.num_workers=2",
+        "trainer.devices=2",
+        "strategy.head_epochs=9",
+        "optimizer.weight_decay=0.5",
+    )
+    found = changes_between(config(), config(*words))
+    assert found.free == (("data.num_workers", 0, 2),)
+    assert found.moved == (("trainer.devices", 1, 2),)
+    assert found.planned == (("strategy.head_epochs", 5, 9),)
+    assert found.other == (("optimizer.weight_decay", 0.01, 0.5),)
+    assert found.of_the_result == (*found.other, *found.planned)
+
+
+def test_another_logger_is_free() -> None:
+    assert not changes_between(config(), config("logger=tensorboard")).of_the_result
+
+
+def test_what_changes_the_result_is_refused_with_both_values_and_what_is_free_with_its_reason() -> None:
+    changes_between(config(), config("data.num_workers=2")).refuse_other()
+    with pytest.raises(ConfigError) as caught:
+        changes_between(config(), config("data.batch_size=8", "mixup=0.2")).refuse_other()
+    line = caught.value.line()
+    assert "data.batch_size=32 there and 8 here, mixup=0.0 there and 0.2 here" in line
+    assert "data.num_workers (what is loaded does not depend on who loads it)" in line
+    assert "Try: allow_change=true" in line
+
+
+@pytest.mark.parametrize(
+    "word", ["model.weights=null", "task=regression", "optimizer=sgd", "monitor=val/loss", "init_from=run"]
+)
+def test_what_was_settled_when_the_run_began_is_refused_with_its_reason(word: str) -> None:
+    with pytest.raises(ConfigError, match=r"there and .* here.*; the .*|best epoch.* Try: a new run"):
+        changes_between(config(), config(word))
+
+
+def test_every_key_that_is_listed_is_a_key_of_the_config() -> None:
+    known = {*keys(config("data=folder", "data.root=."))}
+    assert {*FREE, *MOVED, *SETTLED, *PLANNED} <= known

@@ -1,0 +1,80 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tlx.composition.compose import compose
+from tlx.composition.resolve import from_yaml, to_yaml
+from tlx.errors import ConfigError
+from tlx.run_directory import write_text
+from tlx.verbs import change as module
+from tlx.verbs.change import change, settle_change
+
+SMALL = ("data.per_class=3", "strategy=full")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    write_text(folder / "config.yaml", to_yaml(compose("fit", SMALL).config))
+    (folder / "log.txt").write_text("epoch 1/10\n")
+    return folder
+
+
+def changed(run: Path, *words: str, allow_change: bool = False) -> None:
+    change(run, from_yaml(run / "config.yaml"), compose("fit", [*SMALL, *words]).config, (), allow_change)
+
+
+def test_a_longer_strategy_is_written_into_config_plan_and_log(run: Path) -> None:
+    changed(run, "strategy.epochs=30")
+    assert from_yaml(run / "config.yaml")["strategy"]["epochs"] == 30
+    assert json.loads((run / "plan.json").read_text())["phases"][0]["epochs"] == 30
+    assert (run / "log.txt").read_text().splitlines()[1:] == [
+        "changed: strategy.epochs 20 -> 30",
+        "changed: phase 1 (all): 20 -> 30 epochs, rates of the new length from here on",
+    ]
+
+
+def test_a_strategy_that_is_not_only_longer_is_refused_unless_the_change_is_allowed(run: Path) -> None:
+    before = (run / "config.yaml").read_bytes()
+    with pytest.raises(ConfigError, match=r"not only be longer: strategy.epochs=20 there and 2 here"):
+        changed(run, "strategy.epochs=2")
+    assert (run / "config.yaml").read_bytes() == before
+    assert not (run / "plan.json").exists()
+    changed(run, "strategy.epochs=2", allow_change=True)
+    assert json.loads((run / "plan.json").read_text())["phases"][0]["epochs"] == 2
+
+
+@pytest.mark.parametrize("cut", range(1, 5))
+def test_a_change_that_is_cut_off_anywhere_is_whole_in_the_end(
+    run: Path, monkeypatch: pytest.MonkeyPatch, cut: int
+) -> None:
+    """Its journal, config and plan are written, then the log: each may be the last thing that happens."""
+    calls = iter(range(cut))
+
+    def stopping(original: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            if next(calls, None) is None:
+                raise KeyboardInterrupt
+            return original(*arguments)
+
+        return call
+
+    for name in ("write_text", "record_change"):
+        monkeypatch.setattr(module, name, stopping(getattr(module, name)))
+    monkeypatch.setattr(Path, "unlink", stopping(Path.unlink))
+    with pytest.raises(KeyboardInterrupt):
+        changed(run, "strategy.epochs=30")
+    monkeypatch.undo()
+    settle_change(run)
+    settle_change(run)
+    assert from_yaml(run / "config.yaml")["strategy"]["epochs"] == 30
+    assert json.loads((run / "plan.json").read_text())["phases"][0]["epochs"] == 30
+    assert (run / "log.txt").read_text().count("changed: strategy.epochs") == 1
+    assert not (run / module.JOURNAL).exists()
+
+
+def test_more_devices_are_told_what_they_keep(run: Path) -> None:
+    changed(run, "trainer.devices=2")
+    assert "the order of the samples stays" in (run / "log.txt").read_text()

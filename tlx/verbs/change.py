@@ -1,0 +1,158 @@
+"""A run that goes on with other settings: what is refused, and how the change is written down."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlx.composition.changes import Changes, changes_between
+from tlx.composition.resolve import to_yaml
+from tlx.errors import ConfigError
+from tlx.run_directory import claimed, read_json, read_state, record_change, shown, write_text
+
+if TYPE_CHECKING:
+    from tlx.extension import Extension
+    from tlx.job import Job
+
+__all__ = ["change", "settle_change"]
+
+COMPARED = ("data.root", "data.check", "data.duplicates")
+"""Keys that are free to change as long as the data turns out the same."""
+
+JOURNAL = ".change.json"
+"""All that a change writes, in one file that is there or not: a kill in the midst leaves no half of it."""
+
+
+def change(
+    run: Path,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    trust: Sequence[str] = (),
+    allow_change: bool = False,
+    job: "Job | None" = None,
+) -> bool:
+    """Have a run go on with another config, or on other data, from now on.
+
+    Args:
+        run: Its directory, which this process has to itself.
+        before: The config in its config.yaml.
+        after: The config it shall go on with.
+        trust: Packages that the person trusts.
+        allow_change: Whether the result may be another than was begun.
+        job: What `after` is built to, where it holds objects.
+
+    Returns:
+        Whether there is anything to train; where a run is finished and stays so, nothing is written.
+
+    Raises:
+        ConfigError: The change is of a kind that was not allowed, or that no run can take.
+        DataError: The data has other classes.
+    """
+    changes = changes_between(before, after)
+    finished = read_state(run)["status"] == "finished"
+    if finished and changes.other and not changes.planned:
+        raise _nothing_of(run, changes)
+    if not allow_change:
+        changes.refuse_other()
+    loads_elsewhere = any(key in COMPARED for key, _, _ in changes.free)
+    planned = bool(changes.planned) or (job is not None and "object" in after["strategy"])
+    if planned or allow_change or loads_elsewhere:
+        job = job or _job(after, trust)
+    extended = _extension(run, job, before, trust) if planned and job is not None else None
+    if extended is not None and not extended.longer and not allow_change:
+        changes.refuse_planned()
+    if extended is None and finished:
+        if changes.of_the_result:
+            raise _nothing_of(run, changes)
+        return False
+    told = _held(run, job, allow_change) if job is not None and (allow_change or loads_elsewhere) else ""
+    lines = [*_lines(changes, extended), *([f"changed: the data; {told}"] if told else [])]
+    if lines:
+        _write(run, {"config": to_yaml(after), "lines": lines, "plan": _plain(extended, job)})
+    if told and job is not None:
+        from tlx.data_record import accept_data
+
+        accept_data(run, job.data)
+    return True
+
+
+def settle_change(run: Path) -> None:
+    """Write the rest of a change that was cut off in the midst, where there is one.
+
+    Raises:
+        CheckpointError: Another process trains the run.
+    """
+    if (run / JOURNAL).is_file():
+        with claimed(run):
+            _complete(run)
+
+
+def _complete(run: Path) -> None:
+    journal = read_json(run / JOURNAL)
+    write_text(run / "config.yaml", journal["config"])
+    if journal["plan"] is not None:
+        write_text(run / "plan.json", json.dumps(journal["plan"], indent=1))
+    record_change(run, journal["lines"])
+    (run / JOURNAL).unlink()
+
+
+def _write(run: Path, journal: Mapping[str, Any]) -> None:
+    for line in journal["lines"]:
+        print(line, flush=True)  # noqa: T201
+    write_text(run / JOURNAL, json.dumps(journal))
+    _complete(run)
+
+
+def _lines(changes: Changes, extended: "Extension | None") -> list[str]:
+    lines = [f"changed: {key} {json.dumps(old)} -> {json.dumps(new)}" for key, old, new in changes.all]
+    lines += [f"changed: {line}" for line in (extended.lines if extended else ())]
+    if changes.moved:
+        lines.append("the order of the samples stays; sums may be rounded in another order from here on")
+    return lines
+
+
+def _job(config: Mapping[str, Any], trust: Sequence[str]) -> "Job":
+    from tlx.composition.job import make_job
+
+    return make_job(config, trust)
+
+
+def _held(run: Path, job: "Job", allow_change: bool) -> str:
+    """How the data differs from what the run was begun on, where that is allowed."""
+    from tlx.data_record import changed_data, hold_data
+
+    if allow_change:
+        return changed_data(run, job.data)
+    hold_data(run, job.data)
+    return ""
+
+
+def _extension(run: Path, job: "Job", before: Mapping[str, Any], trust: Sequence[str]) -> "Extension | None":
+    """How the run's plan changes; None where it does not, or an object has not made it yet."""
+    from tlx.extension import extension
+    from tlx.plan_table import compiled_plan, saved_plan
+    from tlx.training import ledger_of, plan_of
+
+    saved, known = saved_plan(run), compiled_plan(run)
+    if saved is None or known is None:
+        if any(isinstance(node, Mapping) and "object" in node for node in before.values()):
+            return None
+        saved = known = plan_of(_job(before, trust))
+    return extension(saved, known, plan_of(job), *ledger_of(run))
+
+
+def _plain(extended: "Extension | None", job: "Job | None") -> dict[str, Any] | None:
+    if extended is None or job is None:
+        return None
+    from tlx.plan_table import with_compiled
+    from tlx.training import plan_of
+
+    return with_compiled(extended.plan, plan_of(job))
+
+
+def _nothing_of(run: Path, changes: Changes) -> ConfigError:
+    told = ", ".join(f"{key}={new!r} instead of {old!r}" for key, old, new in changes.of_the_result[:3])
+    return ConfigError(
+        f"{shown(run)} is finished, and {told} would change nothing of it",
+        fix="more epochs in its strategy, or a new run with init_from=THIS_RUN",
+    )
