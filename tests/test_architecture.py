@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "tlx").rglob("*.py"))
 TIERS = (
-    ("types", "errors", "run_lock"),
+    ("types", "errors", "run_lock", "signals"),
     ("figures", "outcome", "run_directory", "recipe", "plan", "functional", "metrics", "preprocessing"),
     ("modules", "tasks", "data", "strategies", "backbones", "heads", "checkpoint", "logger", "report"),
     ("data_record", "evaluation", "plan_table", "trainer"),
@@ -30,7 +30,7 @@ JOINED = {
     ("checkpoint", "backbones"),
 }
 ONLY_COMPOSITION = ("hydra", "omegaconf")
-LIGHT = ("cli.py", "outcome.py", "errors.py", "run_directory.py", "__init__.py")
+LIGHT = ("cli.py", "outcome.py", "signals.py", "errors.py", "run_directory.py", "__init__.py")
 BANNED = {"utils", "helpers", "common", "misc", "base"}
 
 

@@ -19,12 +19,16 @@ import torch
 from lightning.pytorch import Callback
 from rich.console import Console
 
+from tlx.checkpoint.agreement import Agreement
 from tlx.checkpoint.durable import newest, read
+from tlx.checkpoint.finite import FiniteLoss, check_weights
 from tlx.checkpoint.position import batches_processed, position_in_order
 from tlx.checkpoint.randomness import StepRandomness, seed_of
-from tlx.checkpoint.saver import Saver
+from tlx.checkpoint.saver import Saver, Stopped
+from tlx.checkpoint.space import bytes_kept, check_space
 from tlx.checkpoint.weights import load_weights, save_weights
 from tlx.conclusion import conclude
+from tlx.data.loader import failure_of_a_worker
 from tlx.data_record import hold_data
 from tlx.job import Job, Run
 from tlx.modules.averaging import WeightAveraging
@@ -35,6 +39,8 @@ from tlx.plan_table import plan_table, save_plan, saved_plan
 from tlx.report.console import epoch_line
 from tlx.report.progress import ProgressDisplay
 from tlx.report.recorder import Recorder
+from tlx.run_directory import shown
+from tlx.signals import asked, saving_first, stop
 from tlx.strategies.finetuning import Finetuning
 from tlx.trainer import World
 
@@ -54,14 +60,23 @@ def fit(job: Job, folder: Path, console: Console | None = None) -> dict[str, Any
 
     Raises:
         TlxError: What went wrong, with a way out.
+        KeyboardInterrupt: A signal asked for the end, and the run is saved.
     """
     _quieten()
+    try:
+        return _fit(job, folder, console)
+    except RuntimeError as error:  # torch raises the death of a loading process wherever Python is
+        raise failure_of_a_worker(error) or error from error
+
+
+def _fit(job: Job, folder: Path, console: Console | None) -> dict[str, Any]:
     world = World.from_environment()
-    world.join(job.trainer.backend)
+    world.join(job.trainer.backend, job.trainer.rank_timeout)
     run = _prepare(job, folder, world, console or Console(soft_wrap=True))
     ledger, checkpoint = _ledger(run)
     while not run.plan.done(ledger.ends):
         _run_phase(run, ledger, checkpoint)
+        _stop_if_asked(run, len(ledger.ends))
         ledger, checkpoint = _ledger(run)
     summary = conclude(run, ledger)
     if job.logger is not None and world.is_first:
@@ -88,9 +103,20 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     )
     if world.is_first:
         hold_data(folder, job.data)
+        _check_space(folder / "checkpoints", job, plan, network)
         table = save_plan(folder, plan, network, job.data)
         console.print(table, highlight=False, markup=False)
     return Run(job, folder, world, plan, module, console)
+
+
+def _check_space(folder: Path, job: Job, plan: Plan, network: Network) -> None:
+    trained = 0
+    for phase in plan.phases:
+        network.freeze_except(phase.trains, plan.norms)
+        weights = [p.numel() * p.element_size() for _, p in network.trainable()]
+        trained = max(trained, sum(weights))
+    folder.mkdir(exist_ok=True)
+    check_space(folder, bytes_kept(network, trained, job.optimizer, job.ema is not None))
 
 
 def build_network(job: Job) -> Network:
@@ -153,19 +179,23 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
         run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, HEAD), job.task.name
     )
     settings = job.trainer
+    agreement = Agreement(run.world.size, settings.rank_timeout)
+    finite = FiniteLoss(job.data.splits.train.name, agreement)
     saver = Saver(
         run.checkpoints,
         settings.checkpoint_seconds,
         settings.checkpoint_steps,
         ledger.files_in_use,
-        recorder.check_finite,
+        finite.check,
+        asked,
+        agreement,
     )
     progress = ProgressDisplay(
         run.console,
         lambda: epoch_line(recorder.row, run.plan.max_epochs, phase.name, job.task.name),
         run.log,
     )
-    callbacks: list[Callback] = [StepRandomness(job.seed), recorder, ledger, progress, saver]
+    callbacks: list[Callback] = [StepRandomness(job.seed), finite, recorder, ledger, progress, saver]
     if job.ema is not None:
         run.averaging = WeightAveraging(run.network, job.ema, lambda: len(ledger.ends))
         callbacks.insert(1, run.averaging)
@@ -176,7 +206,22 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     job.data.position = lambda: position_in_order(batches_processed(trainer), whole, limit)
     if run.world.is_first and not ledger.history:
         run.console.print(f"phase {len(ledger.ends) + 1}/{len(run.plan.phases)}: {phase.name}", markup=False)
-    trainer.fit(run.module, datamodule=job.data, ckpt_path=checkpoint)
+    try:
+        with saving_first():
+            trainer.fit(run.module, datamodule=job.data, ckpt_path=checkpoint)
+    except Stopped as saved:
+        raise _stopped(run, saved.number, f"step {saved.step}") from None
+
+
+def _stop_if_asked(run: Run, phase: int) -> None:
+    """End after a phase where a signal came too late for a step of it, to any rank."""
+    number = max(run.world.gather(asked()))
+    if number:
+        raise _stopped(run, number, f"phase {phase}")
+
+
+def _stopped(run: Run, number: int, until: str) -> KeyboardInterrupt:
+    return stop(number, f"saved up to {until}. Try: tlx resume {shown(run.folder)}")
 
 
 def _say_damaged(run: Run, path: Path) -> None:
@@ -191,6 +236,7 @@ def _reinitialise(run: Run, stages: tuple[str, ...]) -> None:
 
 def _save_best(run: Run, name: str) -> str:
     with run.averaging.applied() if run.averaging is not None else nullcontext():
+        check_weights(run.network, "the best epoch")
         digest = save_weights(run.network, run.checkpoints / name) if run.world.is_first else ""
     agreed: str = run.world.agree(digest)
     return agreed
