@@ -66,7 +66,10 @@ def fit(job: Job, folder: Path, console: Console | None = None) -> dict[str, Any
     try:
         return _fit(job, folder, console)
     except RuntimeError as error:  # torch raises the death of a loading process wherever Python is
-        raise failure_of_a_worker(error) or error from error
+        known = failure_of_a_worker(error)
+        if known is None:
+            raise
+        raise known from error
 
 
 def _fit(job: Job, folder: Path, console: Console | None) -> dict[str, Any]:

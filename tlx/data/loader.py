@@ -96,7 +96,10 @@ class Loader(DataLoader[Any]):
             except StopIteration:
                 break
             except RuntimeError as error:
-                raise failure_of_a_worker(error) or error from error
+                known = failure_of_a_worker(error)
+                if known is None:
+                    raise
+                raise known from error
             if isinstance(batch, TlxError):
                 raise batch
             yield batch
