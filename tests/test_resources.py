@@ -1,7 +1,6 @@
 """Numbers, memory and disks give out: one line, its code, and a run that goes on afterwards."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +42,7 @@ def test_the_first_loss_that_is_no_number_ends_the_run_and_is_in_no_checkpoint(
 ) -> None:
     run = tmp_path / "runs" / "one"
     result = command.run(tmp_path, *SHORT, "trainer.checkpoint_steps=1", FAULT=f"loss:{value}:{BATCHES + 4}")
-    step = f"the training loss is {value} at step {BATCHES + 5}, in epoch 2, at rates stem 0.0001, "
+    step = f"the training loss is {value} at step {BATCHES + 5}, in epoch 2, at rates stem "
     check_line(result, 5, step, "on the training samples ", "(the first is ", "allow_change=true")
     assert position(run) == 2 * (BATCHES + 4)
     path = newest(run / "checkpoints")
@@ -85,9 +84,9 @@ def test_memory_that_runs_out_says_what_takes_less(
     ("fault", "said", "saved"),
     [
         ("file_size:on_validation_start:1:100000", "cannot write", 2 * BATCHES + 1),
-        ("full:metrics.csv", "the disk is full", 2 * BATCHES + 1),
-        ("full:log.txt", "the disk is full", 2 * BATCHES + 1),
-        ("page_size:20000", "report.html", 4 * BATCHES + 1),
+        ("full:metrics.csv", "the disk is full: runs/one", 2 * BATCHES + 1),
+        ("full:log.txt", "the disk is full: runs/one", 2 * BATCHES + 1),
+        ("page_size:20000", "no file may grow so large here: runs/one", 4 * BATCHES + 1),
     ],
 )
 def test_a_full_disk_leaves_the_checkpoint_before_and_the_run_goes_on_once_there_is_room(
@@ -115,13 +114,10 @@ def test_a_disk_without_room_for_the_run_is_refused_before_the_first_step(
     assert command.run(tmp_path, *SHORT).code == 0
 
 
-def test_a_run_directory_that_may_not_be_written_is_one_line(command: Server) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "runs").mkdir(mode=0o555)
-        result = command.run(folder, *SHORT, FAULT="unprivileged", HOME=name, XDG_CACHE_HOME=name)
-        check_line(result, 6, "runs", "may not be read or written", "Try: another folder")
+def test_a_run_directory_that_may_not_be_written_is_one_line(command: Server, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir(mode=0o555)
+    result = command.run(tmp_path, *SHORT, FAULT="held_to_modes")
+    check_line(result, 6, "runs/one may not be read or written. Try: another folder")
 
 
 def test_a_run_directory_that_vanishes_is_one_line(command: Server, tmp_path: Path) -> None:

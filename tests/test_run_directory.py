@@ -95,6 +95,19 @@ def test_an_error_carries_the_path_of_its_traceback(run: Path) -> None:
         assert type(error).__name__ in (run / "crash.log").read_text()
 
 
+def test_an_error_that_is_its_own_cause_is_written_down_all_the_same(run: Path) -> None:
+    error = RuntimeError("round")
+    error.__cause__ = error
+    with pytest.raises(RuntimeError), recorded(run):
+        raise error
+    assert read_state(run)["status"] == "failed"
+
+
+def test_a_write_that_fails_is_said_to_be_of_the_run(run: Path) -> None:
+    with pytest.raises(OSError, match="'run'"), recorded(run):
+        raise OSError(28, "No space left on device")
+
+
 def test_a_run_is_held_from_its_beginning_to_its_end(run: Path) -> None:
     assert (run / ".lock").is_file()
     with recorded(run):

@@ -207,6 +207,8 @@ def write_text(path: Path, text: str) -> None:
 
 def _record_failure(run: Path, error: BaseException) -> None:
     stopped = isinstance(error, KeyboardInterrupt)
+    if isinstance(error, OSError) and error.errno and error.filename is None:
+        error.filename = shown(run)  # what fails while it writes does not know where
     state = read_state(run) | {"status": "interrupted" if stopped else "failed"}
     if not stopped:
         state["error"] = str(error) if isinstance(error, TlxError) else f"{type(error).__name__}: {error}"
@@ -219,7 +221,9 @@ def _record_failure(run: Path, error: BaseException) -> None:
 
 
 def _interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
-    while error is not None:
+    seen: set[int] = set()  # an error can be its own cause
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         if isinstance(error, KeyboardInterrupt):
             return error
         if type(error).__name__ == "SIGTERMException":  # Lightning's word for SIGTERM

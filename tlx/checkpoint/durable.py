@@ -16,6 +16,7 @@ from tlx.errors import CheckpointError, ResourceError
 __all__ = ["DurableCheckpointIO", "checkpoints", "file_hash", "newest", "read", "write_durably"]
 
 SUFFIX = ".ckpt"
+TORCH_WROTE_SHORT = ("PytorchStreamWriter failed", "inline_container.cc")
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -48,7 +49,10 @@ def write_durably(path: Path, write: Callable[[Path], object], *, sidecar: bool 
             _write_sidecar(path, digest)
         os.replace(temporary, path)
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise _explained(error, path) from error
+        known = _explained(error, path)
+        if known is None:
+            raise
+        raise known from error
     finally:
         temporary.unlink(missing_ok=True)
     _flush(path.parent)
@@ -147,14 +151,14 @@ def _agrees(path: Path) -> bool:
         return False
 
 
-def _explained(error: Exception, path: Path) -> Exception:
+def _explained(error: Exception, path: Path) -> ResourceError | None:
     """Writers report a full disk in ways of their own: safetensors by text, torch by its zip writer."""
     text = str(error)
     number = getattr(error, "errno", None) or next(
         (code for code in UNWRITABLE if f"os error {code})" in text or os.strerror(code) in text), None
     )
-    if number not in UNWRITABLE and "PytorchStreamWriter failed" not in text:
-        return error
+    if number not in UNWRITABLE and not any(words in text for words in TORCH_WROTE_SHORT):
+        return None
     reason = os.strerror(number) if number else "the write came out short, as on a full disk"
     return ResourceError(
         f"cannot write {path.name}: {reason}", where=str(path.parent), fix="free some space, then tlx resume"
