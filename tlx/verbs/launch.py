@@ -143,7 +143,7 @@ def _judge(run: Path, devices: int, code: int, notes: Sequence[Mapping[str, Any]
     if known:
         raise as_error(known[0])
     what = str(failures[0].get("what", "")) if failures else "none of them said why"
-    if "timed out" in what.lower():
+    if any(words in what.lower() for words in ("timed out", "timeout")):  # gloo and NCCL say either
         what = f"trainer.rank_timeout is over: {what}"
     raise DistributedError(
         f"one of {devices} processes died, hung or lost the others ({what[:160]})",
