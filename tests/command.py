@@ -40,7 +40,8 @@ class Server:
     scratch: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="tlx-test-")))
 
     def __post_init__(self) -> None:
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        root = str(Path(__file__).parent.parent)
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200", "PYTHONPATH": root}
         self.process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
@@ -52,6 +53,7 @@ class Server:
         self.count = 0
 
     def start(self, folder: Path, *argv: str, **environment: str) -> Started:
+        """Start a command; FAULT=NAME:ARGUMENTS breaks its process, see `tests.faults.injectors`."""
         self.count += 1
         files = (self.scratch / f"{self.count}.out", self.scratch / f"{self.count}.err")
         request = {"argv": argv, "cwd": str(folder), "files": [str(f) for f in files], "env": environment}
@@ -94,6 +96,10 @@ def _child(request: dict[str, Any]) -> None:
     os.chdir(request["cwd"])
     os.environ.update(request["env"])
     sys.argv = ["tlx", *request["argv"]]
+    if "FAULT" in request["env"]:
+        from tests.faults.injectors import inject
+
+        inject(request["env"]["FAULT"])
     from tlx.cli import main
 
     code = main()

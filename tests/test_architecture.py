@@ -9,15 +9,26 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "tlx").rglob("*.py"))
 TIERS = (
-    ("types", "errors", "run_lock"),
+    ("types", "errors", "run_lock", "signals"),
     ("targets", "made_by", "withheld", "run_name"),
     ("figures", "outcome", "run_directory", "recipe", "plan", "functional", "metrics", "preprocessing"),
-    ("modules", "tasks", "data", "strategies", "backbones", "heads", "checkpoint", "logger", "report"),
+    (
+        "run_record",
+        "modules",
+        "tasks",
+        "data",
+        "strategies",
+        "backbones",
+        "heads",
+        "checkpoint",
+        "logger",
+        "report",
+    ),
     ("data_record", "evaluation", "extension", "trainer"),
     ("arithmetic", "cache"),
     ("plan_table",),
     ("job",),
-    ("conclusion", "inference"),
+    ("assembly", "conclusion", "inference"),
     ("training",),
     ("composition", "doctor"),
     ("verbs",),
@@ -34,7 +45,7 @@ JOINED = {
     ("checkpoint", "backbones"),
 }
 ONLY_COMPOSITION = ("hydra", "omegaconf")
-LIGHT = ("cli.py", "outcome.py", "errors.py", "run_directory.py", "__init__.py")
+LIGHT = ("cli.py", "outcome.py", "signals.py", "errors.py", "run_directory.py", "__init__.py")
 BANNED = {"utils", "helpers", "common", "misc", "base"}
 
 

@@ -9,12 +9,12 @@ from tests.faults.jobs import MadeUp, small_job
 from tests.faults.outcome import differences, outcome
 from tests.quiet import fit_quietly
 from tlx.arithmetic import NAME, Comparison, compared, settled, used_by
+from tlx.assembly import build_network
 from tlx.cache.settings import CacheSettings
 from tlx.errors import CheckpointError
 from tlx.tasks.multilabel import Multilabel
 from tlx.tasks.regression import Regression
 from tlx.trainer import World
-from tlx.training import build_network
 
 
 def job_of(precision="bf16-mixed", memory_format="channels_last", weights="a file", **more):

@@ -14,11 +14,12 @@ from tests.faults.jobs import MadeUp, small_job
 from tests.faults.outcome import differences, epochs, outcome
 from tests.quiet import fit_quietly
 from tests.test_every_strategy import Stopping
+from tlx.assembly import plan_of
 from tlx.checkpoint.durable import newest, read
 from tlx.extension import extension
 from tlx.plan import HEAD, Phase, Plan, Schedule
 from tlx.plan_table import compiled_plan, saved_plan, with_compiled
-from tlx.training import ledger_of, plan_of
+from tlx.training import ledger_of
 
 SMALL = MadeUp(train=40, val=12, test=9)  # 5 batches of 8
 

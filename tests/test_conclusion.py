@@ -8,9 +8,9 @@ from safetensors.torch import load_file
 from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
 from tests.quiet import fit_quietly
 from tlx import conclusion
+from tlx.assembly import build_network
 from tlx.checkpoint.durable import newest, read
 from tlx.checkpoint.weights import load_weights
-from tlx.training import build_network
 
 
 def test_the_bundle_holds_the_weights_of_the_best_epoch(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ from tests.faults.jobs import MadeUp, small_job
 from tests.faults.outcome import differences, outcome
 from tests.faults.processes import run_process
 from tests.quiet import fit_quietly
+from tlx.assembly import build_network
 from tlx.composition.compose import compose
 from tlx.composition.groups import choices
 from tlx.plan import HEAD, Plan, split_part
 from tlx.recipe import build
-from tlx.training import build_network
 
 NAMES = choices("strategy")
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=1, max_size=8).filter(lambda w: w != HEAD)

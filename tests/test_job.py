@@ -5,12 +5,12 @@ import pytest
 from rich.console import Console
 
 from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
+from tlx.assembly import build_network
 from tlx.errors import ConfigError
 from tlx.job import Run
 from tlx.modules.supervised import Supervised
 from tlx.tasks.regression import Regression
 from tlx.trainer import World
-from tlx.training import build_network
 
 
 def test_only_the_first_rank_writes_the_log(tmp_path: Path) -> None:

@@ -1,18 +1,15 @@
 import errno
 import os
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tlx.errors import ConfigError, DistributedError, ResourceError, TlxError
-from tlx.outcome import Terminated, ending, explained, left_at_once, stoppable
-from tlx.run_directory import recorded
+from tlx.outcome import ending, explained
+from tlx.run_record import recorded
+from tlx.signals import Terminated
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -27,13 +24,14 @@ def raising(error: BaseException) -> Callable[[], None]:
     [
         (ConfigError("wrong", fix="right"), 2, "tlx: error[config]: wrong. Try: right"),
         (KeyboardInterrupt(), 130, "tlx: interrupted"),
-        (Terminated(), 143, "tlx: terminated"),
+        (Terminated(), 143, "tlx: terminated\n"),
+        (Terminated("saved"), 143, "tlx: terminated; saved\n"),
         (MemoryError("much"), 6, "tlx: error[resources]: memory ran out: much"),
         (OSError(errno.ENOSPC, "No space", "file"), 6, "tlx: error[resources]: the disk is full: file"),
         (
             RuntimeError("DataLoader worker (pid 7) is killed by signal"),
             9,
-            "tlx: error[distributed]: a loading",
+            "tlx: error[distributed]: a process that loads",
         ),
         (
             ZeroDivisionError("by\nzero"),
@@ -64,81 +62,30 @@ def test_what_tlx_does_not_expect_stays_unexplained() -> None:
     for error, kind in known.items():
         assert type(explained(error)) is kind
     assert explained(KeyError("x")) is None
+    assert explained(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
+    for said in ("[enforce fail] DefaultCPUAllocator: can't allocate memory", "CUDA error: out of memory"):
+        known = explained(RuntimeError(said))
+        assert type(known) is ResourceError
+        assert "data.batch_size" in str(known)
     out_of_memory = type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory")
     assert type(explained(out_of_memory)) is ResourceError
 
 
-def test_sigterm_ends_the_work_inside_and_nothing_else() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Terminated), stoppable():
-        signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) == before
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel ends the child")
-def test_a_child_dies_with_its_parent() -> None:
-    child = (
-        "import time; from tlx.outcome import die_with_parent\n"
-        "die_with_parent(); print('up', flush=True); time.sleep(60)"
-    )
-    parent = (
-        "import os, signal, subprocess, sys\n"
-        f"child = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE)\n"
-        "child.stdout.readline()\nprint(child.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=False)
-    pid, end = int(done.stdout), time.monotonic() + 10
-    status = Path(f"/proc/{pid}/status")
-    while status.exists() and "zombie" not in status.read_text() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not status.exists() or "zombie" in status.read_text()
-
-
-SIGNALLED = """
-import os, signal, sys
-from pathlib import Path
-from tlx.outcome import ending, left_at_once, stoppable
-number = getattr(signal, sys.argv[1])
-signal.signal(signal.SIGINT, signal.default_int_handler)
-class Swallows:
-    def __del__(self):
-        os.kill(os.getpid(), number)
-def work():
-    with stoppable(), left_at_once(Path("noted").touch):
-        Swallows()
-        print("went on")
-sys.exit(ending(work))
-"""
-
-
 @pytest.mark.parametrize(
-    ("name", "code", "line"), [("SIGTERM", 143, "tlx: terminated\n"), ("SIGINT", 130, "tlx: interrupted\n")]
+    ("number", "line"),
+    [
+        (errno.EDQUOT, "the disk is full: x"),
+        (errno.EFBIG, "no file may grow so large here: x"),
+        (errno.EROFS, "x may not be read or written"),
+        (errno.EMFILE, "too many files are open"),
+        (errno.ENOMEM, "memory ran out"),
+        (errno.ESTALE, "the disk does not answer: x"),
+    ],
 )
-def test_a_signal_that_a_destructor_would_swallow_ends_the_process(
-    name: str, code: int, line: str, tmp_path: Path
-) -> None:
-    root = str(Path(__file__).parent.parent)
-    done = subprocess.run(
-        [sys.executable, "-c", SIGNALLED, name],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": root},
-    )
-    assert (done.returncode, done.stderr, done.stdout) == (code, line, "")
-    assert (tmp_path / "noted").exists()
-
-
-def test_outside_a_command_signals_stay_as_they_are() -> None:
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    with left_at_once(lambda: None):
-        assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
-    with stoppable():
-        inner = signal.getsignal(signal.SIGTERM)
-        with left_at_once(lambda: None):
-            assert signal.getsignal(signal.SIGTERM) is not inner
-        assert signal.getsignal(signal.SIGTERM) is inner
+def test_what_the_system_lacks_is_a_resource(number: int, line: str) -> None:
+    known = explained(OSError(number, os.strerror(number), "x"))
+    assert isinstance(known, ResourceError)
+    assert known.what.startswith(line)
 
 
 def test_the_line_names_the_crash_log_that_the_error_carries(

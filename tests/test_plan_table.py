@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.faults.jobs import BY_EPOCHS, PLATEAU, small_job
+from tlx.assembly import build_network
 from tlx.plan_table import plan_table, save_plan, saved_plan
 from tlx.strategies.feature_extraction import feature_extraction
-from tlx.training import build_network
 
 
 def test_a_saved_plan_comes_back_equal(tmp_path: Path) -> None:

@@ -1,12 +1,19 @@
+import inspect
+import signal
+from pathlib import Path
+
 import pytest
 import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+from lightning.pytorch.trainer.connectors.signal_connector import _SignalConnector
 
+from tlx.assembly import describe_plan
 from tlx.composition.compose import compose
 from tlx.composition.groups import choices
 from tlx.composition.job import make_job
 from tlx.errors import ConfigError
 from tlx.trainer import TrainerSettings, World
-from tlx.training import describe_plan
 
 
 @pytest.mark.parametrize(
@@ -20,6 +27,8 @@ from tlx.training import describe_plan
         ({"accumulate_grad_batches": 0}, "accumulate_grad_batches=0"),
         ({"limit_epochs": 0}, "limit_epochs=0"),
         ({"gradient_clip_val": 0.0}, "gradient_clip_val=0.0"),
+        ({"rank_timeout": 0.0}, "trainer.rank_timeout=0.0"),
+        ({"rank_timeout": float("inf")}, "trainer.rank_timeout=inf"),
     ],
 )
 def test_settings_out_of_range_are_refused(setting: dict[str, object], message: str) -> None:
@@ -56,6 +65,19 @@ def test_processes_are_counted_over_all_machines() -> None:
 def test_cpu_means_cpu_and_gloo() -> None:
     settings = TrainerSettings(accelerator="cpu")
     assert (settings.on_gpu, settings.backend, settings.device(World()).type) == (False, "gloo", "cpu")
+
+
+def test_lightning_hears_no_signal_and_asks_no_rank_at_each_step(tmp_path: Path) -> None:
+    """The names that are replaced are those that Lightning calls."""
+    assert callable(_SignalConnector.register_signal_handlers)
+    assert "register_signal_handlers()" in inspect.getsource(Trainer._run)
+    assert "_broadcast_sigterm_tensor()" in inspect.getsource(_TrainingEpochLoop.advance)
+    before = signal.getsignal(signal.SIGTERM)
+    trainer = TrainerSettings(accelerator="cpu").make(1, [], tmp_path)
+    trainer._signal_connector.register_signal_handlers()
+    assert signal.getsignal(signal.SIGTERM) == before
+    trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor()
+    assert not trainer.received_sigterm
 
 
 def test_evaluation_runs_under_the_precision_of_training() -> None:

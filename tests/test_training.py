@@ -1,11 +1,9 @@
 import csv
-import functools
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
 from tests.faults.outcome import epochs
@@ -13,10 +11,7 @@ from tests.quiet import fit_quietly
 from tlx.checkpoint.durable import checkpoints
 from tlx.errors import ConfigError, DataError, NumericalError
 from tlx.plan import HEAD, Phase, Plan
-from tlx.strategies.norm_only import norm_only
-from tlx.tasks.multiclass import Multiclass
 from tlx.tasks.regression import Regression
-from tlx.training import build_network, describe_plan
 
 
 def test_a_finished_run_holds_what_it_promises(tmp_path: Path) -> None:
@@ -54,29 +49,6 @@ def test_a_finished_run_trains_nothing_when_fitted_again(tmp_path: Path) -> None
     assert (tmp_path / "metrics.csv").read_bytes() == record
 
 
-def test_random_values_come_from_the_seed_alone() -> None:
-    torch.manual_seed(1)
-    one = build_network(small_job(seed=4)).state_dict()
-    torch.manual_seed(2)
-    other = build_network(small_job(seed=4)).state_dict()
-    apart = build_network(small_job(seed=5)).state_dict()
-    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
-    assert not torch.equal(one["head.linear.weight"], apart["head.linear.weight"])
-
-
-def test_the_described_plan_counts_parameters_by_hand() -> None:
-    plain, text = describe_plan(small_job(strategy=BY_EPOCHS))
-    head, block, stem = 8 * 3 + 3, 8 * 8 * 9 + 8 + 16, 8 * 9 + 8 + 16
-    assert [phase["parameters"] for phase in plain["phases"]] == [
-        head,
-        head + 2 * block,
-        head + 2 * block + stem,
-    ]
-    assert plain["total_parameters"] == head + 2 * block + stem
-    assert [phase["augment"] for phase in plain["phases"]] == [False, True, True]
-    assert "block0, block1: 0.01" in text
-
-
 @pytest.mark.parametrize("steps", [None, 3])
 def test_a_loss_that_is_not_finite_ends_the_run_and_overwrites_nothing(
     tmp_path: Path, steps: int | None
@@ -85,7 +57,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_overwrites_nothing(
         return Plan(stages, (Phase("", {HEAD: 1e30, "stem": 1e30}, 3, schedule="constant"),))
 
     with pytest.raises(
-        NumericalError, match=r"not finite at step \d+ or before, in epoch 1, at rates stem 1e\+30"
+        NumericalError, match=r"training loss is (nan|inf) at step \d+, in epoch 1, at rates stem 1e\+30"
     ):
         fit_quietly(small_job(strategy=explode, checkpoint_steps=steps), tmp_path)
     assert not (tmp_path / "summary.json").exists()
@@ -135,33 +107,6 @@ def test_an_unknown_monitor_and_a_negative_seed_are_refused() -> None:
             type(job)(**{**vars(job), **change})
 
 
-def test_norms_of_the_job_reach_the_plan_and_those_of_a_strategy_stand_where_the_job_has_none() -> None:
-    def own(stages: tuple[str, ...]) -> Plan:
-        return Plan(stages, (Phase("", {HEAD: 1.0, "stem": 1.0}, 1),), norms="statistics")
-
-    assert describe_plan(small_job(strategy=own))[0]["norms"] == "statistics"
-    assert describe_plan(replace(small_job(strategy=own), norms="all"))[0]["norms"] == "all"
-    assert describe_plan(replace(small_job(), norms="affine"))[0]["norms"] == "affine"
-
-
-def test_norms_that_a_strategy_trains_are_not_frozen_by_the_job() -> None:
-    with pytest.raises(ConfigError, match="norms='all'.*for the plan trains stem:norm"):
-        describe_plan(replace(small_job(strategy=norm_only), norms="all"))
-    assert describe_plan(replace(small_job(strategy=norm_only), norms="statistics"))[0]["phases"]
-
-
-def test_a_strategy_that_asks_for_counts_is_given_them_unless_they_are_bound() -> None:
-    seen: list[tuple[object, ...]] = []
-
-    def asking(stages: tuple[str, ...], *, counts: object, classes: object = None) -> Plan:
-        seen.append((counts, classes))
-        return BY_EPOCHS(stages)
-
-    describe_plan(small_job(strategy=asking))
-    describe_plan(small_job(strategy=functools.partial(asking, counts=(1, 2))))
-    assert seen == [((18, 17, 17), ("left", "right", "top")), ((1, 2), None)]
-
-
 def test_the_record_is_plain_csv(tmp_path: Path) -> None:
     fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
     with (tmp_path / "metrics.csv").open() as file:
@@ -175,12 +120,3 @@ def test_a_monitor_without_a_value_is_explained(tmp_path: Path) -> None:
     job = replace(small_job(source=MadeUp(val=1), task=Regression()), monitor="val/r2")
     with pytest.raises(ConfigError, match="val/r2 has no value here: the numbers .* never vary"):
         fit_quietly(job, tmp_path)
-
-
-def test_weights_of_a_class_that_is_not_there_are_refused_before_a_plan_is_shown(tmp_path: Path) -> None:
-    job = small_job(task=Multiclass(class_weights={"bottom": 2.0}))
-    with pytest.raises(ConfigError, match="class_weights 'bottom'"):
-        describe_plan(job)
-    with pytest.raises(ConfigError, match="class_weights 'bottom'"):
-        fit_quietly(job, tmp_path)
-    assert not (tmp_path / "plan.json").exists()

@@ -20,11 +20,11 @@ from tests.faults.ranks import (
     thaw_inside_a_running_fit,
     write_down,
 )
+from tlx.assembly import build_network
 from tlx.checkpoint.weights import load_weights
 from tlx.evaluation import evaluate
 from tlx.strategies.feature_extraction import feature_extraction
 from tlx.strategies.full import full
-from tlx.training import build_network
 
 TWO: dict[str, Any] = {"ranks": 2, "strategy": BY_EPOCHS}
 

@@ -12,17 +12,8 @@ from tlx.composition.compose import compose as compose_config
 from tlx.composition.groups import choices
 from tlx.composition.resolve import from_yaml, to_yaml
 from tlx.errors import ConfigError
-from tlx.run_directory import (
-    begin,
-    check_free,
-    check_run,
-    claimed,
-    place,
-    read_json,
-    read_state,
-    recorded,
-    write_text,
-)
+from tlx.run_directory import begin, check_free, check_run, claimed, place, read_json, read_state, write_text
+from tlx.run_record import recorded
 from tlx.verbs.change import change, settle_change
 from tlx.verbs.launch import prepared
 

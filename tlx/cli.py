@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from tlx.errors import ConfigError, nearest, unknown_name
-from tlx.outcome import ending, stoppable
+from tlx.outcome import ending
+from tlx.signals import stoppable
 
 __all__ = ["VERBS", "main"]
 

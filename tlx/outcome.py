@@ -3,24 +3,32 @@
 import contextlib
 import errno
 import os
-import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from tlx.errors import ConfigError, DistributedError, ResourceError, TlxError
+from tlx.signals import INTERRUPTED, TERMINATED, Terminated
 from tlx.withheld import withheld
 
-__all__ = ["Terminated", "die_with_parent", "ending", "explained", "left_at_once", "stoppable"]
+__all__ = ["INTERNAL", "ending", "explained"]
 
-INTERRUPTED, TERMINATED, INTERNAL = 130, 143, 70
+INTERNAL = 70
 
-
-class Terminated(KeyboardInterrupt):
-    """Somebody asked the process to end (SIGTERM)."""
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+LESS_MEMORY = (
+    "data.batch_size halved with trainer.accumulate_grad_batches doubled, which trains alike; "
+    "tlx resume RUN KEY=VALUE allow_change=true goes on with them"
+)
+GONE = (errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ENXIO)
 
 
 def ending(work: Callable[[], object], crash_log: Path | None = None) -> int:
@@ -33,10 +41,10 @@ def ending(work: Callable[[], object], crash_log: Path | None = None) -> int:
     """
     try:
         work()
-    except Terminated:
-        return _say("terminated", TERMINATED)
-    except KeyboardInterrupt:
-        return _say("interrupted", INTERRUPTED)
+    except Terminated as stop:
+        return _say("terminated", stop, TERMINATED)
+    except KeyboardInterrupt as stop:
+        return _say("interrupted", stop, INTERRUPTED)
     except BrokenPipeError:
         _stop_writing()
         return 0
@@ -52,91 +60,38 @@ def explained(error: Exception) -> TlxError | None:
     if isinstance(error, TlxError):
         return error
     text = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return ResourceError(f"memory ran out: {text[:200]}", fix="data.batch_size halved, or trainer=cpu")
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ResourceError(
-            f"the disk is full: {error.filename or text}", fix="free some space, then tlx resume"
-        )
+    if _is_memory(error, text):
+        return ResourceError(f"memory ran out: {text[:200]}", fix=LESS_MEMORY)
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return ConfigError("a path is too long for this file system", fix="shorter names")
-    if isinstance(error, PermissionError):
-        return ResourceError(f"{error.filename} may not be read or written", fix="another folder")
-    if "DataLoader worker" in text and ("killed" in text or "exited" in text):
-        return DistributedError(f"a loading process died: {text[:120]}", fix="data.num_workers=0")
+    if isinstance(error, OSError):
+        return _of_the_system(error, text)
+    if "DataLoader worker" in text:
+        return DistributedError(f"a process that loads data died: {text[:120]}", fix="data.num_workers=0")
     return None
 
 
-@contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Make SIGTERM end the work inside as an interrupt does, with state written down."""
-    before = signal.signal(signal.SIGTERM, _stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _is_memory(error: Exception, text: str) -> bool:
+    """CUDA, the processor's allocator and the system each have words of their own for it."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    said = isinstance(error, RuntimeError) and any(words in text for words in OUT_OF_MEMORY)
+    return said or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
 
 
-@contextlib.contextmanager
-def left_at_once(note: Callable[[], None]) -> Iterator[None]:
-    """Inside `stoppable`, have SIGTERM and SIGINT end the process on the spot during some work.
-
-    An exception that a signal raises lands in whatever frame runs, and a destructor or a library
-    may swallow it or turn it into another. Work whose files survive a kill needs no unwinding.
-    Outside `stoppable`, which is in Python rather than a command, nothing changes.
-
-    Args:
-        note: What to write down first.
-    """
-    if signal.getsignal(signal.SIGTERM) is not _stop:
-        yield
-        return
-    owner = os.getpid()
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_IGN)
-        if os.getpid() != owner:  # a copy that has no handlers of its own yet
-            os._exit(128 + number)
-        with contextlib.suppress(Exception):
-            note()
-        _end_children()
-        terminated = number == signal.SIGTERM
-        os._exit(_say("terminated", TERMINATED) if terminated else _say("interrupted", INTERRUPTED))
-
-    numbers = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        numbers.append(signal.SIGINT)
-    before = {number: signal.signal(number, leave) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Have this process end when the one that started it does, where the system can (Linux)."""
-    with contextlib.suppress(OSError, AttributeError, ImportError):
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, number)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise Terminated
-
-
-def _end_children() -> None:
-    """Kill what multiprocessing started here; loading processes have nothing to write down."""
-    import multiprocessing
-
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch raises where a loading process dies
-    for child in multiprocessing.active_children():
-        with contextlib.suppress(AssertionError, OSError):  # AssertionError: another's child
-            if child.is_alive():
-                child.kill()
-                child.join(1)
+def _of_the_system(error: OSError, text: str) -> ResourceError | None:
+    place = error.filename or text
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceError(f"the disk is full: {place}", fix="free some space, then tlx resume")
+    if error.errno == errno.EFBIG:
+        return ResourceError(f"no file may grow so large here: {place}", fix="ulimit -f, then tlx resume")
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return ResourceError("too many files are open", fix="ulimit -n 4096, or fewer data.num_workers")
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return ResourceError(f"{place} may not be read or written", fix="another folder")
+    if error.errno in GONE:
+        return ResourceError(f"the disk does not answer: {place} ({error.strerror})", fix="tlx resume later")
+    return None
 
 
 def _fail(error: Exception, crash_log: Path | None) -> int:
@@ -163,8 +118,9 @@ def _new_crash_log(error: Exception) -> Path | None:
     return None
 
 
-def _say(what: str, code: int) -> int:
-    return _write(f"tlx: {what}", code)
+def _say(what: str, stop: KeyboardInterrupt, code: int) -> int:
+    became = " ".join(str(stop).split())
+    return _write(f"tlx: {what}{'; ' * bool(became)}{became}", code)
 
 
 def _write(line: str, code: int) -> int:

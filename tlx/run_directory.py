@@ -5,16 +5,15 @@ import json
 import os
 import socket
 import time
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tlx.errors import CheckpointError, ConfigError, SecurityError, TlxError
+from tlx.errors import CheckpointError, ConfigError, SecurityError
 from tlx.made_by import made_by, refuse_newer
 from tlx.run_lock import LOCK, acquire, alive, release
 from tlx.run_name import refuse_name
-from tlx.withheld import withheld, without_withheld
+from tlx.withheld import without_withheld
 
 __all__ = [
     "begin",
@@ -22,14 +21,12 @@ __all__ = [
     "check_run",
     "claimed",
     "how_left",
+    "now",
     "place",
     "read_json",
     "read_state",
-    "record_change",
-    "record_death",
-    "record_interruption",
-    "recorded",
     "shown",
+    "write_state",
     "write_text",
 ]
 
@@ -114,40 +111,11 @@ def begin(run: Path, resumed: bool = False) -> None:
         "status": "running",
         "pid": os.getpid(),
         "host": socket.gethostname(),
-        "started": before.get("started") or _now(),
+        "started": before.get("started") or now(),
         "resumes": int(before.get("resumes", 0)) + int(resumed),
         "made_by": made_by(),
     }
-    _write_state(run, state)
-
-
-@contextlib.contextmanager
-def recorded(run: Path) -> Iterator[None]:
-    """Write down how what happens inside ends; a traceback goes to crash.log.
-
-    Lightning turns an interrupt into `sys.exit`: it is an interrupt again outside. The error that
-    leaves carries the path of its traceback as `crash_log`. The run is let go of.
-    """
-    try:
-        yield
-    except BaseException as error:
-        stop = _interrupt(error)
-        left = error
-        if stop is None and isinstance(error, SystemExit):
-            left = RuntimeError(f"the training process was left by sys.exit({error.code!r})")
-            left.__cause__ = error
-        _record_failure(run, stop or left)
-        if stop is not None and stop is not error:
-            raise stop from error
-        if left is not error:
-            raise left from error
-        raise
-    else:
-        (run / "crash.log").unlink(missing_ok=True)
-        state = {key: value for key, value in read_state(run).items() if key != "error"}
-        _write_state(run, state | {"status": "finished", "ended": _now()})
-    finally:
-        release(run)
+    write_state(run, state)
 
 
 @contextlib.contextmanager
@@ -162,33 +130,6 @@ def claimed(run: Path) -> Iterator[None]:
         yield
     finally:
         release(run)
-
-
-def record_interruption(run: Path) -> None:
-    """Write down that the run was interrupted, and let go of it."""
-    _record_failure(run, KeyboardInterrupt())
-    release(run)
-
-
-def record_death(run: Path, what: str) -> None:
-    """Write down that the process which trained the run is gone without a word."""
-    if read_state(run)["status"] == "running":
-        _write_state(run, read_state(run) | {"status": "failed", "error": what})
-
-
-def record_change(run: Path, lines: Sequence[str]) -> None:
-    """Write down what changed in a run, once, and that it is not finished any more.
-
-    A line that is in its log already was written by a change that was cut off behind it.
-    """
-    log = run / "log.txt"
-    known = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
-    new = [f"{line}\n" for line in lines if line not in known[-len(lines) :]]
-    with log.open("a", encoding="utf-8") as file:
-        file.writelines(new)
-    state = read_state(run)
-    if state["status"] == "finished":
-        _write_state(run, state | {"status": "interrupted"})
 
 
 def read_state(run: Path) -> dict[str, Any]:
@@ -237,36 +178,13 @@ def write_text(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def _record_failure(run: Path, error: BaseException) -> None:
-    stopped = isinstance(error, KeyboardInterrupt)
-    state = read_state(run) | {"status": "interrupted" if stopped else "failed"}
-    if not stopped:
-        state["error"] = str(error) if isinstance(error, TlxError) else f"{type(error).__name__}: {error}"
-    with contextlib.suppress(OSError):  # a full disk must not hide what happened
-        if not stopped:
-            log = run / "crash.log"
-            log.write_text(
-                withheld("".join(traceback.format_exception(error))), encoding="utf-8", errors="replace"
-            )
-            error.__dict__["crash_log"] = log
-        _write_state(run, state)
-
-
-def _interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return error
-        if type(error).__name__ == "SIGTERMException":  # Lightning's word for SIGTERM
-            return KeyboardInterrupt("terminated")
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def _now() -> str:
+def now() -> str:
+    """The time, as a state has it."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
-def _write_state(run: Path, state: Mapping[str, Any]) -> None:
+def write_state(run: Path, state: Mapping[str, Any]) -> None:
+    """Write down the state of a run."""
     write_text(run / "state.json", json.dumps(without_withheld(state), indent=2) + "\n")
 
 

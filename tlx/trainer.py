@@ -3,6 +3,7 @@
 import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ __all__ = ["TrainerSettings", "World"]
 
 ACCELERATORS = ("auto", "cpu", "gpu")
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+LONGEST = 1e9
 PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
@@ -48,12 +50,17 @@ class World:
         """Whether this process is the first of its machine."""
         return self.local_rank == 0
 
-    def join(self, backend: str) -> None:
-        """Make the process group, each rank on a device of its own; a no-op alone or when it exists."""
+    def join(self, backend: str, timeout: float) -> None:
+        """Make the process group, each rank on a device of its own; a no-op alone or when it exists.
+
+        Args:
+            backend: What ranks talk through.
+            timeout: Seconds after which a rank that does not answer is an error, > 0.
+        """
         if self.size > 1 and not torch.distributed.is_initialized():
             if backend == "nccl":
                 torch.cuda.set_device(self.local_rank)  # else NCCL sends every rank's objects to device 0
-            torch.distributed.init_process_group(backend)
+            torch.distributed.init_process_group(backend, timeout=timedelta(seconds=timeout))
 
     def agree(self, value: Any) -> Any:
         """The first rank's value, on every rank. Waits for all."""
@@ -91,6 +98,7 @@ class TrainerSettings:
         gradient_clip_val: Greatest norm of the gradient; None: no clipping.
         checkpoint_seconds: Save at the latest after so many seconds, > 0.
         checkpoint_steps: Save every so many optimizer steps as well; None: not by steps.
+        rank_timeout: Seconds after which a rank that does not answer ends the run, > 0.
         deterministic: Ask torch for algorithms that repeat to the bit.
         limit_train_batches: Batches of a training epoch at most; None: all.
         limit_val_batches: Batches of a validation at most; None: all.
@@ -109,6 +117,7 @@ class TrainerSettings:
     gradient_clip_val: float | None = None
     checkpoint_seconds: float = 60.0
     checkpoint_steps: int | None = None
+    rank_timeout: float = 1800.0
     deterministic: bool = True
     limit_train_batches: int | None = None
     limit_val_batches: int | None = None
@@ -122,6 +131,19 @@ class TrainerSettings:
         ):
             if getattr(self, name) not in known:
                 raise unknown_name(f"trainer.{name}", getattr(self, name), known)
+        self._check_numbers()
+        if self.accelerator == "gpu" and torch.cuda.device_count() < self.devices:
+            raise ConfigError(
+                f"trainer.accelerator=gpu asks for {self.devices} CUDA devices, "
+                f"here are {torch.cuda.device_count()}",
+                fix="trainer=cpu",
+            )
+        if self.precision == "16-mixed" and not self.on_gpu:
+            raise ConfigError(
+                "trainer.precision=16-mixed needs a CUDA GPU", fix="trainer.precision=bf16-mixed, or 32-true"
+            )
+
+    def _check_numbers(self) -> None:
         for name in ("devices", "num_nodes", "accumulate_grad_batches"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise bad_value(f"trainer.{name}", getattr(self, name), "a whole number >= 1")
@@ -130,17 +152,8 @@ class TrainerSettings:
                 raise bad_value(f"trainer.{name}", getattr(self, name), "a whole number >= 1, or null")
         if self.gradient_clip_val is not None and not self.gradient_clip_val > 0:
             raise bad_value("trainer.gradient_clip_val", self.gradient_clip_val, "a number > 0, or null")
-        if self.accelerator == "gpu" and torch.cuda.device_count() < self.devices:
-            raise ConfigError(
-                f"trainer.accelerator=gpu asks for {self.devices} CUDA devices, "
-                f"here are {torch.cuda.device_count()}",
-                fix="trainer=cpu",
-            )
-
-        if self.precision == "16-mixed" and not self.on_gpu:
-            raise ConfigError(
-                "trainer.precision=16-mixed needs a CUDA GPU", fix="trainer.precision=bf16-mixed, or 32-true"
-            )
+        if not 0 < self.rank_timeout < LONGEST:
+            raise bad_value("trainer.rank_timeout", self.rank_timeout, f"seconds > 0 and below {LONGEST:.0e}")
 
     @property
     def processes(self) -> int:
@@ -183,7 +196,7 @@ class TrainerSettings:
         """
         ddp = DDPStrategy(process_group_backend=self.backend) if self.processes > 1 else "auto"
         launched = [TorchElasticEnvironment()] if TorchElasticEnvironment.detect() else []
-        return Trainer(
+        trainer = Trainer(
             accelerator="cuda" if self.on_gpu else "cpu",
             devices=self.devices,
             num_nodes=self.num_nodes,
@@ -204,3 +217,18 @@ class TrainerSettings:
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
         )
+        _leave_signals_alone(trainer)
+        return trainer
+
+
+def _leave_signals_alone(trainer: Trainer) -> None:
+    """Lightning hears SIGTERM by a collective inside a handler, and asks every rank at every step.
+
+    The first can hang, the second waits for the device; `tlx.signals` and the saver do both.
+    """
+    trainer._signal_connector.register_signal_handlers = _nothing  # type: ignore[method-assign]
+    trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = _nothing  # type: ignore[method-assign]
+
+
+def _nothing() -> None:
+    pass

@@ -6,43 +6,45 @@ returns. The loop takes the newest valid checkpoint, freezes by the plan and cal
 """
 
 import functools
-import inspect
 import logging
 import warnings
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from lightning.pytorch import Callback
 from rich.console import Console
 
 from tlx.arithmetic import settled
-from tlx.cache.frontier import FrontierCache
+from tlx.assembly import build_network, frontier_cache, plan_of
 from tlx.cache.serving import serve
+from tlx.checkpoint.agreement import Agreement
 from tlx.checkpoint.belonging import check_belongs
 from tlx.checkpoint.durable import newest, read, sweep
+from tlx.checkpoint.finite import FiniteLoss, check_weights
 from tlx.checkpoint.position import batches_processed, position_in_order, repaced
 from tlx.checkpoint.randomness import StepRandomness, seed_of
-from tlx.checkpoint.saver import Saver
+from tlx.checkpoint.saver import Saver, Stopped
+from tlx.checkpoint.space import bytes_kept, check_space
 from tlx.checkpoint.weights import load_weights, save_weights
 from tlx.conclusion import conclude
+from tlx.data.loader import failure_of_a_worker
 from tlx.data_record import hold_data
 from tlx.job import Job, Run
 from tlx.modules.averaging import WeightAveraging
 from tlx.modules.network import Network
 from tlx.modules.supervised import Supervised
 from tlx.plan import HEAD, PhaseEnd, Plan
-from tlx.plan_table import plan_table, save_plan, saved_plan
+from tlx.plan_table import save_plan, saved_plan
 from tlx.report.console import epoch_line
 from tlx.report.progress import ProgressDisplay
 from tlx.report.recorder import Recorder
+from tlx.run_directory import shown
+from tlx.signals import asked, saving_first, stop
 from tlx.strategies.finetuning import Finetuning
 from tlx.trainer import World
 
-__all__ = ["build_network", "describe_plan", "fit", "frontier_cache", "ledger_of", "plan_of"]
+__all__ = ["fit", "ledger_of"]
 
 
 def fit(job: Job, folder: Path, console: Console | None = None) -> dict[str, Any]:
@@ -58,28 +60,31 @@ def fit(job: Job, folder: Path, console: Console | None = None) -> dict[str, Any
 
     Raises:
         TlxError: What went wrong, with a way out.
+        KeyboardInterrupt: A signal asked for the end, and the run is saved.
     """
     _quieten()
+    try:
+        return _fit(job, folder, console)
+    except RuntimeError as error:  # torch raises the death of a loading process wherever Python is
+        known = failure_of_a_worker(error)
+        if known is None:
+            raise
+        raise known from error
+
+
+def _fit(job: Job, folder: Path, console: Console | None) -> dict[str, Any]:
     world = World.from_environment()
-    world.join(job.trainer.backend)
+    world.join(job.trainer.backend, job.trainer.rank_timeout)
     run = _prepare(job, folder, world, console or Console(soft_wrap=True))
     ledger, checkpoint = _ledger(run)
     while not run.plan.done(ledger.ends):
         _run_phase(run, ledger, checkpoint)
+        _stop_if_asked(run, len(ledger.ends))
         ledger, checkpoint = _ledger(run)
     summary = conclude(run, ledger)
     if job.logger is not None and world.is_first:
         job.logger(folder).conclude(summary)
     return summary
-
-
-def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
-    """The plan of a job as plain values (plan.json) and as a table for people."""
-    network = build_network(job)
-    job.task.criterion(job.data.splits.train.labels, job.data.classes)  # refuses weights of unknown classes
-    job.data.preprocessing = job.backbone.preprocessing
-    cache = frontier_cache(job, network, World())
-    return plan_table(plan_of(job), network, job.data, cache, job.mixup > 0)
 
 
 def ledger_of(folder: Path) -> tuple[list[PhaseEnd], int]:
@@ -108,6 +113,7 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
         for place in (folder, folder / "bundle"):
             sweep(place)
         hold_data(folder, job.data)
+        _check_space(folder / "checkpoints", job, plan, network)
         table = save_plan(folder, plan, network, job.data, cache, job.mixup > 0)
         console.print(table, highlight=False, markup=False)
     run = Run(job, folder, world, plan, module, console, cache)
@@ -117,54 +123,14 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     return run
 
 
-def frontier_cache(job: Job, network: Network, world: World) -> FrontierCache:
-    """What computes the frozen part once; it speaks once it has a run."""
-    settings = job.trainer
-    names = ("precision", "memory_format", "deterministic")
-    bits = {name: getattr(settings, name) for name in names}
-    return FrontierCache(
-        job.cache,
-        network,
-        job.data,
-        world,
-        settings.device(world),
-        settings.precision_context,
-        bits,
-        lambda line: None,
-    )
-
-
-def build_network(job: Job) -> Network:
-    """Random values come from the seed alone: those of a random backbone and those of the head."""
-    if job.backbone.weights == "random":
-        job.backbone.reinitialise(job.backbone.stages, seed_of(job.seed, 1))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_of(job.seed, 2))
-        head = job.head(in_features=job.backbone.out_features, classes=len(job.data.classes))
-    splits = job.data.splits
-    return Network(job.backbone, head, job.task.output(splits.train.labels, splits.classes))
-
-
-def plan_of(job: Job) -> Plan:
-    """What the strategy compiles to, from the stages and, where it asks for them, the counts of classes."""
-    asked = inspect.signature(job.strategy).parameters.keys() - getattr(job.strategy, "keywords", {}).keys()
-    known = _counted(job) if "counts" in asked else {}
-    plan = job.strategy(tuple(job.backbone.stages), **{key: known[key] for key in asked & known.keys()})
-    if job.norms != "train":
-        plan = replace(plan, norms=job.norms)
-    most = job.trainer.limit_epochs
-    if most is None:
-        return plan
-    return replace(plan, phases=tuple(replace(p, epochs=min(p.epochs, most)) for p in plan.phases))
-
-
-def _counted(job: Job) -> dict[str, Any]:
-    """Training samples of each class, and its name; of numbers, a tenth of all samples, and no name."""
-    labels, classes = job.data.splits.train.labels, job.data.classes
-    if job.task.targets == "numbers":
-        return {"counts": (len(labels) // 10,), "classes": ()}
-    found = np.bincount(labels, minlength=len(classes)) if labels.ndim == 1 else labels.sum(axis=0, dtype=int)
-    return {"counts": tuple(int(count) for count in found), "classes": tuple(classes)}
+def _check_space(folder: Path, job: Job, plan: Plan, network: Network) -> None:
+    trained = 0
+    for phase in plan.phases:
+        network.freeze_except(phase.trains, plan.norms)
+        weights = [p.numel() * p.element_size() for _, p in network.trainable()]
+        trained = max(trained, sum(weights))
+    folder.mkdir(exist_ok=True)
+    check_space(folder, bytes_kept(network, trained, job.optimizer, job.ema is not None))
 
 
 def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
@@ -206,19 +172,23 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
         run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, HEAD), job.task.name
     )
     settings = job.trainer
+    agreement = Agreement(run.world.size, settings.rank_timeout)
+    finite = FiniteLoss(job.data.splits.train.name, agreement)
     saver = Saver(
         run.checkpoints,
         settings.checkpoint_seconds,
         settings.checkpoint_steps,
         ledger.files_in_use,
-        recorder.check_finite,
+        finite.check,
+        asked,
+        agreement,
     )
     progress = ProgressDisplay(
         run.console,
         lambda: epoch_line(recorder.row, run.plan.max_epochs, phase.name, job.task.name),
         run.log,
     )
-    callbacks: list[Callback] = [StepRandomness(job.seed), recorder, ledger, progress, saver]
+    callbacks: list[Callback] = [StepRandomness(job.seed), finite, recorder, ledger, progress, saver]
     if job.ema is not None:
         run.averaging = WeightAveraging(run.network, job.ema, lambda: len(ledger.ends))
         callbacks.insert(1, run.averaging)
@@ -230,7 +200,22 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     recorder.spent = run.cache.seconds
     whole, limit = job.data.batches_per_epoch, job.trainer.limit_train_batches
     job.data.position = lambda: position_in_order(batches_processed(trainer), whole, limit, ledger.anchor)
-    trainer.fit(run.module, datamodule=job.data, ckpt_path=checkpoint)
+    try:
+        with saving_first():
+            trainer.fit(run.module, datamodule=job.data, ckpt_path=checkpoint)
+    except Stopped as saved:
+        raise _stopped(run, saved.number, f"step {saved.step}") from None
+
+
+def _stop_if_asked(run: Run, phase: int) -> None:
+    """End after a phase where a signal came too late for a step of it, to any rank."""
+    number = max(run.world.gather(asked()))
+    if number:
+        raise _stopped(run, number, f"phase {phase}")
+
+
+def _stopped(run: Run, number: int, until: str) -> KeyboardInterrupt:
+    return stop(number, f"saved up to {until}. Try: tlx resume {shown(run.folder)}")
 
 
 def _say_damaged(run: Run, path: Path, what: str) -> None:
@@ -243,6 +228,7 @@ def _reinitialise(run: Run, stages: tuple[str, ...]) -> None:
 
 def _save_best(run: Run, name: str) -> str:
     with run.averaging.applied() if run.averaging is not None else nullcontext():
+        check_weights(run.network, "the best epoch")
         digest = save_weights(run.network, run.checkpoints / name) if run.world.is_first else ""
     agreed: str = run.world.agree(digest)
     return agreed

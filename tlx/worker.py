@@ -8,8 +8,8 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from tlx.outcome import die_with_parent, left_at_once, stoppable
-from tlx.verbs.launch import note_failure
+from tlx.signals import die_with_parent, left_at_once, stoppable
+from tlx.verbs.launch import note_failure, note_stop
 from tlx.withheld import withheld
 
 __all__ = ["main"]
@@ -22,18 +22,21 @@ def main(argv: Sequence[str]) -> int:
         argv: The run directory, then the packages that the person trusts.
 
     Returns:
-        The exit code; what went wrong is noted in the run directory.
+        The exit code, 0 also where it was asked to end; how it ended is noted in the run directory.
     """
     die_with_parent()
     run, trust = Path(argv[0]), tuple(argv[1:])
     rank = int(os.environ.get("RANK", "0"))
     try:
-        with stoppable(), left_at_once(lambda: None):
+        with stoppable(), left_at_once(lambda: note_stop(run, rank), insisted=False):
             from tlx.composition.job import make_job
             from tlx.composition.resolve import saved_run
             from tlx.training import fit
 
             fit(make_job(saved_run(run / "config.yaml"), trust), run)
+    except KeyboardInterrupt as stop:
+        with contextlib.suppress(OSError):
+            note_stop(run, rank, str(stop))
     except Exception as error:
         with contextlib.suppress(OSError):
             note_failure(run, rank, error, time.time())

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 
 from tests.faults.jobs import small_job
+from tlx.assembly import build_network
 from tlx.cache.frontier import FrontierCache
 from tlx.cache.settings import CacheSettings
 from tlx.plan import HEAD
 from tlx.trainer import World
-from tlx.training import build_network
 
 ALL = ("stem", "block0", "block1")
 

@@ -115,8 +115,9 @@ def test_the_hash_is_in_place_before_the_data(tmp_path: Path, monkeypatch: pytes
         RuntimeError(
             "[enforce fail at inline_container.cc:668] PytorchStreamWriter failed writing file data/1"
         ),
+        RuntimeError("[enforce fail at inline_container.cc:671] . unexpected pos 68928 vs 68824"),
     ],
-    ids=["os", "safetensors", "torch"],
+    ids=["os", "safetensors", "torch", "torch at the end"],
 )
 def test_a_full_disk_is_said_in_one_way_whoever_writes(tmp_path: Path, error: Exception) -> None:
     def fail(to: Path) -> None:
@@ -124,6 +125,15 @@ def test_a_full_disk_is_said_in_one_way_whoever_writes(tmp_path: Path, error: Ex
 
     with pytest.raises(ResourceError, match="cannot write result.*Try: free some space"):
         write_durably(tmp_path / "result", fail)
+
+
+def test_another_error_of_a_writer_is_left_as_it_is(tmp_path: Path) -> None:
+    def fail(to: Path) -> None:
+        raise RuntimeError("another")
+
+    with pytest.raises(RuntimeError, match="another") as caught:
+        write_durably(tmp_path / "result", fail)
+    assert caught.value.__cause__ is None
 
 
 def test_a_real_limit_on_the_size_of_files_is_a_lack_of_resources(tmp_path: Path) -> None:

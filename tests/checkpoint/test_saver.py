@@ -7,6 +7,7 @@ from tests.quiet import fit_quietly
 from tlx.checkpoint.durable import checkpoints, read
 from tlx.checkpoint.saver import Saver
 from tlx.errors import ConfigError
+from tlx.signals import Terminated
 
 
 def test_the_newest_two_are_kept_and_named_by_position(tmp_path: Path) -> None:
@@ -33,6 +34,16 @@ def test_weight_files_nobody_refers_to_are_swept(tmp_path: Path) -> None:
     referred = {e["file"] for path in kept for e in read(path)["callbacks"]["Finetuning"]["best"].values()}
     found = {path.name for path in (tmp_path / "checkpoints").glob("*.safetensors")}
     assert found == referred
+
+
+def test_what_asks_for_the_end_is_answered_after_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = iter([0, 0, 15, 15])
+    monkeypatch.setattr("tlx.training.asked", lambda: next(asks))
+    with pytest.raises(Terminated, match=r"saved up to step 3\. Try: tlx resume"):
+        fit_quietly(small_job(strategy=BY_EPOCHS, checkpoint_steps=None), tmp_path)
+    assert [int(path.stem) for path in checkpoints(tmp_path / "checkpoints")] == [2 * 3]
 
 
 @pytest.mark.parametrize("arguments", [{"seconds": 0.0}, {"steps": 0}])

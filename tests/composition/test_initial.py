@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.backbones import nets
+from tlx.assembly import build_network
 from tlx.backbones.module import module
 from tlx.backbones.staged import StagedBackbone
 from tlx.backbones.tiny import tiny
@@ -17,7 +18,6 @@ from tlx.composition.job import make_job
 from tlx.errors import CheckpointError, ConfigError, SecurityError
 from tlx.heads.linear import Linear
 from tlx.modules.network import Network
-from tlx.training import build_network
 
 HEAD = {"_target_": "tlx.heads.linear.Linear", "dropout": 0.0}
 OWN = ("model=module", "model.net._target_=tests.backbones.nets.Small", "data=digits")

@@ -1,12 +1,8 @@
-import os
-import signal
-
 import numpy as np
 import pytest
 import torch
 
-from tlx.data.samples import Loader, Samples, leave_signals_to_the_parent, sample_generator
-from tlx.errors import DataError, DistributedError
+from tlx.data.samples import Samples, sample_generator
 from tlx.types import PADDING
 
 
@@ -42,23 +38,6 @@ class Numeric:
 
 def samples(split=None, augment=False, seed=0):
     return Samples(split or Numbers(), Numeric(), augment=augment, flip=False, seed=seed)
-
-
-def loader(split, workers):
-    batches = [[(0, 0), (0, 1)], [(0, 2), (0, 3)]]
-    context = "fork" if workers else None
-    return Loader(
-        samples(split),
-        batch_sampler=batches,
-        collate_fn=lambda batch: batch,
-        num_workers=workers,
-        multiprocessing_context=context,
-        worker_init_fn=leave_signals_to_the_parent,
-    )
-
-
-def fail():
-    raise OSError("broken\npipe")
 
 
 def test_a_batch_holds_inputs_targets_and_ids():
@@ -99,32 +78,6 @@ def test_the_global_random_state_is_left_alone():
     samples(augment=True).__getitems__([(0, 1)])
     sample_generator(0, 0, 0)
     assert torch.equal(torch.get_rng_state(), before)
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_file_that_cannot_be_read_is_named_in_one_line(workers):
-    batches = iter(loader(Numbers({3: fail}), workers))
-    assert next(batches).ids.tolist() == [0, 1]
-    with pytest.raises(DataError) as caught:
-        next(batches)
-    assert caught.value.line() == (
-        "tlx: error[data]: cannot read number 3: OSError: broken pipe. Try: repair or remove it"
-    )
-
-
-def test_a_worker_that_is_killed_is_one_line():
-    def die():
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    with pytest.raises(DistributedError, match=r"a process that loads data died: .*num_workers=0"):
-        list(loader(Numbers({1: die}), workers=1))
-
-
-def test_a_worker_leaves_an_interrupt_to_its_parent_and_ends_when_asked_to():
-    batches = iter(loader(Numbers({0: lambda: signal.raise_signal(signal.SIGINT)}), workers=1))
-    assert next(batches).ids.tolist() == [0, 1]
-    with pytest.raises(DistributedError, match="SIGTERM|Terminated|exited"):
-        list(loader(Numbers({2: lambda: os.kill(os.getpid(), signal.SIGTERM)}), workers=1))
 
 
 def test_running_out_of_memory_is_not_blamed_on_the_file():

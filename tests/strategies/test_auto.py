@@ -7,6 +7,7 @@ import pytest
 from tests.faults.jobs import MadeUp, small_job
 from tests.faults.outcome import epochs
 from tests.quiet import fit_quietly
+from tlx.assembly import describe_plan
 from tlx.composition.compose import compose
 from tlx.composition.job import make_job
 from tlx.errors import ConfigError
@@ -17,7 +18,6 @@ from tlx.strategies.feature_extraction import feature_extraction
 from tlx.strategies.full import full
 from tlx.tasks.multilabel import Multilabel
 from tlx.tasks.regression import Regression
-from tlx.training import describe_plan
 
 STAGES = ["stem", "layer1", "layer2", "layer3", "layer4"]
 

@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 from tests.faults.jobs import BY_EPOCHS, small_job
 from tests.faults.outcome import epochs
 from tests.quiet import fit_quietly
+from tlx.assembly import build_network
 from tlx.errors import TlxError
 from tlx.plan import HEAD, Phase, Plan
 from tlx.strategies.feature_extraction import feature_extraction
 from tlx.strategies.finetuning import Finetuning
-from tlx.training import build_network
 
 
 class Weights:

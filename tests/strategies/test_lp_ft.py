@@ -4,10 +4,10 @@ import torch
 
 from tests.faults.jobs import small_job
 from tests.quiet import fit_quietly
+from tlx.assembly import build_network
 from tlx.checkpoint.durable import checkpoints, read
 from tlx.plan import HEAD
 from tlx.strategies.lp_ft import lp_ft
-from tlx.training import build_network
 
 
 def test_the_head_trains_alone_and_then_everything_at_one_rate() -> None:

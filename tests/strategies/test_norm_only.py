@@ -5,6 +5,7 @@ import torch
 
 from tests.faults.jobs import small_job
 from tests.quiet import fit_quietly
+from tlx.assembly import build_network
 from tlx.backbones.torchvision import torchvision
 from tlx.checkpoint.durable import checkpoints, read
 from tlx.errors import ConfigError
@@ -12,7 +13,6 @@ from tlx.heads.linear import Linear
 from tlx.modules.network import Network
 from tlx.plan import HEAD
 from tlx.strategies.norm_only import norm_only
-from tlx.training import build_network
 
 
 def test_the_norms_of_every_stage_and_the_head_train() -> None:

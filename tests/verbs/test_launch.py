@@ -6,7 +6,8 @@ import pytest
 
 from tests.command import SMOKE, Server, until
 from tlx.errors import DataError, DistributedError
-from tlx.verbs.launch import as_error, note_failure, rank_failures
+from tlx.signals import Terminated
+from tlx.verbs.launch import _judge, as_error, note_failure, note_stop, rank_failures
 
 TWO = ("trainer=ddp", "trainer.accelerator=cpu", "run_dir=runs/two")
 SHORT = ("trainer.limit_train_batches=2", "trainer.limit_val_batches=2")
@@ -34,6 +35,25 @@ def test_the_rank_that_failed_first_is_the_one_that_speaks(tmp_path: Path) -> No
     assert isinstance(as_error(second), DistributedError)
     assert "rank 1: RuntimeError: the other side is gone" in str(as_error(second))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_end_that_was_asked_for_is_one_only_where_every_rank_was_asked(tmp_path: Path) -> None:
+    for rank in range(2):
+        note_stop(tmp_path, rank, "saved")
+    with pytest.raises(Terminated, match="saved"):
+        _judge(tmp_path, 2, 0, rank_failures(tmp_path))
+    note_stop(tmp_path, 0)  # the launcher ends it, for the other one is dead
+    with pytest.raises(DistributedError, match="none of them said why"):
+        _judge(tmp_path, 2, 1, rank_failures(tmp_path))
+    note_stop(tmp_path, 0)
+    note_failure(tmp_path, 1, RuntimeError("Timed out waiting"), seconds=1.0)
+    with pytest.raises(DistributedError, match=r"trainer\.rank_timeout is over: rank 1: .*Timed out"):
+        _judge(tmp_path, 2, 1, rank_failures(tmp_path))
+    note_failure(tmp_path, 0, RuntimeError("lost"), seconds=1.0)
+    note_failure(tmp_path, 1, DistributedError("a process that loads data died"), seconds=2.0)
+    with pytest.raises(DistributedError, match="a process that loads data died"):
+        _judge(tmp_path, 2, 1, rank_failures(tmp_path))
+    _judge(tmp_path, 2, 0, [])
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")

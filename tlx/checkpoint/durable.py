@@ -22,6 +22,7 @@ SUFFIX = ".ckpt"
 MARK = "tlx"
 """The key of a checkpoint that says which tlx made it."""
 
+TORCH_WROTE_SHORT = ("PytorchStreamWriter failed", "inline_container.cc")
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -62,7 +63,10 @@ def write_durably(
             _write_sidecar(path, {path.name: digest, **(needs or {})})
         os.replace(temporary, path)
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise _explained(error, path) from error
+        known = _explained(error, path)
+        if known is None:
+            raise
+        raise known from error
     finally:
         temporary.unlink(missing_ok=True)
     _flush(path.parent)
@@ -206,14 +210,14 @@ def _set_aside(path: Path, damaged: Iterable[str]) -> None:
         _sidecar(path).unlink()
 
 
-def _explained(error: Exception, path: Path) -> Exception:
+def _explained(error: Exception, path: Path) -> ResourceError | None:
     """Writers report a full disk in ways of their own: safetensors by text, torch by its zip writer."""
     text = str(error)
     number = getattr(error, "errno", None) or next(
         (code for code in UNWRITABLE if f"os error {code})" in text or os.strerror(code) in text), None
     )
-    if number not in UNWRITABLE and "PytorchStreamWriter failed" not in text:
-        return error
+    if number not in UNWRITABLE and not any(words in text for words in TORCH_WROTE_SHORT):
+        return None
     reason = os.strerror(number) if number else "the write came out short, as on a full disk"
     return ResourceError(
         f"cannot write {path.name}: {reason}", where=str(path.parent), fix="free some space, then tlx resume"

@@ -5,15 +5,15 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from lightning import LightningDataModule
-from torch import Generator
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Sampler
 
 from tlx.data.checks import check_splits
+from tlx.data.loader import Loader
 from tlx.data.order import EpochBatches, EvaluationBatches, FillBatches, Pairs, batches_in_epoch
-from tlx.data.samples import Loader, Samples, leave_signals_to_the_parent
+from tlx.data.samples import Samples
 from tlx.data.stored import Stored, StoredSamples
 from tlx.data.stratified import few_shot
 from tlx.errors import ConfigError, DataError, bad_value, unknown_name
@@ -49,6 +49,7 @@ class TransferData(LightningDataModule):
         batch_size: Samples per training batch over all ranks, >= 1.
         eval_batch_size: The same for validation, test and prediction; None: `batch_size`.
         num_workers: Processes that load, per rank; 0 loads in the main process.
+        worker_timeout: Seconds after which a loading process that gives no batch is an error, > 0.
         per_class: Train on so many samples of each class; None: on all. The draw of a
             smaller number is part of the draw of a larger one. Where a sample has several
             classes, at least so many of each; refused where targets are numbers.
@@ -67,6 +68,7 @@ class TransferData(LightningDataModule):
         batch_size: int = 32,
         eval_batch_size: int | None = None,
         num_workers: int = 0,
+        worker_timeout: float = 1800.0,
         per_class: int | None = None,
         augment: str = "auto",
         seed: int = 0,
@@ -81,6 +83,8 @@ class TransferData(LightningDataModule):
         ):
             if value < least:
                 raise bad_value(name, value, f"a whole number >= {least}")
+        if not worker_timeout > 0:
+            raise bad_value("worker_timeout", worker_timeout, "a number of seconds > 0")
         if eval_batch_size == 0:
             raise bad_value("eval_batch_size", 0, "a whole number >= 1, or null for batch_size")
         if augment not in get_args(Augment):
@@ -89,7 +93,8 @@ class TransferData(LightningDataModule):
             raise bad_value("augment", augment, "auto or none: texts do not vary", "data.augment=auto")
         self.source = source
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
-        self.num_workers, self.per_class = num_workers, per_class
+        self.num_workers, self.worker_timeout = num_workers, worker_timeout
+        self.per_class = per_class
         self.augment, self.seed = augment, seed
         self.targets: Targets = "class"
         self.preprocessing: Preprocessing | None = None
@@ -220,22 +225,11 @@ class TransferData(LightningDataModule):
             views=self.views,
         )
 
-    def _loader(self, samples: Dataset[Any], batches: Sampler[Pairs], workers: int | None = None) -> Loader:
+    def _loader(
+        self, samples: Samples | StoredSamples, batches: Sampler[Pairs], workers: int | None = None
+    ) -> Loader:
         workers = self.num_workers if workers is None else workers
-        return Loader(
-            samples,
-            batch_sampler=batches,
-            collate_fn=_as_it_is,
-            num_workers=workers,
-            multiprocessing_context="fork" if workers else None,
-            worker_init_fn=leave_signals_to_the_parent,
-            pin_memory=self._on_cuda(),
-            generator=Generator(),  # else making an iterator draws from the global state
-        )
+        return Loader(samples, batches, workers, self.worker_timeout, self._on_cuda())
 
     def _on_cuda(self) -> bool:
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
-
-
-def _as_it_is(batch: object) -> object:
-    return batch

@@ -1,20 +1,19 @@
-"""What runs inside a loader's worker: read, prepare, collate; and how its failures come out."""
+"""What runs inside a loader's worker: read, prepare, collate."""
 
-import signal
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from tlx.data.order import Pairs
-from tlx.errors import DataError, DistributedError, TlxError
+from tlx.data.reading import Reading
+from tlx.errors import DataError, ResourceError, TlxError
 from tlx.types import Batch, Inputs, Preprocessing, Split
 
-__all__ = ["Loader", "Samples", "sample_generator", "targets_of"]
+__all__ = ["Samples", "sample_generator", "targets_of"]
 
 
 def sample_generator(seed: int, epoch: int, index: int) -> Generator:
@@ -30,6 +29,9 @@ def sample_generator(seed: int, epoch: int, index: int) -> Generator:
 
 class Samples(Dataset[Batch | TlxError]):
     """A split, read a batch at a time.
+
+    Attributes:
+        reading: Where a loading process notes what it reads.
 
     Args:
         split: Where samples come from.
@@ -53,6 +55,7 @@ class Samples(Dataset[Batch | TlxError]):
     ) -> None:
         self._split, self._preprocessing = split, preprocessing
         self._augment, self._flip, self._seed, self._views = augment, flip, seed, views
+        self.reading = Reading(0)
 
     def __len__(self) -> int:
         return len(self._split)
@@ -68,10 +71,15 @@ class Samples(Dataset[Batch | TlxError]):
         """
         try:
             inputs = self.inputs(pairs)
+            ids = torch.tensor([index for _, index in pairs])
+            batch = Batch(inputs, targets_of(self._split.labels, ids), ids)
+            return _shared(batch, inputs) if get_worker_info() is not None else batch
         except TlxError as error:
             return error
-        ids = torch.tensor([index for _, index in pairs])
-        return Batch(inputs, targets_of(self._split.labels, ids), ids)
+        except MemoryError as error:
+            if get_worker_info() is None:
+                raise
+            return ResourceError(f"memory ran out while loading: {error}", fix="fewer data.num_workers")
 
     def inputs(self, pairs: Pairs) -> Inputs:
         """What a network reads of (epoch, index) pairs.
@@ -79,9 +87,17 @@ class Samples(Dataset[Batch | TlxError]):
         Raises:
             TlxError: A sample cannot be read.
         """
-        return self._preprocessing.collate([self._prepared(epoch, max(index, 0)) for epoch, index in pairs])
+        prepared = [self._prepared(epoch, max(index, 0)) for epoch, index in pairs]
+        self.reading.note()
+        return self._preprocessing.collate(prepared)
+
+    def name_read_by(self, worker: int) -> str:
+        """What a loading process reads, for people; empty where it reads nothing."""
+        index = self.reading.by(worker)
+        return "" if index is None else self._split.name(index)
 
     def _prepared(self, epoch: int, index: int) -> Any:
+        self.reading.note(index)
         try:
             sample = self._split.read(index)
             if self._augment:
@@ -109,40 +125,21 @@ def targets_of(labels: NDArray[Any], ids: Tensor) -> Tensor:
     return targets.long() if targets.ndim == 1 else targets.float()
 
 
-class Loader(DataLoader[Any]):
-    """A DataLoader that raises what its workers found, in one line.
-
-    Raises:
-        DataError: A sample cannot be read.
-        DistributedError: A worker process died.
-    """
-
-    def __iter__(self) -> Any:
-        return _raising(super().__iter__())
-
-
-def leave_signals_to_the_parent(worker: int) -> None:
-    """Let the main process decide what an interrupt means; who asks a worker to end ends it at once."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _raising(batches: Iterator[Batch | TlxError]) -> Iterator[Batch]:
-    while True:
-        try:
-            batch = next(batches)
-        except StopIteration:
-            return
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            raise DistributedError(
-                f"a process that loads data died: {str(error).splitlines()[0]}",
-                fix="data.num_workers=0 to see why; more memory or a larger /dev/shm",
-            ) from error
-        if isinstance(batch, TlxError):
-            raise batch
-        yield batch
+def _shared(batch: Batch, inputs: Inputs) -> Batch:
+    """The batch in memory that processes share; else torch does it where an error has nobody to go to."""
+    several = inputs.values() if isinstance(inputs, dict) else [inputs]
+    try:
+        for tensor in (*several, batch.targets, batch.ids):
+            tensor.share_memory_()
+    except (RuntimeError, OSError) as error:
+        text = " ".join(str(error).split())
+        files = "open files" in text
+        raise ResourceError(
+            f"loading processes cannot share a batch: {text[:160]}",
+            fix=("ulimit -n 4096" if files else "a larger /dev/shm (docker run --shm-size=1g)")
+            + ", or data.num_workers=0",
+        ) from error
+    return batch
 
 
 _AUGMENTATION = 0x61756765

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from tlx.assembly import build_network, frontier_cache, plan_of
 from tlx.cache.ahead import frontier_of
 from tlx.cache.forecast import forecast
 from tlx.cache.part import Part
@@ -23,7 +24,7 @@ from tlx.job import Job
 from tlx.plan import Plan
 from tlx.report.formats import duration, size
 from tlx.trainer import World
-from tlx.training import build_network, fit, frontier_cache, plan_of
+from tlx.training import fit
 from tlx.types import Split, Splits
 
 __all__ = ["Cost", "PhaseCost", "measured", "table"]

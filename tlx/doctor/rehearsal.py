@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from tlx.assembly import build_network, describe_plan
 from tlx.doctor.finding import Finding
 from tlx.evaluation import to_device
 from tlx.job import Job
@@ -17,7 +18,6 @@ from tlx.modules.network import Network, is_norm
 from tlx.plan import Plan, split_part
 from tlx.report.formats import size
 from tlx.trainer import World
-from tlx.training import build_network, describe_plan
 from tlx.types import Batch, FrontierValues, Inputs
 
 __all__ = [

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 import os
 import time
 from collections.abc import Callable
@@ -14,7 +13,6 @@ import torch.distributed
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from tlx.errors import NumericalError
 from tlx.figures import TASK_FIGURES, TRAIN_FIGURE
 
 __all__ = ["Recorder"]
@@ -74,7 +72,6 @@ class Recorder(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop_clock()
-        self.check_finite(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.monotonic()
@@ -95,22 +92,6 @@ class Recorder(Callback):
         }
         if trainer.is_global_zero:
             self._append()
-
-    def check_finite(self, trainer: Trainer) -> None:
-        """Refuse to go on from a loss that is no number; called before anything is saved.
-
-        Raises:
-            NumericalError: The open epoch's loss is not finite, on any rank.
-        """
-        if math.isfinite(float(self._gathered()[:, 0].sum())):
-            return
-        rates = {g["name"].partition("/")[0]: g["lr"] for g in trainer.optimizers[0].param_groups if g["lr"]}
-        raise NumericalError(
-            f"the training loss is not finite at step {trainer.global_step} or before, in epoch "
-            f"{trainer.current_epoch + 1}, at rates "
-            + ", ".join(f"{part} {rate:.2g}" for part, rate in rates.items()),
-            fix="lower rates (see tlx plan), or trainer.gradient_clip_val=1",
-        )
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop_clock()

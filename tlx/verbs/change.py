@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tlx.composition.changes import Changes, changes_between
 from tlx.composition.resolve import to_yaml
 from tlx.errors import ConfigError
-from tlx.run_directory import claimed, read_json, read_state, record_change, shown, write_text
+from tlx.run_directory import claimed, read_json, read_state, shown, write_text
+from tlx.run_record import record_change
 
 if TYPE_CHECKING:
     from tlx.extension import Extension
@@ -129,9 +130,10 @@ def _held(run: Path, job: "Job", allow_change: bool) -> str:
 
 def _extension(run: Path, job: "Job", before: Mapping[str, Any], trust: Sequence[str]) -> "Extension | None":
     """How the run's plan changes; None where it does not, or an object has not made it yet."""
+    from tlx.assembly import plan_of
     from tlx.extension import extension
     from tlx.plan_table import compiled_plan, saved_plan
-    from tlx.training import ledger_of, plan_of
+    from tlx.training import ledger_of
 
     saved, known = saved_plan(run), compiled_plan(run)
     if saved is None or known is None:
@@ -144,8 +146,8 @@ def _extension(run: Path, job: "Job", before: Mapping[str, Any], trust: Sequence
 def _plain(extended: "Extension | None", job: "Job | None") -> dict[str, Any] | None:
     if extended is None or job is None:
         return None
+    from tlx.assembly import plan_of
     from tlx.plan_table import with_compiled
-    from tlx.training import plan_of
 
     return with_compiled(extended.plan, plan_of(job))
 

@@ -9,7 +9,8 @@ from tlx.composition import app
 from tlx.composition.compose import Composed
 from tlx.composition.resolve import to_yaml
 from tlx.errors import ConfigError
-from tlx.run_directory import begin, check_free, claimed, place, recorded, shown, write_text
+from tlx.run_directory import begin, check_free, claimed, place, shown, write_text
+from tlx.run_record import recorded
 from tlx.verbs.announce import announce
 from tlx.verbs.launch import prepared
 from tlx.verbs.nodes import launched, together
@@ -49,8 +50,8 @@ def plan(argv: Sequence[str]) -> None:
         return
     from rich.console import Console
 
+    from tlx.assembly import describe_plan
     from tlx.composition.job import make_job
-    from tlx.training import describe_plan
 
     console = Console(soft_wrap=True)
     _, table = describe_plan(make_job(composed.config, composed.trust))

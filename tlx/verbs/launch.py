@@ -12,15 +12,29 @@ from typing import Any
 
 from tlx import errors
 from tlx.errors import ConfigError, DistributedError, TlxError
-from tlx.outcome import die_with_parent, left_at_once
-from tlx.run_directory import read_json, record_interruption, shown
+from tlx.outcome import explained
+from tlx.run_directory import read_json, shown
 from tlx.run_lock import lock_to_inherit
+from tlx.run_record import record_interruption
+from tlx.signals import (
+    INTERRUPTED,
+    TERMINATED,
+    Terminated,
+    die_with_parent,
+    left_at_once,
+    only_interrupts,
+    show_notice,
+    stop,
+)
 from tlx.withheld import without_withheld
 
-__all__ = ["as_error", "note_failure", "prepared", "rank_failures", "train"]
+__all__ = ["as_error", "note_failure", "note_stop", "prepared", "rank_failures", "train"]
 
-PATIENCE = 30.0
-"""Seconds that ranks get to end by themselves once they were asked to."""
+GRACE = 25
+"""Seconds that ranks get to save and end by themselves once they were asked to, or one has died."""
+
+PATIENCE = GRACE + 10.0
+"""Seconds that their launcher gets."""
 
 
 def train(run: Path, config: Mapping[str, Any], trust: Sequence[str] = ()) -> Mapping[str, Any]:
@@ -96,6 +110,7 @@ def _launch(run: Path, devices: int, trust: Sequence[str]) -> None:
     """
     rank_failures(run)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={devices}"]
+    command += [f"--shutdown-timeout={GRACE}", "--signals-to-handle=SIGTERM"]
     command += ["-m", "tlx.worker", str(run), *trust]
     environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     log = run / "ranks.log"
@@ -111,21 +126,38 @@ def _launch(run: Path, devices: int, trust: Sequence[str]) -> None:
             )
             started.append(launcher)
         code = launcher.wait()
-    failures = rank_failures(run)
+    _judge(run, devices, code, rank_failures(run))
+
+
+def _judge(run: Path, devices: int, code: int, notes: Sequence[Mapping[str, Any]]) -> None:
+    """Raise what ended the ranks, unless they did their work.
+
+    A rank that a signal ended counts only where all were: it may have come from the launcher,
+    which ends the others once one has failed.
+    """
+    stops = [note for note in notes if note.get("code") in (INTERRUPTED, TERMINATED)]
+    if len(stops) == devices:
+        raise Terminated(*(str(note["what"]) for note in stops[:1] if note["what"]))
     if code == 0:
         return
-    explained = [note for note in failures if note.get("code") != DistributedError.exit_code]
-    if explained:
-        raise as_error(explained[0])
+    failures = [note for note in notes if note not in stops]
+    known = [note for note in failures if note.get("known")]
+    if known:
+        raise as_error(known[0])
     what = str(failures[0].get("what", "")) if failures else "none of them said why"
+    if any(words in what.lower() for words in ("timed out", "timeout")):  # gloo and NCCL say either
+        what = f"trainer.rank_timeout is over: {what}"
     raise DistributedError(
-        f"one of {devices} processes died or lost the others ({what[:120]})",
-        where=f"see {shown(log)}",
+        f"one of {devices} processes died, hung or lost the others ({what[:160]})",
+        where=f"see {shown(run / 'ranks.log')}",
         fix=f"tlx resume {shown(run)}",
     )
 
 
 def _tied() -> None:
+    """What a terminal sends to all is the first process's to answer; the launcher hears it from there."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     die_with_parent(signal.SIGTERM)
 
 
@@ -135,16 +167,26 @@ def _ended_with(run: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
     started: list[subprocess.Popen[bytes]] = []
     try:
         yield started
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and started:
+            show_notice(error)
         for process in started:
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        rank_failures(run)
+            _end(process)
+        became = [str(note["what"]) for note in rank_failures(run) if note.get("code") == TERMINATED]
+        if isinstance(error, KeyboardInterrupt) and became:
+            number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+            raise stop(number, became[0]) from None
         raise
+
+
+def _end(launcher: subprocess.Popen[bytes]) -> None:
+    launcher.terminate()
+    try:
+        with only_interrupts():
+            launcher.wait(PATIENCE)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        launcher.kill()  # the ranks die with it
+        launcher.wait()
 
 
 def as_error(note: Mapping[str, Any]) -> TlxError:
@@ -160,12 +202,16 @@ def as_error(note: Mapping[str, Any]) -> TlxError:
 
 def note_failure(run: Path, rank: int, error: Exception, seconds: float) -> None:
     """Write down why a rank ends, for the process that started it."""
-    from tlx.outcome import explained
-
     known = explained(error)
-    note: dict[str, Any] = {"time": seconds, "rank": rank}
+    note: dict[str, Any] = {"time": seconds, "rank": rank, "known": known is not None}
     if known is None:
         note |= {"code": DistributedError.exit_code, "what": f"rank {rank}: {type(error).__name__}: {error}"}
     else:
         note |= {"code": known.exit_code, "what": known.what, "where": known.where, "fix": known.fix}
     (run / f"rank-{rank}.json").write_text(json.dumps(without_withheld(note)), encoding="utf-8")
+
+
+def note_stop(run: Path, rank: int, became: str = "") -> None:
+    """Write down that a rank ends because it was asked to, and what became of the run."""
+    note = {"rank": rank, "code": TERMINATED, "what": became}
+    (run / f"rank-{rank}.json").write_text(json.dumps(note), encoding="utf-8")

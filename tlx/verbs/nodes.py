@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlx.errors import CheckpointError, ConfigError, DistributedError, TlxError
-from tlx.outcome import die_with_parent, explained, left_at_once
-from tlx.run_directory import record_interruption, shown
+from tlx.outcome import explained
+from tlx.run_directory import shown
+from tlx.run_record import record_interruption
+from tlx.signals import INTERRUPTED, TERMINATED, Terminated, die_with_parent, left_at_once
 
 if TYPE_CHECKING:
     from tlx.job import Job
@@ -62,7 +64,7 @@ def together(
             f"trainer.num_nodes={settings.num_nodes} is {settings.processes}",
             fix=f"torchrun --nnodes={settings.num_nodes} --nproc-per-node={settings.devices}",
         )
-    world.join(settings.backend)
+    world.join(settings.backend, settings.rank_timeout)
     run, config = world.agree((run, config))
     with contextlib.ExitStack() as held:
         job = _agreed(world, lambda: make_job(config, trust))
@@ -88,9 +90,13 @@ def _agreed(world: "World", work: Callable[[], Any]) -> Any:
 def _train(job: "Job", run: Path, world: "World") -> dict[str, Any]:
     from tlx.training import fit
 
-    with left_at_once(lambda: record_interruption(run) if world.is_first else None):
+    with left_at_once(lambda: record_interruption(run) if world.is_first else None, insisted=False):
         try:
             return fit(job, run)
+        except KeyboardInterrupt as stop:
+            if world.is_first:
+                raise
+            raise SystemExit(TERMINATED if isinstance(stop, Terminated) else INTERRUPTED) from None
         except RuntimeError as error:
             if "gloo" not in str(error) and "nccl" not in str(error).lower():
                 raise

@@ -11,7 +11,8 @@ from tlx.composition.amend import changed
 from tlx.composition.changes import changes_between
 from tlx.composition.resolve import saved_run
 from tlx.errors import ConfigError, bad_value
-from tlx.run_directory import begin, check_run, claimed, read_json, read_state, recorded, shown
+from tlx.run_directory import begin, check_run, claimed, read_json, read_state, shown
+from tlx.run_record import recorded
 from tlx.verbs.announce import announce
 from tlx.verbs.change import change, settle_change
 from tlx.verbs.launch import prepared

@@ -15,17 +15,18 @@ from tlx.composition.resolve import to_yaml
 from tlx.composition.trust import gives_trust
 from tlx.errors import CheckpointError, ConfigError, SecurityError, SweepError
 from tlx.figures import figures_of
-from tlx.outcome import INTERNAL, INTERRUPTED, TERMINATED, Terminated, die_with_parent, ending, stoppable
-from tlx.run_directory import (
-    begin,
-    claimed,
-    place,
-    read_json,
-    read_state,
-    record_death,
-    recorded,
-    shown,
-    write_text,
+from tlx.outcome import INTERNAL, ending
+from tlx.run_directory import begin, claimed, place, read_json, read_state, shown, write_text
+from tlx.run_record import record_death, record_interruption, recorded
+from tlx.signals import (
+    INTERRUPTED,
+    TERMINATED,
+    Terminated,
+    ends_by_the_parent,
+    only_interrupts,
+    show_notice,
+    stop,
+    stoppable,
 )
 from tlx.verbs.launch import train
 
@@ -106,9 +107,9 @@ class Jobs:
             print("is finished already", flush=True)  # noqa: T201
             return _monitored(folder, composed)
         write_text(folder / "job.json", json.dumps({"overrides": varied}, indent=1) + "\n")
-        code = _in_a_fork(lambda: _train(folder, composed), folder / "crash.log")
+        code = _in_a_fork(lambda: _train(folder, composed), folder)
         if code in (INTERRUPTED, TERMINATED):
-            raise KeyboardInterrupt if code == INTERRUPTED else Terminated
+            raise stop(code - 128, self._way_on)
         if code < 0:
             record_death(folder, f"killed by {signal.Signals(-code).name}")
             print(f"the job was killed by {signal.Signals(-code).name}", file=sys.stderr, flush=True)  # noqa: T201
@@ -145,6 +146,10 @@ class Jobs:
         _import_everything()
 
     @property
+    def _way_on(self) -> str:
+        return f"Try: tlx resume {shown(self.home)}"
+
+    @property
     def _number(self) -> int:
         return len(self.folders) + len(self.refused) + 1
 
@@ -171,8 +176,12 @@ def _import_everything() -> None:
     import tlx.training  # noqa: F401
 
 
-def _in_a_fork(work: Callable[[], object], crash_log: Path) -> int:
-    """The exit code of some work done in a copy of this process; minus a signal's number."""
+def _in_a_fork(work: Callable[[], object], folder: Path) -> int:
+    """The exit code of a job's work, done in a copy of this process; minus a signal's number.
+
+    What a terminal sends to both is this process's to answer: it asks the copy once, and a second
+    interrupt kills it.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     parent = os.getpid()
@@ -180,19 +189,27 @@ def _in_a_fork(work: Callable[[], object], crash_log: Path) -> int:
     if child == 0:
         code = INTERNAL
         try:
-            die_with_parent()
+            ends_by_the_parent()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             if os.getppid() == parent:
-                code = ending(work, crash_log)
+                code = ending(work, folder / "crash.log")
             sys.stdout.flush()
             sys.stderr.flush()
         finally:
             os._exit(code)
     try:
         _, status = os.waitpid(child, 0)
-    except KeyboardInterrupt as stop:
-        os.kill(child, signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
-        os.waitpid(child, 0)
-        raise
+    except KeyboardInterrupt as asks:
+        show_notice(asks)
+        os.kill(child, signal.SIGTERM)
+        try:
+            with only_interrupts():
+                os.waitpid(child, 0)
+        except KeyboardInterrupt:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            record_interruption(folder)
+        return TERMINATED if isinstance(asks, Terminated) else INTERRUPTED
     return os.waitstatus_to_exitcode(status)
 
 

@@ -1,0 +1,73 @@
+import functools
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.faults.jobs import BY_EPOCHS, small_job
+from tests.quiet import fit_quietly
+from tlx.assembly import build_network, describe_plan
+from tlx.errors import ConfigError
+from tlx.plan import HEAD, Phase, Plan
+from tlx.strategies.norm_only import norm_only
+from tlx.tasks.multiclass import Multiclass
+
+
+def test_random_values_come_from_the_seed_alone() -> None:
+    torch.manual_seed(1)
+    one = build_network(small_job(seed=4)).state_dict()
+    torch.manual_seed(2)
+    other = build_network(small_job(seed=4)).state_dict()
+    apart = build_network(small_job(seed=5)).state_dict()
+    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+    assert not torch.equal(one["head.linear.weight"], apart["head.linear.weight"])
+
+
+def test_the_described_plan_counts_parameters_by_hand() -> None:
+    plain, text = describe_plan(small_job(strategy=BY_EPOCHS))
+    head, block, stem = 8 * 3 + 3, 8 * 8 * 9 + 8 + 16, 8 * 9 + 8 + 16
+    assert [phase["parameters"] for phase in plain["phases"]] == [
+        head,
+        head + 2 * block,
+        head + 2 * block + stem,
+    ]
+    assert plain["total_parameters"] == head + 2 * block + stem
+    assert [phase["augment"] for phase in plain["phases"]] == [False, True, True]
+    assert "block0, block1: 0.01" in text
+
+
+def test_norms_of_the_job_reach_the_plan_and_those_of_a_strategy_stand_where_the_job_has_none() -> None:
+    def own(stages: tuple[str, ...]) -> Plan:
+        return Plan(stages, (Phase("", {HEAD: 1.0, "stem": 1.0}, 1),), norms="statistics")
+
+    assert describe_plan(small_job(strategy=own))[0]["norms"] == "statistics"
+    assert describe_plan(replace(small_job(strategy=own), norms="all"))[0]["norms"] == "all"
+    assert describe_plan(replace(small_job(), norms="affine"))[0]["norms"] == "affine"
+
+
+def test_norms_that_a_strategy_trains_are_not_frozen_by_the_job() -> None:
+    with pytest.raises(ConfigError, match="norms='all'.*for the plan trains stem:norm"):
+        describe_plan(replace(small_job(strategy=norm_only), norms="all"))
+    assert describe_plan(replace(small_job(strategy=norm_only), norms="statistics"))[0]["phases"]
+
+
+def test_a_strategy_that_asks_for_counts_is_given_them_unless_they_are_bound() -> None:
+    seen: list[tuple[object, ...]] = []
+
+    def asking(stages: tuple[str, ...], *, counts: object, classes: object = None) -> Plan:
+        seen.append((counts, classes))
+        return BY_EPOCHS(stages)
+
+    describe_plan(small_job(strategy=asking))
+    describe_plan(small_job(strategy=functools.partial(asking, counts=(1, 2))))
+    assert seen == [((18, 17, 17), ("left", "right", "top")), ((1, 2), None)]
+
+
+def test_weights_of_a_class_that_is_not_there_are_refused_before_a_plan_is_shown(tmp_path: Path) -> None:
+    job = small_job(task=Multiclass(class_weights={"bottom": 2.0}))
+    with pytest.raises(ConfigError, match="class_weights 'bottom'"):
+        describe_plan(job)
+    with pytest.raises(ConfigError, match="class_weights 'bottom'"):
+        fit_quietly(job, tmp_path)
+    assert not (tmp_path / "plan.json").exists()

@@ -1,0 +1,77 @@
+"""A job put together: its network, its plan, and what keeps the frozen part; nothing trains."""
+
+import inspect
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from tlx.cache.frontier import FrontierCache
+from tlx.checkpoint.randomness import seed_of
+from tlx.job import Job
+from tlx.modules.network import Network
+from tlx.plan import Plan
+from tlx.plan_table import plan_table
+from tlx.trainer import World
+
+__all__ = ["build_network", "describe_plan", "frontier_cache", "plan_of"]
+
+
+def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
+    """The plan of a job as plain values (plan.json) and as a table for people."""
+    network = build_network(job)
+    job.task.criterion(job.data.splits.train.labels, job.data.classes)  # refuses weights of unknown classes
+    job.data.preprocessing = job.backbone.preprocessing
+    cache = frontier_cache(job, network, World())
+    return plan_table(plan_of(job), network, job.data, cache, job.mixup > 0)
+
+
+def frontier_cache(job: Job, network: Network, world: World) -> FrontierCache:
+    """What computes the frozen part once; it speaks once it has a run."""
+    settings = job.trainer
+    names = ("precision", "memory_format", "deterministic")
+    bits = {name: getattr(settings, name) for name in names}
+    return FrontierCache(
+        job.cache,
+        network,
+        job.data,
+        world,
+        settings.device(world),
+        settings.precision_context,
+        bits,
+        lambda line: None,
+    )
+
+
+def build_network(job: Job) -> Network:
+    """Random values come from the seed alone: those of a random backbone and those of the head."""
+    if job.backbone.weights == "random":
+        job.backbone.reinitialise(job.backbone.stages, seed_of(job.seed, 1))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(job.seed, 2))
+        head = job.head(in_features=job.backbone.out_features, classes=len(job.data.classes))
+    splits = job.data.splits
+    return Network(job.backbone, head, job.task.output(splits.train.labels, splits.classes))
+
+
+def plan_of(job: Job) -> Plan:
+    """What the strategy compiles to, from the stages and, where it asks for them, the counts of classes."""
+    asked = inspect.signature(job.strategy).parameters.keys() - getattr(job.strategy, "keywords", {}).keys()
+    known = _counted(job) if "counts" in asked else {}
+    plan = job.strategy(tuple(job.backbone.stages), **{key: known[key] for key in asked & known.keys()})
+    if job.norms != "train":
+        plan = replace(plan, norms=job.norms)
+    most = job.trainer.limit_epochs
+    if most is None:
+        return plan
+    return replace(plan, phases=tuple(replace(p, epochs=min(p.epochs, most)) for p in plan.phases))
+
+
+def _counted(job: Job) -> dict[str, Any]:
+    """Training samples of each class, and its name; of numbers, a tenth of all samples, and no name."""
+    labels, classes = job.data.splits.train.labels, job.data.classes
+    if job.task.targets == "numbers":
+        return {"counts": (len(labels) // 10,), "classes": ()}
+    found = np.bincount(labels, minlength=len(classes)) if labels.ndim == 1 else labels.sum(axis=0, dtype=int)
+    return {"counts": tuple(int(count) for count in found), "classes": tuple(classes)}
