@@ -81,8 +81,16 @@ def _stamp(seed: int) -> dict[str, Any]:
         "seed": seed,
         "date": time.strftime("%Y-%m-%d"),
         "versions": versions(),
-        "processor": platform.processor() or platform.machine(),
+        "processor": _processor(),
     }
+
+
+def _processor() -> str:
+    """Its name, where the system tells; else its kind."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else platform.machine()
 
 
 def _fails(figures: dict[str, Any]) -> bool:
