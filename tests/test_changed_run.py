@@ -107,7 +107,7 @@ def test_batches_of_another_size_go_on_from_whole_epochs_and_resume_exactly(tmp_
 
 
 def test_batches_of_another_size_go_on_from_the_end_of_an_epoch(tmp_path: Path) -> None:
-    stop(tmp_path, 6, job(checkpoint_steps=None))
+    stop(tmp_path, 8, job(checkpoint_steps=None))
     fit_quietly(job(batch_size=20), tmp_path)
     assert [int(row["step"]) for row in epochs(tmp_path)] == [5, 7]
 

@@ -63,5 +63,5 @@ def test_another_choice_takes_its_keys_and_its_name_with_it() -> None:
 
 @pytest.mark.parametrize("key", ["strategy.epochs_of_head", "strategy._target_", "_target_", "names.data"])
 def test_a_key_that_nobody_can_change_is_refused(key: str) -> None:
-    with pytest.raises(ConfigError, match=f"no key '{key}'. Known: data, "):
+    with pytest.raises(ConfigError, match=f"no key '{key}'. Known: cache, "):
         changed(SAVED, {key: "os.system"})

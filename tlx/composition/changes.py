@@ -19,6 +19,8 @@ FREE = {
     "data.duplicates": "it only looks at the files",
     "trainer.checkpoint_seconds": "it only says when to save",
     "trainer.checkpoint_steps": "it only says when to save",
+    "trainer.rank_timeout": "it only says when to give up",
+    "data.worker_timeout": "it only says when to give up",
     "cache.ram": "what is kept has the bits of what is computed anew",
     "cache.disk": "what is kept has the bits of what is computed anew",
     "cache.folder": "what is kept has the bits of what is computed anew",
