@@ -1,5 +1,6 @@
 """Real processes of the command, each a fork of one server that has imported everything."""
 
+import atexit
 import json
 import os
 import signal
@@ -103,6 +104,7 @@ def _child(request: dict[str, Any]) -> None:
     from tlx.cli import main
 
     code = main()
+    atexit._run_exitfuncs()  # as at the end of an interpreter of its own
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

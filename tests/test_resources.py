@@ -72,10 +72,11 @@ def test_a_weight_that_is_no_number_is_neither_saved_nor_the_best(
     assert command.run(tmp_path, "resume", "runs/one").code == 0
 
 
+@pytest.mark.parametrize("workers", [0, 2])
 def test_memory_that_runs_out_says_what_takes_less(
-    command: Server, never_stopped: Path, tmp_path: Path
+    command: Server, never_stopped: Path, tmp_path: Path, workers: int
 ) -> None:
-    result = command.run(tmp_path, *SHORT, FAULT=f"memory:{BATCHES + 3}")
+    result = command.run(tmp_path, *SHORT, f"data.num_workers={workers}", FAULT=f"memory:{BATCHES + 3}")
     check_line(result, 6, "memory ran out", "data.batch_size", "trainer.accumulate_grad_batches")
     resumes_to_the_bit(command, tmp_path, never_stopped)
 

@@ -3,6 +3,7 @@
 import atexit
 import multiprocessing
 import re
+import signal
 import time
 from collections.abc import Iterable, Iterator
 from multiprocessing.context import ForkContext, ForkProcess
@@ -150,6 +151,7 @@ def _begin_worker(number: int) -> None:
 
 def _end_workers() -> None:
     """At exit Python waits for those that it has asked to end, and these do not hear it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch raises where a loading process dies
     for process in multiprocessing.active_children():
         if isinstance(process, LoadingProcess):
             process.kill()
