@@ -1,14 +1,16 @@
 """Writes the tables of README.md between their markers, from the configs and the code.
 
-    python scripts/readme_tables.py
+    python -m scripts.readme_tables
 
 `tests/test_readme.py` fails where the README holds other tables than this would write.
 """
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from scripts.bench.table import markdown
 from tlx.composition.groups import choices, meaning
 from tlx.report.summary import SUMMARY_KEYS
 
@@ -27,12 +29,25 @@ def summary_table() -> str:
     return "\n".join(["| key of summary.json | what it holds |", "|---|---|", *rows])
 
 
+def newest_benchmark() -> Path:
+    """The result file that was measured last, by its date."""
+    found = (Path(__file__).parent / "bench" / "results").glob("frozen-*.json")
+    return max(found, key=lambda path: (json.loads(path.read_text(encoding="utf-8"))["date"], path.name))
+
+
+def benchmark_table() -> str:
+    """What `scripts.bench.frozen` measured, with the processor it ran on."""
+    result = json.loads(newest_benchmark().read_text(encoding="utf-8"))
+    return markdown(result)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "strategies": lambda: group_table("strategy"),
     "models": lambda: group_table("model"),
     "data": lambda: group_table("data"),
     "tasks": lambda: group_table("task"),
     "summary": summary_table,
+    "benchmark": benchmark_table,
 }
 
 

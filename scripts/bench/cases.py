@@ -78,7 +78,6 @@ def _gradual(epochs: int, *more: str) -> tuple[str, ...]:
 def _peers(plan: str, goals: dict[str, float]) -> tuple[Row, ...]:
     """The rows of those that freeze, at their defaults and at their best."""
     words = (f"phases={plan}",)
-    fastai = {"augmentation": FASTAI_AUGMENTATION}
     rows = [
         Row("plain", "plain", "best: frozen part under no_grad, in evaluation mode", words, same=True),
         Row("plain-default", "plain", "default: requires_grad=False", (*words, "frozen=train")),
@@ -89,9 +88,9 @@ def _peers(plan: str, goals: dict[str, float]) -> tuple[Row, ...]:
             "best: BaseFinetuning derived, freeze(train_bn=False), nothing logged or saved",
             (*words, "callback=derived", "trainer=bare"),
         ),
-        Row("fastai", "fastai", "default: train_bn=True", words, **fastai),
+        Row("fastai", "fastai", "default: train_bn=True", words, augmentation=FASTAI_AUGMENTATION),
         Row("fastai-best", "fastai", "best: train_bn=False, no bar",
-            (*words, "train_bn=false", "bar=false"), **fastai),
+            (*words, "train_bn=false", "bar=false"), augmentation=FASTAI_AUGMENTATION),
         Row("scheduler", "finetuning-scheduler", "default: a schedule of its own", words),
         Row("scheduler-best", "finetuning-scheduler", "best: schedule given, nothing logged or saved",
             (*words, "schedule=given", "trainer=bare")),

@@ -65,7 +65,17 @@ def make(peer: str, folder: Path, reuse: bool) -> Environment:
         if reuse:
             shared = [path for path in sys.path if path.endswith("site-packages")]
             _site(place).joinpath("running_interpreter.pth").write_text("\n".join(shared) + "\n")
-        command = [str(python), "-m", "pip", "install", "--quiet", "--no-input", "--compile", *PEERS[peer]]
+        command = [
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--quiet",
+            "--no-input",
+            "--compile",
+            *PEERS[peer],
+        ]
         if subprocess.run(command, check=False).returncode:
             raise SystemExit(f"pip could not set up {peer}: {' '.join(command[3:])}")
         note.write_text(json.dumps(_found(peer, python, reuse)))

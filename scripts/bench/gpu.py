@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
@@ -74,8 +73,8 @@ def main() -> int:
 
 def plain(model: str, options: argparse.Namespace, compiled: bool = False) -> dict[str, Any]:
     """AdamW on the whole network, written by hand."""
-    net: nn.Module = models.get_model(model, weights=None, num_classes=CLASSES)
-    net.cuda().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net: Any = models.get_model(model, weights=None, num_classes=CLASSES)
+    net.cuda().to(memory_format=torch.channels_last)
     run = torch.compile(net) if compiled else net
     transform = transforms.Compose(
         [transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor()]
@@ -95,7 +94,7 @@ def plain(model: str, options: argparse.Namespace, compiled: bool = False) -> di
                 outputs = run(inputs.cuda(non_blocking=True).contiguous(memory_format=torch.channels_last))
                 loss = F.cross_entropy(outputs, targets.cuda(non_blocking=True))
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             images += len(targets) if epoch else 0
     torch.cuda.synchronize()
@@ -108,7 +107,6 @@ def plain(model: str, options: argparse.Namespace, compiled: bool = False) -> di
 
 def through_tlx(model: str, options: argparse.Namespace) -> dict[str, Any]:
     """The same by `tlx fit`; the seconds are those between its rows of the log, less validation."""
-    from tlx import training
     from tlx.api import fit
     from tlx.report.recorder import Recorder
 
@@ -119,7 +117,7 @@ def through_tlx(model: str, options: argparse.Namespace) -> dict[str, Any]:
         self._stop_clock()
         seconds.append(self.seconds)
 
-    training.Recorder.on_train_epoch_end = noted  # type: ignore[method-assign]
+    Recorder.on_train_epoch_end = noted  # type: ignore[method-assign,assignment]
     summary = fit(
         model=model, data="folder", strategy="full", model__weights=None, strategy__epochs=EPOCHS,
         data__root=str(options.work / "photos"), data__augment="none", data__batch_size=BATCH,
@@ -141,7 +139,7 @@ def operations(model: str) -> float:
         net, image = models.get_model(model, weights=None), torch.empty(1, 3, 224, 224)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(image)
-    return 3.0 * counter.get_total_flops()
+    return float(3 * counter.get_total_flops())
 
 
 def _share(entry: dict[str, Any], device: str) -> float | None:

@@ -51,9 +51,9 @@ def start(material: str) -> dict[str, Any]:
     return found
 
 
-def network(material: str, found: dict[str, Any]) -> nn.Module:
+def network(material: str, found: dict[str, Any]) -> Any:
     """ResNet-18 with the common random weights and the common new head."""
-    net: nn.Module = models.resnet18(weights=None)
+    net = models.resnet18(weights=None)
     net.load_state_dict(torch.load(Path(material) / "resnet18.pth", weights_only=True))
     net.fc = nn.Linear(512, found["classes"])
     net.fc.load_state_dict(found["head"])

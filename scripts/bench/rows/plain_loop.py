@@ -34,11 +34,11 @@ class Loop:
         given: The words of the command line.
     """
 
-    def __init__(self, net: nn.Module, given: dict[str, str]) -> None:
+    def __init__(self, net: Any, given: dict[str, str]) -> None:
         self.net, self.given = net, given
         self.format = torch.channels_last if given["memory_format"] == "channels_last" else None
         if self.format is not None:
-            net.to(memory_format=self.format)  # type: ignore[call-overload]
+            net.to(memory_format=self.format)
         stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
         self.stages: dict[str, nn.Module] = {"stem": stem} | {s: getattr(net, s) for s in STAGES[1:]}
         self.trains: list[str] = []
@@ -62,13 +62,13 @@ class Loop:
         if self.given["frozen"] == "eval":
             for name, stage in self.stages.items():
                 stage.train(name in self.trains)
-        total, samples = 0.0, 0
+        total, samples = torch.zeros((), dtype=torch.float64), 0
         for inputs, targets in batches:
             with self._autocast():
                 outputs = self._forward(self._laid(inputs))
             loss = F.cross_entropy(outputs.float(), targets, reduction="none").mean()
             self.optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             self.optimizer.step()
             total, samples = total + loss.detach().double() * len(targets), samples + len(targets)
         return float(total / samples)

@@ -4,7 +4,6 @@ python -m scripts.bench.rows.through_fastai material=DIR phases=head:5 out=FILE
 """
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ DEFAULTS = {"material": "", "phases": "head:5", "train_bn": "true", "bar": "true
 CHILDREN = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
 
 
-def groups(model: Sequence[nn.Module]) -> list[list[nn.Parameter]]:
+def groups(model: Any) -> list[list[nn.Parameter]]:
     """Up to layer2, layer3, layer4, head: what is thawed one after the other."""
     body = model[0]
     return [params(body[:6]), params(body[6]), params(body[7]), params(model[1])]
