@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.bench.table import markdown
+from scripts.bench.table import caption, markdown
 from tlx.composition.groups import choices, meaning
 from tlx.report.summary import SUMMARY_KEYS
 
@@ -38,7 +38,7 @@ def newest_benchmark() -> Path:
 def benchmark_table() -> str:
     """What `scripts.bench.frozen` measured, with the processor it ran on."""
     result = json.loads(newest_benchmark().read_text(encoding="utf-8"))
-    return markdown(result)
+    return f"{markdown(result)}\n\n{caption(result)}"
 
 
 TABLES: dict[str, Callable[[], str]] = {

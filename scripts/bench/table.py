@@ -7,7 +7,7 @@ from typing import Any
 from scripts.bench.cases import Case, Row, cases
 from scripts.bench.ratios import Ratio, paired
 
-__all__ = ["Line", "greatest_difference", "lines", "markdown", "report"]
+__all__ = ["Line", "caption", "greatest_difference", "lines", "markdown", "report"]
 
 STARTUP_GOALS = {"help": 0.1, "compose": 0.5}
 SWEEP_GOALS = {"lightning": 15.0}
@@ -82,10 +82,34 @@ def greatest_difference(result: dict[str, Any], case: str, row: str) -> float | 
 
 def report(result: dict[str, Any]) -> str:
     """All of it, for the terminal."""
-    said = [markdown(result)]
-    said += [f"skipped {name}: {why}" for name, why in result["skipped"].items()]
+    said = [markdown(result), caption(result)]
     said += [f"failed {run['case']} {run['row']}: {run['said']}" for run in result["failed"]]
     return "\n".join(said)
+
+
+def caption(result: dict[str, Any]) -> str:
+    """On what it was measured, and what was not measured there."""
+    material, where = result["material"], result["processor"]
+    versions = {name: text for run in result["runs"] for name, text in run.get("versions", {}).items()}
+    counts = {(run["case"], run["row"]): run["repetition"] + 1 for run in result["runs"]}
+    most = max((count for (case, _), count in counts.items() if case != "startup"), default=1)
+    skipped = "".join(f" Left out, {', '.join(names)}: {why}." for why, names in _reasons(result).items())
+    flags = ", ".join(where["flags"]) or "none of AVX2, AVX-512, AMX"
+    return (
+        f"{result['date']}, {where['name']} ({flags}), one thread; "
+        f"{material['train']} photos to train and {material['val']} to validate after every epoch, "
+        f"{material['mean_bytes'] / 1000:.0f} kB each; {most} repetition{'' if most == 1 else 's'} at most, "
+        "an interval where there are two or more; "
+        + ", ".join(f"{name} {text}" for name, text in sorted(versions.items()) if name != "tlx")
+        + f".{skipped}"
+    )
+
+
+def _reasons(result: dict[str, Any]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, why in result["skipped"].items():
+        found.setdefault(why, []).append(name)
+    return found
 
 
 def markdown(result: dict[str, Any]) -> str:

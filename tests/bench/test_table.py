@@ -27,7 +27,9 @@ def result() -> dict[str, Any]:
     ]
     return {
         "epochs": 5, "full_epochs": 1, "sweep_runs": 12, "runs": runs, "failed": [],
-        "skipped": {"head_bf16": "no AMX"},
+        "skipped": {"head_bf16": "no AMX", "gradual_bf16": "no AMX"}, "date": "2026-01-02",
+        "processor": {"name": "A processor", "flags": ["avx2"]},
+        "material": {"train": 800, "val": 200, "mean_bytes": 20000},
     }  # fmt: skip
 
 
@@ -74,7 +76,8 @@ def test_every_line_has_as_many_cells_as_the_head_and_start_up_shows_its_middle(
 def test_what_was_skipped_and_what_failed_is_said(result) -> None:
     result["failed"] = [{"case": "head", "row": "fastai", "said": "no module"}]
     said = report(result)
-    assert "skipped head_bf16: no AMX" in said
+    assert "Left out, head_bf16, gradual_bf16: no AMX." in said
+    assert "2 repetitions at most" in said
     assert "failed head fastai: no module" in said
 
 
