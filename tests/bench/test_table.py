@@ -5,7 +5,7 @@ import pytest
 
 from scripts.bench.cases import CASES
 from scripts.bench.table import greatest_difference, lines, markdown, report
-from scripts.readme_tables import newest_benchmark
+from scripts.readme_tables import RESULTS
 
 
 def measured(case: str, row: str, repetition: int, process: float, **more: Any) -> dict[str, Any]:
@@ -82,10 +82,15 @@ def test_what_was_skipped_and_what_failed_is_said(result) -> None:
 
 
 def test_committed_results_name_no_place_and_ran_what_the_cases_say() -> None:
-    path = newest_benchmark()
-    text = path.read_text(encoding="utf-8")
-    for place in ("/tmp/", "/home/", "/root/", "://"):
-        assert place not in text
-    content = json.loads(text)
-    assert content["runs"]
-    assert {run["case"] for run in content["runs"]} <= CASES.keys()
+    texts = [path.read_text(encoding="utf-8") for path in RESULTS.glob("*.json")]
+    assert texts
+    for text in texts:
+        assert not [place for place in ("/tmp/", "/home/", "/root/", "://") if place in text]
+        content = json.loads(text)
+        assert {run["case"] for run in content["runs"]} <= CASES.keys()
+
+
+def test_smoke_runs_show_equal_losses_with_and_without_the_cache() -> None:
+    content = json.loads((RESULTS / "smoke-64-photos-plain.json").read_text(encoding="utf-8"))
+    for case in ("head", "gradual", "full"):
+        assert greatest_difference(content, case, "plain") == 0.0
