@@ -1,14 +1,16 @@
 """Writes the tables of README.md between their markers, from the configs and the code.
 
-    python scripts/readme_tables.py
+    python -m scripts.readme_tables
 
 `tests/test_readme.py` fails where the README holds other tables than this would write.
 """
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from scripts.bench.table import caption, markdown
 from tlx.composition.groups import choices, meaning
 from tlx.report.summary import SUMMARY_KEYS
 
@@ -27,12 +29,37 @@ def summary_table() -> str:
     return "\n".join(["| key of summary.json | what it holds |", "|---|---|", *rows])
 
 
+RESULTS = Path(__file__).parent / "bench" / "results"
+UNMEASURED = (
+    "No result is committed yet. `scripts/bench/results/smoke-*.json` are runs of an epoch on a few photos:\n"
+    "they show that every row runs and that losses are equal, and nothing of speed."
+)
+
+
+def newest_benchmark() -> Path | None:
+    """The result file that was measured last, by its date; None where only smoke runs are there."""
+    dated = {
+        path: json.loads(path.read_text(encoding="utf-8"))["date"] for path in RESULTS.glob("frozen-*.json")
+    }
+    return max(dated, key=lambda path: (dated[path], path.name), default=None)
+
+
+def benchmark_table() -> str:
+    """What `scripts.bench.frozen` measured, with the processor it ran on."""
+    path = newest_benchmark()
+    if path is None:
+        return UNMEASURED
+    result = json.loads(path.read_text(encoding="utf-8"))
+    return f"{markdown(result)}\n\n{caption(result)}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "strategies": lambda: group_table("strategy"),
     "models": lambda: group_table("model"),
     "data": lambda: group_table("data"),
     "tasks": lambda: group_table("task"),
     "summary": summary_table,
+    "benchmark": benchmark_table,
 }
 
 

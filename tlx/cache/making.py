@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tlx.backbones.cut import Cut
 from tlx.cache.filling import Filling
@@ -50,6 +51,7 @@ class Making:
 
     def __post_init__(self) -> None:
         self.store = Store(self.settings.place, self.settings.budget)
+        self._examples: dict[int, dict[str, Tensor]] = {}
 
     def ensure(self, part: Part, cuts: Mapping[str, Cut]) -> None:
         """Make what is missing, unless there is no room for it, which is said.
@@ -80,12 +82,18 @@ class Making:
 
     def layout(self, part: Part, cut: Cut, lengths: Lengths | None) -> Layout:
         """What a row of an entry is; texts are as long as `lengths` says."""
-        inputs = to_device(self.data.first(part.split, 2), self.device)
-        with self.precision():
-            values = cut.values(inputs)
+        values = self._example(part, cut)
         if lengths is None or not cut.per_token:
             return Layout.of(values, frozenset(), part.rows)
         return Layout.of(values, cut.per_token, part.rows, lengths.tokens, lengths.padding)
+
+    def _example(self, part: Part, cut: Cut) -> dict[str, Tensor]:
+        """Two rows of a frontier's values: their shapes are those of any split."""
+        if cut.frontier not in self._examples:
+            inputs = to_device(self.data.first(part.split, 2), self.device)
+            with self.precision():
+                self._examples[cut.frontier] = cut.values(inputs)
+        return self._examples[cut.frontier]
 
     def _claimed(self, cuts: Mapping[str, Cut], locks: ExitStack) -> list[str]:
         """The addresses that nobody has filled; the first rank of the machine holds their locks."""

@@ -114,8 +114,9 @@ class Network(nn.Module):
         Rates are 0 until the plan sets them.
         """
         groups: list[dict[str, object]] = []
+        held = [(stage, parameter) for stage, _, parameter in self.named_parts()]
         for part in (*self.backbone.stages, HEAD):
-            mine = [parameter for stage, _, parameter in self.named_parts() if stage == part]
+            mine = [parameter for stage, parameter in held if stage == part]
             decayed = [parameter for parameter in mine if parameter.ndim > 1]
             plain = [parameter for parameter in mine if parameter.ndim <= 1]
             for kind, parameters in (("decay", decayed), ("no_decay", plain)):
