@@ -26,7 +26,15 @@ def test_a_config_becomes_the_objects_of_a_run() -> None:
 
 
 def test_a_flat_data_node_is_divided_by_the_signature_of_the_loading() -> None:
-    assert set(LOADING) == {"batch_size", "eval_batch_size", "num_workers", "per_class", "augment", "seed"}
+    assert set(LOADING) == {
+        "batch_size",
+        "eval_batch_size",
+        "num_workers",
+        "worker_timeout",
+        "per_class",
+        "augment",
+        "seed",
+    }
     data = make_data({"_target_": "tlx.data.digits.Digits", "val_fraction": 0.3, "per_class": 4})
     assert data.per_class == 4
     assert data.source.describe()["val_fraction"] == 0.3
