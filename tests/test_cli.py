@@ -95,7 +95,7 @@ def test_the_help_of_hydra_verbs_shows_groups_and_keys(verb: str, capsys: pytest
         ("test", 2, "tlx test needs a path"),
         ("test a b", 2, "takes one path"),
         ("predict nowhere x.png", 4, "no run at nowhere"),
-        ("resume . seed=1", 2, "no key of resume 'seed'"),
+        ("resume . seed=1", 4, ". is no run"),
         ("list foo", 2, "no group 'foo'"),
         ("test . --fast", 2, "has no flag --fast. Try: options are keys"),
     ],

@@ -88,7 +88,7 @@ class Stopping(torch.optim.AdamW):
         self.at = at
 
     def step(self, closure: Any = None) -> Any:
-        self.at[0] -= 1
+        self.at[0] -= "name" in self.param_groups[0]  # not the weight that room on the disk is reckoned with
         if not self.at[0]:
             raise MemoryError("stopped")
         return super().step(closure)

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
-from tlx.assembly import build_network
+from tlx.assembly import build_network, frontier_cache
 from tlx.errors import ConfigError
 from tlx.job import Run
 from tlx.modules.supervised import Supervised
@@ -20,7 +20,9 @@ def test_only_the_first_rank_writes_the_log(tmp_path: Path) -> None:
     module = Supervised(network, job.task, splits.train.labels, splits.classes, 3, job.optimizer)
     plan = BY_EPOCHS(tuple(job.backbone.stages))
     for rank in (1, 0):
-        Run(job, tmp_path, World(rank, rank, 2), plan, module, Console(quiet=True)).log(f"rank {rank}")
+        world = World(rank, rank, 2)
+        cache = frontier_cache(job, network, world)
+        Run(job, tmp_path, world, plan, module, Console(quiet=True), cache).log(f"rank {rank}")
     assert (tmp_path / "log.txt").read_text() == "rank 0\n"
 
 

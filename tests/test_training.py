@@ -69,7 +69,7 @@ def test_a_damaged_checkpoint_is_named_when_it_is_passed_over(tmp_path: Path) ->
     bad = checkpoints(tmp_path / "checkpoints")[-1]
     bad.write_bytes(bad.read_bytes()[:-7])
     fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
-    assert f"the checkpoint {bad.name} is damaged" in (tmp_path / "log.txt").read_text()
+    assert f"the checkpoint {bad.name} cannot be used" in (tmp_path / "log.txt").read_text()
 
 
 def test_a_run_refuses_to_go_on_with_other_data(tmp_path: Path) -> None:

@@ -129,19 +129,19 @@ def test_a_run_resumed_after_its_first_phase_ends_in_the_bits_of_the_whole(famil
     quiet, phases = Console(quiet=True), []
 
     def optimizer(groups):
-        phases.append(len(phases))
-        if len(phases) == 2:  # the first phase is over and saved, nothing of the second is done
+        if "name" in groups[0]:  # else the room on the disk is reckoned with one weight
+            phases.append(len(phases))
+        if (
+            len(phases) == 2 and not (tmp_path / "left").exists()
+        ):  # the first phase is over and saved, nothing of the second is done
             shutil.copytree(tmp_path / "whole", tmp_path / "left")
         return torch.optim.AdamW(groups)
 
     fit(family_job(family, tmp_path / "one", optimizer), tmp_path / "whole", quiet)
     assert phases == [0, 1]
-    started = []
-    again = family_job(
-        family, tmp_path / "one", lambda groups: started.append(1) or torch.optim.AdamW(groups)
-    )
+    again = family_job(family, tmp_path / "one", optimizer)
     fit(again, tmp_path / "left", quiet)
-    assert len(started) == 1
+    assert phases == [0, 1, 2]
     assert differences(outcome(tmp_path / "left"), outcome(tmp_path / "whole")) == []
 
 

@@ -30,17 +30,17 @@ def test_the_memory_format_of_the_weights_is_no_other_weights():
 
 def test_code_of_ones_own_is_known_by_its_text_and_that_of_libraries_by_its_version(tmp_path, monkeypatch):
     def network(body):
-        (tmp_path / "own_net.py").write_text(
+        (tmp_path / "written_net.py").write_text(
             f"from torch import nn\nclass Own(nn.Module):\n    def forward(self, x):\n        return {body}\n"
         )
         monkeypatch.syspath_prepend(str(tmp_path))
-        sys.modules.pop("own_net", None)
+        sys.modules.pop("written_net", None)
         import importlib
         import linecache
 
         linecache.clearcache()
         importlib.invalidate_caches()
-        return importlib.import_module("own_net").Own()
+        return importlib.import_module("written_net").Own()
 
     doubled, tripled = code_digest(network("x * 2")), code_digest(network("x *  3 "))
     assert doubled != tripled
