@@ -8,9 +8,9 @@ import torch
 from torchvision import models
 
 from tlx.api import compose
+from tlx.assembly import build_network
 from tlx.composition.job import make_job
 from tlx.data.order import EpochBatches
-from tlx.training import build_network
 
 __all__ = ["EPOCHS", "SUFFIXES", "divided", "write"]
 
