@@ -30,7 +30,7 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
     17: ("the terminal is closed", ("test_stopping::test_a_signal_saves", "test_signals::nohup")),
     19: ("a finished run is resumed", ("verbs/test_resume::test_a_finished_run_is_complete",)),
     20: ("two processes train one run", ("verbs/test_resume::test_one_run_is_resumed", "test_run_lock::")),
-    21: ("the clock goes back", ()),
+    21: ("the clock goes back", ("test_surroundings::test_a_clock",)),
     22: (
         "a checkpoint is cut off",
         ("test_damaged_checkpoints::test_two_hundred", "test_damaged_checkpoints::cut off"),
@@ -84,7 +84,10 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
     55: ("the disk is full", ("test_resources::test_a_full_disk",)),
     56: ("no room for the run", ("test_resources::test_a_disk_without", "checkpoint/test_space::")),
     57: ("a run directory that is gone or may not be written", ("test_resources::test_a_run_directory",)),
-    58: ("10,000 files in a run directory, a path of 250 characters", ()),
+    58: (
+        "10,000 files in a run directory, a path of 250 characters",
+        ("test_surroundings::ten_thousand", "test_surroundings::long_path"),
+    ),
     59: ("a rank raises, exits, is killed or hangs", ("test_dying_ranks::test_a_rank",)),
     60: ("SIGTERM to one rank", ("test_dying_ranks::test_a_signal",)),
     61: ("two ranks, then one, then two", ("test_two_ranks::test_two_ranks_then",)),
