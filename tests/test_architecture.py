@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "tlx").rglob("*.py"))
 TIERS = (
-    ("types", "errors", "run_lock", "signals"),
+    ("types", "errors", "run_lock", "children"),
+    ("signals",),
     ("targets", "made_by", "withheld", "run_name"),
     ("figures", "outcome", "run_directory", "recipe", "plan", "functional", "metrics", "preprocessing"),
     (

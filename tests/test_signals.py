@@ -160,22 +160,3 @@ sys.exit(ending(work))
 def test_what_a_copy_hears_is_not_heard_by_the_process_it_was_made_from(tmp_path: Path) -> None:
     process = script(COPIED, folder=tmp_path)
     assert process.communicate(timeout=60) == ("7 0\n", "")
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel ends the child")
-def test_a_child_dies_with_its_parent() -> None:
-    child = (
-        "import time; from tlx.signals import ends_by_the_parent\n"
-        "ends_by_the_parent(); print('up', flush=True); time.sleep(60)"
-    )
-    parent = (
-        "import os, signal, subprocess, sys\n"
-        f"child = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE)\n"
-        "child.stdout.readline()\nprint(child.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=False)
-    pid, end = int(done.stdout), time.monotonic() + 10
-    status = Path(f"/proc/{pid}/status")
-    while status.exists() and "zombie" not in status.read_text() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not status.exists() or "zombie" in status.read_text()

@@ -142,7 +142,7 @@ def test_a_loading_process_that_dies_ends_the_run_with_one_line(command: Server,
 def test_an_interrupted_sweep_saves_its_job_and_resumes_it(command: Server, tmp_path: Path) -> None:
     argv = [word for word in SHORT if word != RUN]
     argv[1:1] = ["-m", "seed=0,1", "sweep_dir=sweeps/one"]
-    started = command.start(tmp_path, *argv, "strategy.epochs=400")
+    started = command.start(tmp_path, *argv, "strategy.epochs=30", "trainer.checkpoint_steps=5")
     jobs = tmp_path / "sweeps" / "one" / "jobs"
     until(lambda: list(jobs.glob("*/checkpoints/*.ckpt")))
     os.killpg(started.pid, signal.SIGINT)
@@ -155,3 +155,7 @@ def test_an_interrupted_sweep_saves_its_job_and_resumes_it(command: Server, tmp_
     (job,) = jobs.iterdir()
     assert state(job)["status"] == "interrupted"
     assert position(job) > 0
+    resumed = command.run(tmp_path, "resume", "sweeps/one")
+    assert resumed.code == 0, resumed.err
+    assert [state(job)["status"] for job in jobs.iterdir()] == ["finished", "finished"]
+    assert sum(state(job)["resumes"] for job in jobs.iterdir()) == 1

@@ -14,6 +14,7 @@ from tlx.composition.resolve import from_yaml, to_yaml
 from tlx.errors import ConfigError
 from tlx.run_directory import begin, check_free, check_run, claimed, place, read_json, read_state, write_text
 from tlx.run_record import recorded
+from tlx.signals import saving_in_python
 from tlx.verbs.change import change, settle_change
 from tlx.verbs.launch import prepared
 
@@ -52,6 +53,8 @@ def fit(
 ) -> dict[str, Any]:
     """Train one run in this process and leave a run directory, as `tlx fit` does.
 
+    An interrupt, or a signal that ends the process, waits for the next checkpoint of a training loop.
+
     Args:
         model: A choice of `conf/model`, or a backbone. A copy of the backbone is trained; the
             object stays as it was, and `load` gives the trained network.
@@ -71,6 +74,7 @@ def fit(
 
     Raises:
         TlxError: What went wrong, with a way out.
+        KeyboardInterrupt: Somebody interrupted; it says up to where the run is saved.
     """
     given = {"model": model, "data": data, "strategy": strategy}
     names = {group: value for group, value in given.items() if isinstance(value, str)}
@@ -115,7 +119,7 @@ def _begin(run: Path, composed: Composed, objects: Mapping[str, Any]) -> Mapping
         check_free(run)
         write_text(run / "config.yaml", to_yaml(composed.config))
         begin(run)
-        with recorded(run):
+        with saving_in_python(), recorded(run):
             return work()
 
 
@@ -133,7 +137,7 @@ def _go_on(
         if not change(run, before, composed.config, composed.trust, allow_change, job):
             return read_json(run / "summary.json")
         begin(run, resumed=True)
-        with recorded(run):
+        with saving_in_python(), recorded(run):
             return work()
 
 

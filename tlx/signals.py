@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from tlx.children import die_with_parent, end_children
 
 __all__ = [
     "ENDING",
@@ -20,12 +22,11 @@ __all__ = [
     "TERMINATED",
     "Terminated",
     "asked",
-    "die_with_parent",
-    "end_children",
     "ends_by_the_parent",
     "left_at_once",
     "only_interrupts",
     "saving_first",
+    "saving_in_python",
     "show_notice",
     "stop",
     "stoppable",
@@ -49,6 +50,7 @@ class _Answer:
     """What this process does with signals right now."""
 
     number = 0  # the signal that asked it to end
+    in_python = False  # whether this is `tlx.fit` in somebody's own process
     saves = False  # whether a training loop looks at `number`
     note: Callable[[], None] | None = None  # what is written down before it is left at once
     insisted = True
@@ -121,9 +123,39 @@ def left_at_once(note: Callable[[], None], insisted: bool = True) -> Iterator[No
 
 
 @contextlib.contextmanager
+def saving_in_python() -> Iterator[None]:
+    """In a script or a notebook, have what ends it wait for the next checkpoint of a training loop.
+
+    An interrupt is an interrupt afterwards, and what would have killed the process kills it. Signals
+    that somebody handles already, and threads other than the main one, stay as they are.
+    """
+    own: dict[signal.Signals, Any] = dict.fromkeys(ENDING, signal.SIG_DFL)
+    own[signal.SIGINT] = signal.default_int_handler
+    heard = [number for number, handler in own.items() if signal.getsignal(number) is handler]
+    if not heard or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _answer.number, _answer.owner, _answer.in_python = 0, os.getpid(), True
+    for number in heard:
+        signal.signal(number, _hear_in_python)
+    asks: Terminated | None = None
+    try:
+        yield
+    except Terminated as error:
+        asks = error
+        raise
+    finally:
+        _answer.in_python = False
+        for number in heard:
+            signal.signal(number, own[number])
+        if asks is not None and _answer.number in heard:
+            os.kill(os.getpid(), _answer.number)
+
+
+@contextlib.contextmanager
 def saving_first() -> Iterator[None]:
-    """Inside `left_at_once`, have a signal wait: the work inside looks at `asked` and saves."""
-    _answer.saves = _answer.note is not None
+    """Have a signal wait that a process would end by: the work inside looks at `asked` and saves."""
+    _answer.saves = _answer.note is not None or _answer.in_python
     try:
         yield
     finally:
@@ -155,27 +187,6 @@ def ends_by_the_parent() -> None:
     die_with_parent()
 
 
-def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Have this process end when the one that started it does, where the system can (Linux)."""
-    with contextlib.suppress(OSError, AttributeError, ImportError):
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, number)
-
-
-def end_children() -> None:
-    """Kill what multiprocessing started here; loading processes have nothing to write down."""
-    import multiprocessing
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch raises where a loading process dies
-    for child in multiprocessing.active_children():
-        with contextlib.suppress(AssertionError, OSError):  # AssertionError: another's child
-            if child.is_alive():
-                child.kill()
-                child.join(1)
-
-
 def _stop(number: int, frame: FrameType | None) -> None:
     raise Terminated
 
@@ -189,6 +200,16 @@ def _hear(number: int, frame: FrameType | None) -> None:
     if not _answer.number:
         show_notice(stop(number))
     _answer.number = _answer.number or number
+
+
+def _hear_in_python(number: int, frame: FrameType | None) -> None:
+    if os.getpid() != _answer.owner:
+        return
+    waits = _answer.saves and not _answer.number
+    _answer.number = _answer.number or number
+    if not waits:
+        raise stop(number)
+    show_notice(stop(number))
 
 
 def _leave(number: int) -> NoReturn:
@@ -258,7 +279,7 @@ def _in_a_copy() -> None:
         for end in _answer.wakeup:
             os.close(end)
         _answer.wakeup = None
-    _answer.note, _answer.saves, _answer.number = None, False, 0
+    _answer.note, _answer.saves, _answer.in_python, _answer.number = None, False, False, 0
     _after_fork()
 
 

@@ -8,7 +8,8 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from tlx.signals import die_with_parent, left_at_once, stoppable
+from tlx.children import die_with_parent
+from tlx.signals import left_at_once, stoppable
 from tlx.verbs.launch import note_failure, note_stop
 from tlx.withheld import withheld
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tlx import errors
+from tlx.children import die_with_parent
 from tlx.errors import ConfigError, DistributedError, TlxError
 from tlx.outcome import explained
 from tlx.run_directory import read_json, shown
@@ -20,7 +21,6 @@ from tlx.signals import (
     INTERRUPTED,
     TERMINATED,
     Terminated,
-    die_with_parent,
     left_at_once,
     only_interrupts,
     show_notice,

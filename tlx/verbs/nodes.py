@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tlx.children import die_with_parent
 from tlx.errors import CheckpointError, ConfigError, DistributedError, TlxError
 from tlx.outcome import explained
 from tlx.run_directory import shown
 from tlx.run_record import record_interruption
-from tlx.signals import INTERRUPTED, TERMINATED, Terminated, die_with_parent, left_at_once
+from tlx.signals import INTERRUPTED, TERMINATED, Terminated, left_at_once
 
 if TYPE_CHECKING:
     from tlx.job import Job
