@@ -56,6 +56,23 @@ def test_an_end_that_was_asked_for_is_one_only_where_every_rank_was_asked(tmp_pa
     _judge(tmp_path, 2, 0, [])
 
 
+@pytest.mark.parametrize(
+    ("word", "code", "said"),
+    [
+        ("data.batch_size=5", 2, "data.batch_size=5"),
+        ("data.eval_batch_size=7", 2, "data.eval_batch_size=7"),
+        ("model.weights=nowhere.pth", 4, "nowhere.pth"),
+    ],
+)
+def test_what_no_rank_could_train_leaves_no_directory(
+    command: Server, tmp_path: Path, word: str, code: int, said: str
+) -> None:
+    result = command.run(tmp_path, "fit", *SMOKE, *TWO, word)
+    assert result.code == code, result.err
+    assert said in result.err and result.err.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 def test_a_killed_rank_ends_the_run_with_one_line_and_no_orphans(command: Server, tmp_path: Path) -> None:
     run = tmp_path / "runs" / "two"

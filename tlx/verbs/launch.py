@@ -54,8 +54,8 @@ def train(run: Path, config: Mapping[str, Any], trust: Sequence[str] = ()) -> Ma
 def prepared(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Callable[[Path], Mapping[str, Any]]:
     """What trains a run once its directory is there.
 
-    For one device all is built here, so that a config which cannot be is refused before there is
-    a directory; for several, each process builds its own.
+    All is built here, so that a config which cannot be is refused before there is a directory; of
+    several devices, each process builds its own again.
 
     Args:
         config: As in config.yaml.
@@ -73,6 +73,9 @@ def prepared(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Callable[[
             "--rdzv-endpoint=FIRST_MACHINE:29400 --rdzv-id=NAME -m tlx.cli and these words from fit on, "
             "with run_dir=FOLDER_THAT_ALL_SEE",
         )
+    from tlx.composition.job import make_job
+
+    job = make_job(config, trust)
     if isinstance(devices, int) and devices > 1:
 
         def launch(run: Path) -> Mapping[str, Any]:
@@ -80,10 +83,7 @@ def prepared(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Callable[[
             return read_json(run / "summary.json")
 
         return launch
-    from tlx.composition.job import make_job
     from tlx.training import fit
-
-    job = make_job(config, trust)
 
     def train_here(run: Path) -> Mapping[str, Any]:
         with left_at_once(lambda: record_interruption(run)):
