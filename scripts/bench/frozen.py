@@ -171,10 +171,12 @@ def _options() -> argparse.Namespace:
 
 def _result(options: argparse.Namespace) -> dict[str, Any]:
     """The file's content, or that of a file to come; what does not change between its runs."""
-    fixed = {"epochs": options.epochs, "full_epochs": options.full_epochs, "batch_size": 32, "threads": 1}
+    fixed: dict[str, Any] = {"epochs": options.epochs, "full_epochs": options.full_epochs}
+    fixed |= {"batch_size": 32, "threads": 1, "seed": options.seed, "commit": commit()}
     before = saved(options.out)
-    if before and any(before[key] != value for key, value in fixed.items()):
-        raise SystemExit(f"{options.out} was measured with other settings; another --out")
+    other = [key for key, value in fixed.items() if before and before.get(key) != value]
+    if other:
+        raise SystemExit(f"{options.out} was measured with another {', '.join(other)}; another --out")
     if before and before["material"]["photos"] != options.count:
         raise SystemExit(f"{options.out} was measured on {before['material']['photos']} photos")
     return before or {
@@ -184,7 +186,6 @@ def _result(options: argparse.Namespace) -> dict[str, Any]:
         "processor": processor(),
         **fixed,
         "at_once": options.at_once,
-        "seed": options.seed,
         "sweep_runs": 12,
         "environments": {},
         "skipped": {},

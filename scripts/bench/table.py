@@ -69,15 +69,14 @@ def lines(result: dict[str, Any]) -> Iterator[Line]:
 
 def greatest_difference(result: dict[str, Any], case: str, row: str) -> float | None:
     """Between the epoch losses of a row and those of tlx; None where either is missing."""
-    found = {
-        run["row"]: run["losses"]
+    losses = {
+        (run["row"], run["repetition"]): run["losses"]
         for run in result["runs"]
-        if run["case"] == case and run["row"] in (row, "tlx") and run.get("losses")
+        if run["case"] == case and run.get("losses")
     }
-    if len(found) < 2:
-        return None
-    pairs = zip(found[row], found["tlx"], strict=True)
-    return float(max(abs(one - other) for one, other in pairs))
+    both = [n for name, n in losses if name == row and ("tlx", n) in losses]
+    pairs = [pair for n in both for pair in zip(losses[row, n], losses["tlx", n], strict=True)]
+    return float(max(abs(one - other) for one, other in pairs)) if pairs else None
 
 
 def report(result: dict[str, Any]) -> str:

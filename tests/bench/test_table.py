@@ -49,6 +49,8 @@ def test_losses_are_compared_only_where_both_compute_the_same(result) -> None:
     assert found["lightning"] is None
     result["runs"][1]["losses"] = result["runs"][3]["losses"] = [2.0, 1.25]
     assert greatest_difference(result, "head", "plain") == 0.25
+    result["runs"][1]["losses"] = [2.0, 1.5]  # of the first repetition, which the last must not hide
+    assert greatest_difference(result, "head", "plain") == 0.5
 
 
 def test_a_sweep_is_held_against_as_many_processes_of_a_peer(result) -> None:
