@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ from tlx.cache.frontier import FrontierCache
 from tlx.checkpoint.randomness import seed_of
 from tlx.job import Job
 from tlx.modules.network import Network
+from tlx.origin.origin import Origin
 from tlx.plan import Plan
 from tlx.plan_table import plan_table
 from tlx.trainer import World
 
-__all__ = ["build_network", "describe_plan", "frontier_cache", "plan_of"]
+__all__ = ["build_network", "describe_plan", "frontier_cache", "origin_of", "plan_of"]
 
 
 def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
@@ -42,6 +44,33 @@ def frontier_cache(job: Job, network: Network, world: World) -> FrontierCache:
         bits,
         lambda line: None,
     )
+
+
+def origin_of(job: Job, network: Network, plan: Plan, folder: Path, world: World) -> Origin | None:
+    """What a run starts from, where something holds on to it or measures what is forgotten.
+
+    Args:
+        job: Its source is labelled with original classes.
+        network: With the weights that the run starts from.
+        plan: What trains.
+        folder: Of the run.
+        world: This process among the others.
+
+    Raises:
+        ConfigError: A regularizer lacks what it needs.
+        DataError: The source has classes that the weights do not know.
+    """
+    if job.source is None and not job.regularizers:
+        return None
+    if job.source is not None:
+        job.source.rank, job.source.world_size = world.rank, world.size
+    origin = Origin(network, plan, job.data, job.source, folder / "known", job.seed, world.rank)
+    if job.source is not None:
+        origin.need_head("source")
+        origin.labels(job.source.splits.train)
+    for regularizer in job.regularizers:
+        regularizer.begin(origin)
+    return origin
 
 
 def build_network(job: Job) -> Network:

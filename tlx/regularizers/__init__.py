@@ -1,0 +1,1 @@
+"""Callbacks with a loss term that holds on to what was known before a run."""
