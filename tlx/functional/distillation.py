@@ -1,5 +1,6 @@
 """How far one network's answers are from another's."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -13,12 +14,11 @@ def divergence(of: Tensor, against: Tensor) -> Tensor:
         of: Logits of p, (B, K).
         against: Logits of q, (B, K).
 
-    >>> import torch
     >>> p, q = torch.tensor([[0.5, 0.3, 0.2]]).log(), torch.tensor([[0.4, 0.4, 0.2]]).log()
     >>> round(divergence(p, q).item(), 6), round(divergence(q, p).item(), 6)
     (0.025267, 0.025815)
     """
-    log_p, log_q = functional.log_softmax(of.float(), 1), functional.log_softmax(against.float(), 1)
+    log_p, log_q = (functional.log_softmax(_at_least_single(logits), 1) for logits in (of, against))
     return functional.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
 
 
@@ -37,5 +37,10 @@ def distillation(student: Tensor, teacher: Tensor, temperature: float, scaled: b
         scaled: Whether to multiply by T^2, so that the gradient keeps its size as T grows; the code of
             most continual-learning suites does not.
     """
-    soft = divergence(teacher.float() / temperature, student.float() / temperature)
+    soft = divergence(_at_least_single(teacher) / temperature, _at_least_single(student) / temperature)
     return soft * temperature**2 if scaled else soft
+
+
+def _at_least_single(logits: Tensor) -> Tensor:
+    """Half precision has too few digits for small probabilities."""
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits

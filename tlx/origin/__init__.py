@@ -1,1 +1,0 @@
-"""What a run starts from: the network as it was before, and the data which that network knew."""

@@ -39,6 +39,7 @@ class L2SP(Callback):
         self.strength, self.head_strength = strength, head_strength
 
     def begin(self, origin: Origin) -> None:
+        origin.need_weights("l2sp")
         self._origin = origin
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
