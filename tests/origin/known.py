@@ -34,14 +34,6 @@ def origin_on(
     return origin, network
 
 
-def shaken(network: Network, by: float) -> None:
-    """Shift every weight that trains by a number of its own."""
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for _, weight in network.trainable():
-            weight += by * torch.randn(weight.shape, generator=generator)
-
-
 def moved(network: Network, by: float = 0.1) -> None:
     """Shift every weight that trains."""
     with torch.no_grad():
@@ -49,4 +41,4 @@ def moved(network: Network, by: float = 0.1) -> None:
             weight += by
 
 
-__all__ = ["SOURCE", "known_backbone", "known_job", "made_up_source", "moved", "origin_on", "shaken"]
+__all__ = ["SOURCE", "known_backbone", "known_job", "made_up_source", "moved", "origin_on"]
