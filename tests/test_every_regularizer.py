@@ -11,6 +11,7 @@ from tests.faults.jobs import BY_EPOCHS
 from tests.faults.outcome import differences, outcome
 from tests.faults.processes import run_process
 from tlx.cache.settings import CacheSettings
+from tlx.regularizers.ewc import EWC
 from tlx.regularizers.kl import KL
 from tlx.regularizers.l2sp import L2SP
 from tlx.regularizers.lwf import LwF
@@ -21,6 +22,7 @@ KILLED = -9
 SOURCE = 40
 UPPER = functools.partial(partial, unfrozen=1, epochs=3, backbone_rate=3e-2, head_rate=3e-2)
 REGULARIZERS: dict[str, tuple[Any, ...]] = {
+    "ewc": (functools.partial(EWC, strength=50.0, samples=20),),
     "l2sp": (functools.partial(L2SP, strength=0.3),),
     "lwf": (functools.partial(LwF, samples=20),),
     "lwf on the target": (functools.partial(LwF, inputs="target"),),
@@ -45,6 +47,30 @@ def test_a_run_that_holds_on_is_resumed_to_the_bit(name: str, tmp_path: Path) ->
     for moment in MOMENTS:
         assert run_process(tmp_path / "killed", kill=moment, **job) == [KILLED], moment
     assert run_process(tmp_path / "killed", workers=1, **job) == [0]
+    assert differences(outcome(tmp_path / "killed"), outcome(tmp_path / "whole")) == []
+
+
+@pytest.mark.parametrize(
+    "moment", [("before tlx.regularizers.ewc.save_file", 0), ("after tlx.regularizers.ewc.write_durably", 0)]
+)
+def test_a_kill_around_the_fisher_information_is_resumed_to_the_bit(
+    moment: tuple[str, int], tmp_path: Path
+) -> None:
+    job = {"strategy": UPPER, "regularizers": REGULARIZERS["ewc"], "knows": SOURCE}
+    assert run_process(tmp_path / "whole", **job) == [0]
+    assert run_process(tmp_path / "killed", kill=moment, **job) == [KILLED]
+    assert run_process(tmp_path / "killed", **job) == [0]
+    assert differences(outcome(tmp_path / "killed"), outcome(tmp_path / "whole")) == []
+    written = [folder / "known/ewc.safetensors" for folder in (tmp_path / "killed", tmp_path / "whole")]
+    assert written[0].read_bytes() == written[1].read_bytes()
+
+
+def test_two_ranks_hold_on_together(tmp_path: Path) -> None:
+    job = {"strategy": BY_EPOCHS, "regularizers": REGULARIZERS["all together"], "knows": SOURCE}
+    assert run_process(tmp_path / "whole", ranks=2, **job) == [0, 0]
+    kill = ("on_train_batch_end", 10)
+    assert run_process(tmp_path / "killed", ranks=2, kill=kill, **job) == [KILLED, KILLED]
+    assert run_process(tmp_path / "killed", ranks=2, **job) == [0, 0]
     assert differences(outcome(tmp_path / "killed"), outcome(tmp_path / "whole")) == []
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from tests.origin.known import origin_on
-from tlx.forgetting import forgetting, measured_split, note_before, source_accuracy
+from tlx.forgetting import forgetting, note_before, source_accuracy
+from tlx.origin.origin import measured
 from tlx.trainer import World
 from tlx.types import Inputs
 
@@ -14,7 +15,8 @@ CPU = torch.device("cpu")
 
 def test_accuracy_is_the_share_whose_original_class_comes_first(tmp_path: Path) -> None:
     origin, _ = origin_on(tmp_path)
-    split = measured_split(origin)
+    assert origin.source is not None
+    split = measured(origin.source)
     known = torch.from_numpy(origin.labels(split))
     asked: list[int] = []
 

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from tlx.checkpoint.durable import write_durably
 from tlx.evaluation import to_device
-from tlx.origin.origin import Origin
+from tlx.origin.origin import Origin, measured
 from tlx.trainer import World
-from tlx.types import Inputs, Split
+from tlx.types import Inputs
 
-__all__ = ["forgetting", "measured_split", "note_before", "source_accuracy"]
+__all__ = ["forgetting", "note_before", "source_accuracy"]
 
 NAME = "source_before.json"
 
@@ -62,13 +62,6 @@ def forgetting(
     }
 
 
-def measured_split(origin: Origin) -> Split:
-    """The samples that measure, which nothing is made of: test, or val where there is no test."""
-    assert origin.source is not None
-    splits = origin.source.splits
-    return splits.val if splits.test is None else splits.test
-
-
 def source_accuracy(
     origin: Origin,
     answer: Callable[[Inputs], Tensor],
@@ -78,7 +71,7 @@ def source_accuracy(
 ) -> dict[str, Any]:
     """Share of the measured samples whose original class is the first choice; each rank takes its part."""
     assert origin.source is not None
-    split = measured_split(origin)
+    split = measured(origin.source)
     known = torch.from_numpy(origin.labels(split)).to(device)
     right, count = torch.zeros((), dtype=torch.int64, device=device), 0
     with torch.inference_mode(), precision:

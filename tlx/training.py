@@ -16,7 +16,7 @@ from lightning.pytorch import Callback
 from rich.console import Console
 
 from tlx.arithmetic import settled
-from tlx.assembly import build_network, frontier_cache, origin_of, plan_of
+from tlx.assembly import build_network, frontier_cache, held_on_to, origin_of, plan_of
 from tlx.cache.serving import serve
 from tlx.checkpoint.agreement import Agreement
 from tlx.checkpoint.belonging import check_belongs
@@ -35,9 +35,11 @@ from tlx.job import Job, Run
 from tlx.modules.averaging import WeightAveraging
 from tlx.modules.network import Network
 from tlx.modules.supervised import Supervised
+from tlx.origin.origin import Origin
 from tlx.plan import HEAD, PhaseEnd, Plan
 from tlx.plan_table import save_plan, saved_plan
 from tlx.report.console import epoch_line
+from tlx.report.formats import size
 from tlx.report.progress import ProgressDisplay
 from tlx.report.recorder import Recorder
 from tlx.run_directory import shown
@@ -112,19 +114,30 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     cache = frontier_cache(job, network, world)
     origin = origin_of(job, network, plan, folder, world)
     if world.is_first:
-        for place in (folder, folder / "bundle"):
+        for place in (folder, folder / "bundle", folder / "known"):
             sweep(place)
         hold_data(folder, job.data)
         _check_space(folder / "checkpoints", job, plan, network)
         table = save_plan(folder, plan, network, job.data, cache, job.mixup > 0)
-        console.print(table, highlight=False, markup=False)
+        console.print("\n".join([table, *held_on_to(job)]), highlight=False, markup=False)
     run = Run(job, folder, world, plan, module, console, cache, origin=origin)
     cache.say = run.tell
     for line in said:
         run.tell(line)
-    if origin is not None and origin.source is not None:
-        note_before(origin, world, job.trainer.device(world), job.trainer.precision_context())
+    if origin is not None:
+        _begin_to_hold_on(run, origin)
     return run
+
+
+def _begin_to_hold_on(run: Run, origin: Origin) -> None:
+    """Take of the network, before it trains, what the run holds on to and is measured against."""
+    for regularizer in run.job.regularizers:
+        regularizer.begin(origin)
+    if run.job.regularizers:
+        run.log(f"{size(origin.bytes)} are held beside the network, of what it was")
+    if origin.source is not None:
+        settings = run.job.trainer
+        note_before(origin, run.world, settings.device(run.world), settings.precision_context())
 
 
 def _check_space(folder: Path, job: Job, plan: Plan, network: Network) -> None:

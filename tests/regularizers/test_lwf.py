@@ -69,4 +69,4 @@ def test_values_out_of_their_range_are_refused(setting: dict[str, Any], said: st
 def test_a_source_that_is_asked_for_has_to_be_there(tmp_path: Path) -> None:
     origin, _ = origin_on(tmp_path, known_job(knows=0))
     with pytest.raises(ConfigError, match="regularizer.lwf.inputs=source, and there is no source"):
-        LwF(inputs="source").begin(origin)
+        LwF(inputs="source").check(origin)

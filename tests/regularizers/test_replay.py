@@ -53,7 +53,7 @@ def test_another_buffer_than_the_run_began_with_is_refused(tmp_path: Path) -> No
 def test_without_a_source_there_is_nothing_to_replay(tmp_path: Path) -> None:
     origin, _ = origin_on(tmp_path, known_job(knows=0))
     with pytest.raises(ConfigError, match="there is no source. Try: data@source=folder"):
-        Replay().begin(origin)
+        Replay().check(origin)
 
 
 def test_while_only_the_head_trains_nothing_is_replayed(tmp_path: Path) -> None:

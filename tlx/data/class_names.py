@@ -10,7 +10,7 @@ from tlx.errors import DataError
 
 __all__ = ["positions"]
 
-NUMBERED = re.compile(r"(\d+)(?:[_\- .].*)?")
+NUMBERED = re.compile(r"(\d+)[_\- .].+")
 SHOWN = 3
 
 
@@ -18,7 +18,8 @@ def positions(names: Sequence[str], known: Sequence[str]) -> NDArray[np.int64]:
     """The position of each name among known ones, shape (len(names),).
 
     A name is known as it is written, or but for case, spaces, hyphens and underscores; or, where
-    every name begins with a number below the number of known ones (`0007_cock`), by that number.
+    every name begins with a number below the number of known ones (`0007_cock`), by that number. A
+    number alone is a name: the digits of one data set are not the first classes of another.
 
     Args:
         names: Of the classes of a data set.

@@ -57,19 +57,22 @@ class Comparison:
         """Whether the step's own pass is compared."""
         return self._recall is None and self._origin.moves
 
-    def begin(self, origin: Origin) -> None:
-        """Draw the samples and ask the original network.
+    def check(self, origin: Origin) -> None:
+        """Refuse what cannot be compared.
 
         Raises:
             ConfigError: The weights have no original head, or there is no source.
         """
         origin.need_head(self.name)
-        self._origin = origin
         if self.inputs == "source" and origin.source is None:
             raise ConfigError(
                 f"regularizer.{self.name}.inputs=source, and there is no source",
                 fix="data@source=folder source.root=FOLDER, or regularizer." + self.name + ".inputs=target",
             )
+
+    def begin(self, origin: Origin) -> None:
+        """Draw the samples, where there is a source to be compared on."""
+        self._origin = origin
         if self.inputs != "target" and origin.source is not None:
             count = len(origin.source.splits.train)
             self._recall = origin.recall(reservoir(count, self.samples, origin.seed))
@@ -90,5 +93,5 @@ class Comparison:
                 return Answers(step.original, self._origin.network(step.inputs))
         device = step.logits.device
         count = max(1, round(self.ratio * len(step.targets)))
-        ids = self._recall.draw(count, self._origin.position(), self._origin.rank)
+        ids = self._recall.draw(count, self._origin.position(), self._origin.world.rank)
         return Answers(self._origin.answer(self._recall.take(ids, device)), self._before[ids].to(device))

@@ -16,13 +16,15 @@ from tlx.data.class_names import positions
 from tlx.data.datamodule import TransferData
 from tlx.errors import CheckpointError, ConfigError
 from tlx.evaluation import to_device
+from tlx.functional.buffer import reservoir
 from tlx.modules.network import Network
 from tlx.origin.original import Original
 from tlx.origin.recall import Recall
 from tlx.plan import HEAD, Plan, split_part
-from tlx.types import FrontierValues, Inputs, LossTerm, Split
+from tlx.trainer import World
+from tlx.types import Batch, FrontierValues, Inputs, LossTerm, Split
 
-__all__ = ["Origin", "Regularizer"]
+__all__ = ["Origin", "Regularizer", "measured"]
 
 
 @runtime_checkable
@@ -30,17 +32,25 @@ class Regularizer(LossTerm, Protocol):
     """A loss term that holds on to what was known before a run.
 
     Attributes:
+        name: Of its choice in `conf/regularizer`.
+        strength: Of the term.
         replaces_weight_decay: Whether weight decay is off beside it.
     """
 
+    name: str
+    strength: float
     replaces_weight_decay: bool
 
-    def begin(self, origin: "Origin") -> None:
-        """Take what is needed of the network before it trains.
+    def check(self, origin: "Origin") -> None:
+        """Refuse a run that does not start from what is needed.
 
         Raises:
-            ConfigError: The run does not start from what the regularizer needs.
+            ConfigError: It lacks an original head, a source or weights that know anything.
         """
+        ...
+
+    def begin(self, origin: "Origin") -> None:
+        """Take what is needed of the network before it trains; `check` was called."""
         ...
 
 
@@ -54,7 +64,8 @@ class Origin:
         source: What the network knew, its samples labelled with original classes; None: not at hand.
         folder: Where what is made of it lies.
         seed: Of the run, >= 0.
-        rank: This process among those that train together.
+        world: This process among those that train together; None: it is alone.
+        device: Where to compute before the run does; None: where the network is.
 
     Attributes:
         network: The original network.
@@ -71,12 +82,14 @@ class Origin:
         source: TransferData | None,
         folder: Path,
         seed: int,
-        rank: int = 0,
+        world: World | None = None,
+        device: torch.device | None = None,
     ) -> None:
         trained = {split_part(part)[0] for phase in plan.phases for part in phase.trains} - {HEAD}
         anew = {stage for phase in plan.phases for stage in phase.reinitialise}
         self.data, self.source, self.folder = data, source, folder
-        self.seed, self.rank = seed, rank
+        self.seed, self.world = seed, world or World()
+        self._first_device = device or next(network.parameters()).device
         self.position: Callable[[], int] = int
         self.network = Original(network.backbone, trained)
         before = dict(self.network.backbone.net.named_parameters())
@@ -184,6 +197,29 @@ class Origin:
         self._recalls.append(made)
         return made
 
+    def batches(self, count: int | None) -> Iterator[Batch]:
+        """Samples for the original network to be measured on, this process's share of them.
+
+        Those of the source, with original classes, or those that the run learns, whose targets say
+        nothing of original classes. The ids are positions in the training split.
+
+        Args:
+            count: How many at most, drawn by the seed; None: all.
+        """
+        data = self.data if self.source is None else self.source
+        train = data.splits.train
+        ids = np.arange(len(train)) if count is None else reservoir(len(train), count, self.seed)
+        split = train.subset(ids)
+        known = torch.from_numpy(self.labels(split)) if self.source is not None else None
+        places = torch.from_numpy(ids)
+        self.network.to(self._first_device)
+        for batch in data.loader(split):
+            counted = batch.ids >= 0
+            targets = batch.targets[counted] if known is None else known[batch.ids[counted]]
+            inputs = to_device(_rows(batch.inputs, counted), self._first_device)
+            if len(targets):
+                yield Batch(inputs, targets.to(self._first_device), places[batch.ids[counted]])
+
     @property
     def bytes(self) -> int:
         """What is held in memory beside the run's own network."""
@@ -221,6 +257,19 @@ class Origin:
             yield
         finally:
             _set(active, True)
+
+
+def measured(source: TransferData) -> Split:
+    """The samples that measure what is left, which nothing is made of: test, or val where there is none."""
+    return source.splits.val if source.splits.test is None else source.splits.test
+
+
+def _rows(inputs: Inputs | FrontierValues, chosen: Tensor) -> Inputs:
+    if isinstance(inputs, FrontierValues):
+        raise TypeError("the original network is measured on inputs")
+    if isinstance(inputs, dict):
+        return {name: value[chosen] for name, value in inputs.items()}
+    return inputs[chosen]
 
 
 def _set(modules: Iterable[nn.Module], training: bool) -> None:

@@ -36,6 +36,7 @@ class KL(Callback):
         ConfigError: A value is out of its range.
     """
 
+    name = "kl"
     replaces_weight_decay = False
 
     def __init__(
@@ -57,6 +58,9 @@ class KL(Callback):
     def reads_original(self) -> bool:
         """Whether the original head shall be asked in the step's own pass."""
         return self.comparison.reads_original
+
+    def check(self, origin: Origin) -> None:
+        self.comparison.check(origin)
 
     def begin(self, origin: Origin) -> None:
         self._origin = origin

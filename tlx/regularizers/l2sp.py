@@ -29,6 +29,7 @@ class L2SP(Callback):
         ConfigError: A value is out of its range.
     """
 
+    name = "l2sp"
     reads_original = False
     replaces_weight_decay = True
 
@@ -38,8 +39,10 @@ class L2SP(Callback):
                 raise bad_value(f"regularizer.l2sp.{name}", value, "a number >= 0")
         self.strength, self.head_strength = strength, head_strength
 
-    def begin(self, origin: Origin) -> None:
+    def check(self, origin: Origin) -> None:
         origin.need_weights("l2sp")
+
+    def begin(self, origin: Origin) -> None:
         self._origin = origin
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

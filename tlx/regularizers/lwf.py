@@ -36,6 +36,7 @@ class LwF(Callback):
         ConfigError: A value is out of its range.
     """
 
+    name = "lwf"
     replaces_weight_decay = False
 
     def __init__(
@@ -58,6 +59,9 @@ class LwF(Callback):
     def reads_original(self) -> bool:
         """Whether the original head shall be asked in the step's own pass."""
         return self.comparison.reads_original
+
+    def check(self, origin: Origin) -> None:
+        self.comparison.check(origin)
 
     def begin(self, origin: Origin) -> None:
         self._origin = origin

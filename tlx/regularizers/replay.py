@@ -35,6 +35,7 @@ class Replay(Callback):
         ConfigError: A value is out of its range.
     """
 
+    name = "replay"
     reads_original = False
     replaces_weight_decay = False
 
@@ -51,13 +52,16 @@ class Replay(Callback):
             raise bad_value("regularizer.replay.ratio", ratio, "a number > 0")
         self.strength, self.samples, self.selection, self.ratio = strength, samples, selection, ratio
 
-    def begin(self, origin: Origin) -> None:
+    def check(self, origin: Origin) -> None:
         origin.need_head("replay")
         if origin.source is None:
             raise ConfigError(
                 "regularizer=replay learns samples of the source along, and there is no source",
                 fix="data@source=folder source.root=FOLDER, or regularizer=lwf, which needs none",
             )
+
+    def begin(self, origin: Origin) -> None:
+        assert origin.source is not None
         train = origin.source.splits.train
         if self.selection == "balanced":
             chosen = balanced(origin.labels(train), self.samples, origin.seed)
@@ -72,7 +76,7 @@ class Replay(Callback):
             return step.logits.new_zeros(())
         device = step.logits.device
         count = max(1, round(self.ratio * len(step.targets)))
-        ids = self._buffer.draw(count, self._origin.position(), self._origin.rank)
+        ids = self._buffer.draw(count, self._origin.position(), self._origin.world.rank)
         logits = self._origin.answer(self._buffer.take(ids, device))
         targets = self._buffer.targets[ids].to(device)
         return self.strength * functional.cross_entropy(logits.float(), targets)
