@@ -20,7 +20,7 @@ from tlx.data.overlap import write_samples
 from tlx.data.stored import Chosen, Stored
 from tlx.evaluation import evaluate, show_mistakes, to_device
 from tlx.figures import TASK_FIGURES
-from tlx.forgetting import forgetting
+from tlx.forgetting import Place, forgetting
 from tlx.job import Run
 from tlx.metrics.moments import FeatureMoments
 from tlx.plan import PhaseEnd
@@ -196,10 +196,9 @@ def _forgetting(run: Run) -> dict[str, Any]:
     """How much of what the weights knew is left, where the source is at hand."""
     if run.origin is None or run.origin.source is None:
         return {}
-    device = run.job.trainer.device(run.world)
-    network = run.network.to(device).eval()
-    precision = run.job.trainer.precision_context()
-    return forgetting(run.origin, network.backbone.original_logits, run.world, device, precision)
+    place = Place(run.world, run.job.trainer.device(run.world), run.job.trainer.precision_context)
+    network = run.network.to(place.device).eval()
+    return forgetting(run.origin, network.backbone.original_logits, place)
 
 
 def _train_seconds(run: Run) -> float:

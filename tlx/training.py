@@ -30,7 +30,7 @@ from tlx.checkpoint.weights import load_weights, save_weights
 from tlx.conclusion import conclude
 from tlx.data.loader import failure_of_a_worker
 from tlx.data_record import hold_data
-from tlx.forgetting import note_before
+from tlx.forgetting import Place, note_before
 from tlx.job import Job, Run
 from tlx.modules.averaging import WeightAveraging
 from tlx.modules.network import Network
@@ -137,7 +137,7 @@ def _begin_to_hold_on(run: Run, origin: Origin) -> None:
         run.log(f"{size(origin.bytes)} are held beside the network, of what it was")
     if origin.source is not None:
         settings = run.job.trainer
-        note_before(origin, run.world, settings.device(run.world), settings.precision_context())
+        note_before(origin, Place(run.world, settings.device(run.world), settings.precision_context))
 
 
 def _check_space(folder: Path, job: Job, plan: Plan, network: Network) -> None:

@@ -38,6 +38,8 @@ SOURCE_KEYS: dict[str, str] = {
     "source/accuracy_before": "share of source samples that the original head told right before the run",
     "source/accuracy_after": "the same after it, by the original head on the trained features",
     "source/forgetting": "accuracy before minus accuracy after",
+    "source/forgetting_low": "lower end of its 95 % interval, from samples that only one told right",
+    "source/forgetting_high": "upper end of it",
     "source/samples": "source samples that were measured, of which nothing was made",
 }
 FIGURE_KEYS = {
