@@ -95,8 +95,9 @@ class SquaredGradients:
             ConfigError: A part of the network is in training mode or normalises by its batch.
         """
         _refuse_training(self._module)
-        count, inputs = sample_count(inputs), ordinary(inputs)
+        count = sample_count(inputs)
         with torch.inference_mode(False), torch.enable_grad(), _required(self._module, self.parameters):
+            inputs = ordinary(inputs)
             self._probe(inputs, count)
             size = max(1, int(self._max_bytes * 0.75 / self._held(inputs)))
             for start in range(0, count, size):
