@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tlx.functional.per_sample_taps import tapped, uses
+from tlx.functional.per_sample_taps import adding, tapped, uses
 
 
 def parameters(module: nn.Module) -> dict[str, torch.Tensor]:
@@ -33,7 +33,7 @@ def test_a_backward_pass_to_the_anchor_leaves_no_gradient_of_a_weight() -> None:
     module = nn.Linear(5, 2)
     graph = tapped(parameters(module), lambda: module(torch.randn(4, 5)))
     sums = {"weight": torch.zeros(2, 5), "bias": torch.zeros(2)}
-    graph.back(dict.fromkeys(sums, "first"), [torch.ones(4, 2)] * 2, sums, 1000)
+    graph.back(dict.fromkeys(sums, "first"), [torch.ones(4, 2)] * 2, adding(sums, 1000))
     assert module.weight.grad is None and graph.anchor.grad is None
     assert sums["bias"].tolist() == [8.0, 8.0]  # 4 samples, gradient 1, twice
 
@@ -81,7 +81,7 @@ def test_a_graph_dies_with_its_last_reference_not_with_the_next_collection() -> 
     gc.disable()
     try:
         graph = tapped(parameters(module), lambda: module(x))
-        graph.back({"weight": "first"}, [torch.ones(4, 2)], {"weight": torch.zeros(2, 5)}, 1000)
+        graph.back({"weight": "first"}, [torch.ones(4, 2)], adding({"weight": torch.zeros(2, 5)}, 1000))
         alive = weakref.ref(graph.outputs)
         del graph
         assert alive() is None
