@@ -1,5 +1,6 @@
 """Sums of squares of per-sample gradients, without a loop over samples."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,9 +12,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.functional.nested import ordinary, sample_count, samples, tensors
-from tlx.functional.per_sample_calls import Layout
+from tlx.functional.per_sample_calls import Call, Layout
 from tlx.functional.per_sample_fallback import FLOOR, Fallback, Forward, Vectors, agrees, probing
-from tlx.functional.per_sample_taps import Receiver, TappedGraph, tapped
+from tlx.functional.per_sample_kernels import Role
+from tlx.functional.per_sample_taps import TappedGraph, adding, tapped
 
 __all__ = ["MAX_BYTES", "SquaredGradients", "called"]
 
@@ -95,10 +97,12 @@ class SquaredGradients:
             ConfigError: A part of the network is in training mode or normalises by its batch.
         """
         _refuse_training(self._module)
-        count, inputs = sample_count(inputs), ordinary(inputs)
+        count = sample_count(inputs)
         with torch.inference_mode(False), torch.enable_grad(), _required(self._module, self.parameters):
+            inputs = ordinary(inputs)
             self._probe(inputs, count)
-            size = max(1, int(self._max_bytes * 0.75 / self._held(inputs)))
+            most = max(1, int(self._max_bytes * 0.75 / self._held(inputs)))
+            size = math.ceil(count / math.ceil(count / most))  # chunks of one size: a small rest costs more
             for start in range(0, count, size):
                 rows = torch.arange(start, min(start + size, count))
                 self._chunk(samples(inputs, slice(start, start + size)), vectors, rows)
@@ -123,7 +127,8 @@ class SquaredGradients:
             for name, tap in graph.taps.items()
             if (layout := self._trusted.get(name)) and layout in tap.call.layouts(len(rows))
         }
-        graph.back(layouts, vectors(graph.outputs.detach(), rows), self.sums, self._max_bytes // 16)
+        visit = adding(self.sums, self._max_bytes // 16)
+        graph.back(layouts, vectors(graph.outputs.detach(), rows), visit)
         rest = {name: sums for name, sums in self.sums.items() if name in graph.used - layouts.keys()}
         del graph
         if rest:
@@ -132,13 +137,15 @@ class SquaredGradients:
             self._fallback.add(rest, inputs, vectors, rows, max(1, int(self._max_bytes / each)))
 
     def _tapped(self, inputs: Any) -> TappedGraph:
-        count = sample_count(inputs)
-        widened = count if self._widens else None
-        graph = tapped(self.parameters, lambda: self._forward(self._module, inputs), widened)
-        shape = tuple(graph.outputs.shape)
+        widened = sample_count(inputs) if self._widens else None
+        return tapped(self.parameters, lambda: self._outputs(inputs), widened)
+
+    def _outputs(self, inputs: Any) -> Tensor:
+        outputs = self._forward(self._module, inputs)
+        count, shape = sample_count(inputs), tuple(outputs.shape)
         if len(shape) != 2 or shape[0] != count:
             raise bad_value("outputs", shape, f"the shape ({count}, classes), a row for each sample")
-        return graph
+        return outputs
 
     def _probe(self, inputs: Any, count: int) -> None:
         """Hold every kernel against the gradient of a sample that is alone.
@@ -148,11 +155,8 @@ class SquaredGradients:
         """
         if not self._unproven:
             return
-        pair, alone = samples(inputs, torch.tensor([0, 1 % count])), samples(inputs, slice(0, 1))
-        exact = {name: torch.zeros_like(sums) for name, sums in self.sums.items()}
-        with _saved(self._module) as saved:
-            self._fallback.one(exact, alone, probing, torch.tensor([0]))
-        self._bytes_per_element = sum(saved.values()) / _elements(alone)
+        pair = samples(inputs, torch.tensor([0, 1 % count]))
+        exact = self._alone(samples(inputs, slice(0, 1)))
         if self._widens:
             try:
                 self._widens = self._compare(pair, exact)
@@ -161,24 +165,44 @@ class SquaredGradients:
         if not self._widens:
             self._compare(pair, exact)
 
+    def _alone(self, inputs: Any) -> dict[str, Tensor]:
+        """The squares of a single sample, and on the way how much its graph holds."""
+        with _saved(self._module) as saved:
+            outputs = self._outputs(inputs)
+            (vector,) = probing(outputs.detach(), torch.tensor([0]))
+            parameters = list(self.parameters.values())
+            found = (
+                list(torch.autograd.grad(outputs, parameters, vector, allow_unused=True))
+                if outputs.requires_grad
+                else []
+            )
+        self._bytes_per_element = sum(saved.values()) / _elements(inputs)
+        squares = {}
+        for name in reversed(list(self.parameters)[: len(found)]):
+            gradient = found.pop()  # at most one is there twice
+            if gradient is not None:
+                squares[name] = gradient.to(self.sums[name].dtype).square()
+        return squares
+
     def _compare(self, pair: Any, exact: Mapping[str, Tensor]) -> bool:
         """Trust the kernels that agree; whether none disagrees."""
         graph = self._tapped(pair)
-        found = {name: torch.zeros_like(squares) for name, squares in exact.items()}
-        layouts = {name: fits[0] for name, tap in graph.taps.items() if (fits := tap.call.layouts(2))}
-        graph.back(layouts, probing(graph.outputs.detach(), torch.arange(2)), found, self._max_bytes // 16)
         greatest = max((float(squares.max()) for squares in exact.values()), default=0.0)
-        by_tap: dict[Receiver, list[str]] = {}
-        for name in layouts:
-            by_tap.setdefault(graph.taps[name].receiver, []).append(name)
+        layouts = {name: fits[0] for name, tap in graph.taps.items() if (fits := tap.call.layouts(2))}
         self._trusted, self._unproven, all_right = {}, False, True
-        for names in by_tap.values():
-            right = all(agrees(found[name], exact[name], greatest) for name in names)
-            if right and all(float(exact[name].max()) <= FLOOR * greatest for name in names):
+
+        def visit(call: Call, own: Mapping[str, Role], inputs: Tensor, gradients: Tensor) -> None:
+            nonlocal all_right
+            found = {name: torch.zeros_like(self.sums[name]) for name in own}
+            adding(found, self._max_bytes // 16)(call, own, inputs, gradients)
+            right = all(name in exact and agrees(found[name], exact[name], greatest) for name in own)
+            all_right &= right
+            if right and all(float(exact[name].max()) <= FLOOR * greatest for name in own):
                 self._unproven = True  # a gradient of 0 proves nothing; the next batch may
             elif right:
-                self._trusted |= {name: layouts[name] for name in names}
-            all_right &= right
+                self._trusted |= {name: layouts[name] for name in own}
+
+        graph.back(layouts, probing(graph.outputs.detach(), torch.arange(2)), visit)
         return all_right
 
     def _held(self, inputs: Any) -> float:

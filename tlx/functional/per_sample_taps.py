@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -12,9 +12,12 @@ from torch.autograd.graph import Node, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
 from tlx.functional.per_sample_calls import Call, Layout, known_calls
-from tlx.functional.per_sample_kernels import Role, Sums
+from tlx.functional.per_sample_kernels import Role
 
-__all__ = ["Receiver", "Tap", "TappedGraph", "Taps", "tapped", "uses"]
+__all__ = ["Receiver", "Tap", "TappedGraph", "Taps", "Visit", "adding", "tapped", "uses"]
+
+
+Visit: TypeAlias = Callable[[Call, Mapping[str, Role], Tensor, Tensor], None]
 
 
 @dataclass(eq=False)
@@ -132,23 +135,24 @@ class TappedGraph:
     taps: dict[str, Tap]
     used: set[str]
 
-    def back(
-        self, layouts: Mapping[str, Layout], vectors: Iterable[Tensor], into: Mapping[str, Tensor], limit: int
-    ) -> None:
-        """Go back once for each vector and add the squares.
+    def back(self, layouts: Mapping[str, Layout], vectors: Iterable[Tensor], visit: Visit) -> None:
+        """Go back once for each vector, and visit every tap of a parameter that has a layout.
 
         Args:
-            layouts: Where the samples are, for each parameter whose kernel shall run.
+            layouts: Where the samples are, for each parameter that shall be visited.
             vectors: Shape (N, C) each.
-            into: Where to, for each of these parameters.
-            limit: Bytes for the kernels to work in.
+            visit: Takes the call, which of its parameters are visited, the inputs and the output's gradient,
+                the samples first.
         """
-        sums: dict[Receiver, dict[Role, Tensor]] = {}
-        for name, layout in layouts.items():
-            tap = self.taps[name]
-            own = sums.setdefault(tap.receiver, {})
-            own[tap.names[name]] = into[name]
-            tap.receiver.take = partial(_collect, tap.call, layout, len(self.outputs), own, limit)
+        for tap in self.taps.values():
+            own = {
+                name: role
+                for name, role in tap.names.items()
+                if self.taps.get(name) is tap and name in layouts
+            }
+            if own:
+                layout = layouts[next(iter(own))]
+                tap.receiver.take = partial(_ordered, visit, tap.call, own, layout, len(self.outputs))
         waiting = iter(vectors)
         vector = next(waiting, None) if layouts else None
         while vector is not None:
@@ -158,6 +162,35 @@ class TappedGraph:
                 retain_graph=following is not None, allow_unused=True,
             )  # fmt: skip
             vector = following
+
+
+def adding(into: Mapping[str, Tensor], limit: int) -> Visit:
+    """A visit that adds the squares of the call's parameters.
+
+    Args:
+        into: Where to, by name.
+        limit: Bytes for the kernels to work in.
+    """
+
+    def visit(call: Call, own: Mapping[str, Role], inputs: Tensor, gradients: Tensor) -> None:
+        sums = {role: into[name] for name, role in own.items()}
+        dtype = next(iter(sums.values())).dtype
+        taken = inputs.to(dtype) if inputs.is_floating_point() else inputs
+        call.add(sums, taken, gradients.to(dtype), limit)
+
+    return visit
+
+
+def _ordered(
+    visit: Visit,
+    call: Call,
+    own: Mapping[str, Role],
+    layout: Layout,
+    count: int,
+    inputs: Tensor,
+    gradient: Tensor,
+) -> None:
+    visit(call, own, *call.by_sample(inputs, gradient, layout, count))
 
 
 def tapped(
@@ -177,15 +210,6 @@ def tapped(
     calls = Counter(name for name, _ in reached)
     once = {name: tap for name, tap in reached if calls[name] == 1 and counts.get(name) == 1}
     return TappedGraph(outputs, taps.anchor, once, set(counts))
-
-
-def _collect(
-    call: Call, layout: Layout, count: int, into: Sums, limit: int, inputs: Tensor, gradient: Tensor
-) -> None:
-    dtype = next(iter(into.values())).dtype
-    if inputs.is_floating_point():
-        inputs = inputs.to(dtype)
-    call.add(into, *call.by_sample(inputs, gradient.to(dtype), layout, count), limit)
 
 
 def uses(logits: Tensor, parameters: Mapping[str, Tensor]) -> tuple[dict[str, int], set[Node]]:
