@@ -137,5 +137,6 @@ class Supervised(LightningModule):
         return full / cut if cut and batch_idx >= batches - cut else 1.0
 
     def _loss_terms(self) -> Iterator[LossTerm]:
-        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set dynamically by Lightning
+        attached = self._trainer  # None where somebody asks for the optimizer before a fit
+        callbacks = [] if attached is None else attached.callbacks  # type: ignore[attr-defined]
         return (callback for callback in callbacks if isinstance(callback, LossTerm))
