@@ -58,6 +58,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "models": lambda: group_table("model"),
     "data": lambda: group_table("data"),
     "tasks": lambda: group_table("task"),
+    "regularizers": lambda: group_table("regularizer"),
     "summary": summary_table,
     "benchmark": benchmark_table,
 }

@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,20 +12,33 @@ from tlx.cache.frontier import FrontierCache
 from tlx.checkpoint.randomness import seed_of
 from tlx.job import Job
 from tlx.modules.network import Network
+from tlx.origin.origin import Origin, measured
 from tlx.plan import Plan
 from tlx.plan_table import plan_table
 from tlx.trainer import World
 
-__all__ = ["build_network", "describe_plan", "frontier_cache", "plan_of"]
+__all__ = ["build_network", "describe_plan", "frontier_cache", "held_on_to", "origin_of", "plan_of"]
 
 
 def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
     """The plan of a job as plain values (plan.json) and as a table for people."""
-    network = build_network(job)
+    network, plan = build_network(job), plan_of(job)
+    origin_of(job, network, plan, Path(), World())  # refuses what a regularizer cannot hold on to
     job.task.criterion(job.data.splits.train.labels, job.data.classes)  # refuses weights of unknown classes
     job.data.preprocessing = job.backbone.preprocessing
     cache = frontier_cache(job, network, World())
-    return plan_table(plan_of(job), network, job.data, cache, job.mixup > 0)
+    plain, table = plan_table(plan, network, job.data, cache, job.mixup > 0)
+    return plain, "\n".join([table, *held_on_to(job)])
+
+
+def held_on_to(job: Job) -> list[str]:
+    """What protects old knowledge, and what measures how much of it is left, in lines for people."""
+    named = [f"{regularizer.name} (strength {regularizer.strength:g})" for regularizer in job.regularizers]
+    lines = [f"what was known is held on to by {', '.join(named)}"] if named else []
+    if job.source is not None:
+        known, left = len(job.source.splits.train), len(measured(job.source))
+        lines.append(f"source: {known:,} samples to hold on to, {left:,} to measure what is forgotten")
+    return lines
 
 
 def frontier_cache(job: Job, network: Network, world: World) -> FrontierCache:
@@ -42,6 +56,34 @@ def frontier_cache(job: Job, network: Network, world: World) -> FrontierCache:
         bits,
         lambda line: None,
     )
+
+
+def origin_of(job: Job, network: Network, plan: Plan, folder: Path, world: World) -> Origin | None:
+    """What a run starts from, where something holds on to it or measures what is forgotten.
+
+    Args:
+        job: Its source is labelled with original classes.
+        network: With the weights that the run starts from.
+        plan: What trains.
+        folder: Of the run.
+        world: This process among the others.
+
+    Raises:
+        ConfigError: A regularizer lacks what it needs.
+        DataError: The source has classes that the weights do not know.
+    """
+    if job.source is None and not job.regularizers:
+        return None
+    if job.source is not None:
+        job.source.rank, job.source.world_size = world.rank, world.size
+    device = job.trainer.device(world)
+    origin = Origin(network, plan, job.data, job.source, folder / "known", job.seed, world, device)
+    if job.source is not None:
+        origin.need_head("source")
+        origin.labels(job.source.splits.train)
+    for regularizer in job.regularizers:
+        regularizer.check(origin)
+    return origin
 
 
 def build_network(job: Job) -> Network:

@@ -20,6 +20,7 @@ from tlx.data.overlap import write_samples
 from tlx.data.stored import Chosen, Stored
 from tlx.evaluation import evaluate, show_mistakes, to_device
 from tlx.figures import TASK_FIGURES
+from tlx.forgetting import Place, forgetting
 from tlx.job import Run
 from tlx.metrics.moments import FeatureMoments
 from tlx.plan import PhaseEnd
@@ -53,7 +54,7 @@ def conclude(run: Run, ledger: Finetuning) -> dict[str, Any]:
     evaluation = _evaluate(run, stored)
     moments = _moments(run, stored.get("train"))
     run.network.cut = None
-    summary = _summary(run, ledger, evaluation)
+    summary = _summary(run, ledger, evaluation) | _forgetting(run)
     if run.world.is_first:
         write_phases(run.folder, run, ledger)
         _write_json(run.folder / "evaluation.json", evaluation)
@@ -189,6 +190,15 @@ def _summary(run: Run, ledger: Finetuning, evaluation: dict[str, Any]) -> dict[s
         "classes": list(job.data.classes),
         "versions": versions(),
     }
+
+
+def _forgetting(run: Run) -> dict[str, Any]:
+    """How much of what the weights knew is left, where the source is at hand."""
+    if run.origin is None or run.origin.source is None:
+        return {}
+    place = Place(run.world, run.job.trainer.device(run.world), run.job.trainer.precision_context)
+    network = run.network.to(place.device).eval()
+    return forgetting(run.origin, network.backbone.original_logits, place)
 
 
 def _train_seconds(run: Run) -> float:

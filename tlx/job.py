@@ -20,6 +20,7 @@ from tlx.figures import TASK_FIGURES, higher_is_better
 from tlx.modules.averaging import WeightAveraging
 from tlx.modules.network import Network
 from tlx.modules.supervised import Supervised
+from tlx.origin.origin import Origin, Regularizer
 from tlx.plan import Norms, Plan, check_norms
 from tlx.tasks.multiclass import Multiclass
 from tlx.trainer import TrainerSettings, World
@@ -55,6 +56,9 @@ class Job:
         logger: Makes, for a run directory, the callback that shows results elsewhere, with
             `conclude(summary)` for the end; None: nowhere else.
         cache: What keeping the frozen part's values may cost; by default none are kept.
+        source: What the weights knew before, labelled with classes of their original head; None: not at
+            hand.
+        regularizers: What holds on to it.
         names: `model`, `data` and `strategy`, for people.
 
     Raises:
@@ -77,6 +81,8 @@ class Job:
     norms: Norms = "train"
     logger: Callable[[Path], Any] | None = None
     cache: CacheSettings = NOTHING_KEPT
+    source: TransferData | None = None
+    regularizers: tuple[Regularizer, ...] = ()
 
     def __post_init__(self) -> None:
         monitors = [f"val/{name}" for name in TASK_FIGURES[self.task.name]]
@@ -84,12 +90,8 @@ class Job:
             raise unknown_name(f"monitor of {self.task.name}", self.monitor, monitors)
         if not isinstance(self.seed, int) or self.seed < 0:
             raise bad_value("seed", self.seed, "a whole number >= 0")
-        reads, kind = self.backbone.preprocessing.kind, self.data.source.kind
-        if reads != kind:
-            raise ConfigError(
-                f"the model {self.names.get('model', '')} reads {reads} and the data is {kind}",
-                fix=f"a model that reads {kind} (tlx list model), or {reads} data (tlx list data)",
-            )
+        for word, data in (("data", self.data), ("source", self.source)):
+            self._check_read(word, data)
         self._check_training()
         for name in ("batch_size", "eval_batch_size"):
             check_share(name, getattr(self.data, name), self.trainer.processes)
@@ -100,6 +102,19 @@ class Job:
     def higher_is_better(self) -> bool:
         """Direction of the monitored value."""
         return higher_is_better(self.monitor)
+
+    def _check_read(self, word: str, data: TransferData | None) -> None:
+        if data is None:
+            return
+        reads, kind = self.backbone.preprocessing.kind, data.source.kind
+        if reads != kind:
+            raise ConfigError(
+                f"the model {self.names.get('model', '')} reads {reads} and the {word} is {kind}",
+                fix=f"a model that reads {kind} (tlx list model), or {reads} data (tlx list data)",
+            )
+        data.preprocessing = self.backbone.preprocessing
+        if word == "source":
+            data.node, data.classes_from = word, "all"
 
     def _check_training(self) -> None:
         check_norms(self.norms, ())
@@ -123,6 +138,7 @@ class Run:
     console: Console
     cache: FrontierCache
     averaging: WeightAveraging | None = None
+    origin: Origin | None = None
 
     @property
     def checkpoints(self) -> Path:

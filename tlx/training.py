@@ -10,13 +10,13 @@ import logging
 import warnings
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lightning.pytorch import Callback
 from rich.console import Console
 
 from tlx.arithmetic import settled
-from tlx.assembly import build_network, frontier_cache, plan_of
+from tlx.assembly import build_network, frontier_cache, held_on_to, origin_of, plan_of
 from tlx.cache.serving import serve
 from tlx.checkpoint.agreement import Agreement
 from tlx.checkpoint.belonging import check_belongs
@@ -30,13 +30,16 @@ from tlx.checkpoint.weights import load_weights, save_weights
 from tlx.conclusion import conclude
 from tlx.data.loader import failure_of_a_worker
 from tlx.data_record import hold_data
+from tlx.forgetting import Place, note_before
 from tlx.job import Job, Run
 from tlx.modules.averaging import WeightAveraging
 from tlx.modules.network import Network
 from tlx.modules.supervised import Supervised
+from tlx.origin.origin import Origin
 from tlx.plan import HEAD, PhaseEnd, Plan
 from tlx.plan_table import save_plan, saved_plan
 from tlx.report.console import epoch_line
+from tlx.report.formats import size
 from tlx.report.progress import ProgressDisplay
 from tlx.report.recorder import Recorder
 from tlx.run_directory import shown
@@ -109,18 +112,32 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     said: list[str] = []
     job.trainer = settled(job.trainer, network, job.data, folder, world, said.append)
     cache = frontier_cache(job, network, world)
+    origin = origin_of(job, network, plan, folder, world)
     if world.is_first:
-        for place in (folder, folder / "bundle"):
+        for place in (folder, folder / "bundle", folder / "known"):
             sweep(place)
         hold_data(folder, job.data)
         _check_space(folder / "checkpoints", job, plan, network)
         table = save_plan(folder, plan, network, job.data, cache, job.mixup > 0)
-        console.print(table, highlight=False, markup=False)
-    run = Run(job, folder, world, plan, module, console, cache)
+        console.print("\n".join([table, *held_on_to(job)]), highlight=False, markup=False)
+    run = Run(job, folder, world, plan, module, console, cache, origin=origin)
     cache.say = run.tell
     for line in said:
         run.tell(line)
+    if origin is not None:
+        _begin_to_hold_on(run, origin)
     return run
+
+
+def _begin_to_hold_on(run: Run, origin: Origin) -> None:
+    """Take of the network, before it trains, what the run holds on to and is measured against."""
+    for regularizer in run.job.regularizers:
+        regularizer.begin(origin)
+    if run.job.regularizers:
+        run.log(f"{size(origin.bytes)} are held beside the network, of what it was")
+    if origin.source is not None:
+        settings = run.job.trainer
+        note_before(origin, Place(run.world, settings.device(run.world), settings.precision_context))
 
 
 def _check_space(folder: Path, job: Job, plan: Plan, network: Network) -> None:
@@ -189,6 +206,7 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
         run.log,
     )
     callbacks: list[Callback] = [StepRandomness(job.seed), finite, recorder, ledger, progress, saver]
+    callbacks += [cast(Callback, regularizer) for regularizer in job.regularizers]
     if job.ema is not None:
         run.averaging = WeightAveraging(run.network, job.ema, lambda: len(ledger.ends))
         callbacks.insert(1, run.averaging)
@@ -197,14 +215,26 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     trainer = settings.make(run.plan.max_epochs, callbacks, run.folder)
     run.cache.seconds = 0.0
     serve(run.cache, run.plan, len(ledger.ends), mixes=job.mixup > 0)
+    _settle_origin(run)
     recorder.spent = run.cache.seconds
     whole, limit = job.data.batches_per_epoch, job.trainer.limit_train_batches
     job.data.position = lambda: position_in_order(batches_processed(trainer), whole, limit, ledger.anchor)
+    if run.origin is not None:
+        run.origin.position = lambda: batches_processed(trainer)
     try:
         with saving_first():
             trainer.fit(run.module, datamodule=job.data, ckpt_path=checkpoint)
     except Stopped as saved:
         raise _stopped(run, saved.number, f"step {saved.step}") from None
+
+
+def _settle_origin(run: Run) -> None:
+    """Have the original network read what the run's network reads in this phase."""
+    if run.origin is None:
+        return
+    if not run.origin.settle() and "train" in run.job.data.stored:
+        run.tell("the frozen part has been trained before, so the original network reads every sample anew")
+        run.job.data.stored = {k: v for k, v in run.job.data.stored.items() if k != "train"}
 
 
 def _stop_if_asked(run: Run, phase: int) -> None:

@@ -14,6 +14,7 @@ from torch import Generator, Tensor, nn
 
 __all__ = [
     "Batch",
+    "ClassesFrom",
     "FrontierValues",
     "Inputs",
     "LossTerm",
@@ -31,6 +32,9 @@ Inputs: TypeAlias = Tensor | dict[str, Tensor]
 
 Targets: TypeAlias = Literal["class", "classes", "numbers"]
 """What a sample is labelled with: one class, any number of classes, or numbers."""
+
+ClassesFrom: TypeAlias = Literal["train", "all"]
+"""Whose classes there are: those of the training samples, or, where a network knows them already, of all."""
 
 PADDING = -1
 """The id of a sample that only fills up a rank's last batch and is never counted."""
@@ -57,11 +61,15 @@ class Step(NamedTuple):
     inputs: Inputs | FrontierValues
     targets: Tensor  # as in the batch
     logits: Tensor  # (B, K), what the network gave
+    original: Tensor | None = None  # (B, K of the source), what the weights' original head made of it
 
 
 @runtime_checkable
 class LossTerm(Protocol):
-    """A callback that adds one scalar to the training loss."""
+    """A callback that adds one scalar to the training loss.
+
+    With an attribute `reads_original` that is true, `Step.original` is there.
+    """
 
     def loss_term(self, module: nn.Module, step: Step) -> Tensor:
         """The term for this step, shape ()."""
@@ -137,6 +145,9 @@ class Source(Protocol):
 
     def splits(self, targets: Targets = "class") -> Splits:
         """Find, check and split the samples, labelled as the task needs them.
+
+        A source with a keyword `classes_from` serves as the source of a transfer as well where not every
+        class has a training sample.
 
         Raises DataError before anything trains, also where it has no labels of this kind.
         """

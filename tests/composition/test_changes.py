@@ -50,5 +50,5 @@ def test_what_was_settled_when_the_run_began_is_refused_with_its_reason(word: st
 
 
 def test_every_key_that_is_listed_is_a_key_of_the_config() -> None:
-    known = {*keys(config("data=folder", "data.root=."))}
+    known = {*keys(config("data=folder", "data.root=.", "data@source=folder", "source.root=."))}
     assert {*FREE, *MOVED, *SETTLED, *PLANNED} <= known

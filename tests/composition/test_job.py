@@ -38,7 +38,7 @@ def test_a_flat_data_node_is_divided_by_the_signature_of_the_loading() -> None:
     data = make_data({"_target_": "tlx.data.digits.Digits", "val_fraction": 0.3, "per_class": 4})
     assert data.per_class == 4
     assert data.source.describe()["val_fraction"] == 0.3
-    with pytest.raises(ConfigError, match="names no source"):
+    with pytest.raises(ConfigError, match="names no data set"):
         make_data({"batch_size": 3})
 
 

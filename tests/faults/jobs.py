@@ -1,6 +1,7 @@
 """Small jobs for tests that kill: a residual network with BatchNorm and dropout on made-up images."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,28 @@ def small_backbone() -> StagedBackbone:
     )
 
 
+def known_backbone() -> StagedBackbone:
+    """The same with values that are not called random, and a head for classes it could have known."""
+    backbone = small_backbone()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        head = nn.Linear(8, len(CLASSES), bias=False)
+        nn.init.normal_(head.weight, std=0.5)
+        for weight in backbone.net.parameters():
+            nn.init.normal_(weight, std=0.5)
+    return StagedBackbone(
+        backbone.net,
+        backbone.stages,
+        out_features=8,
+        preprocessing=backbone.preprocessing,
+        recipe={"_target_": "tests.faults.jobs.known_backbone"},
+        fresh=make_net,
+        original_head=head,
+        original_classes=CLASSES,
+        weights="made up",
+    )
+
+
 @dataclass(frozen=True)
 class MadeUpSplit:
     """Images whose bright corner is their class, computed from their index."""
@@ -106,14 +129,19 @@ class MadeUp:
     test: int = 21
     kind: str = "image"
     flip: bool = False
+    first: int = 0
 
     def splits(self, targets: Targets = "class") -> Splits:
         sizes = (self.train, self.val, self.test)
-        made = [MadeUpSplit(np.arange(size), 1000 * n, targets) for n, size in enumerate(sizes)]
+        made = [MadeUpSplit(np.arange(size), self.first + 1000 * n, targets) for n, size in enumerate(sizes)]
         return Splits(*made, classes=("position", "square") if targets == "numbers" else CLASSES)
 
     def describe(self) -> dict[str, Any]:
         return {"_target_": "tests.faults.jobs.MadeUp"}
+
+
+def made_up_source(samples: int) -> TransferData:
+    return TransferData(MadeUp(train=samples, val=10, test=17, first=500), eval_batch_size=8)
 
 
 PLATEAU = functools.partial(
@@ -149,12 +177,14 @@ def small_job(
     augment: str = "auto",
     optimizer: Any = None,
     norms: Norms = "train",
+    regularizers: tuple[Callable[[], Any], ...] = (),
+    knows: int = 0,
     **trainer: Any,
 ) -> Job:
     settings = {"accelerator": "cpu", "checkpoint_steps": 2} | trainer
     task = task or Multiclass(label_smoothing=0.1)
     return Job(
-        backbone=small_backbone(),
+        backbone=known_backbone() if regularizers or knows else small_backbone(),
         head=functools.partial(Linear, dropout=0.3),
         head_recipe={"_target_": "tlx.heads.linear.Linear", "dropout": 0.3},
         data=TransferData(
@@ -176,4 +206,8 @@ def small_job(
         ema=ema,
         cache=cache,
         norms=norms,
+        source=TransferData(MadeUp(train=knows, val=10, test=17, first=500), eval_batch_size=8)
+        if knows
+        else None,
+        regularizers=tuple(make() for make in regularizers),
     )

@@ -1,12 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from tlx.errors import ConfigError
-from tlx.functional.intervals import t_interval, wilson
+from tlx.functional.intervals import paired_difference, t_interval, wilson
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -69,3 +70,22 @@ def test_equal_values_have_an_interval_without_width():
 def test_no_value_is_refused():
     with pytest.raises(ConfigError, match="at least one value"):
         t_interval([])
+
+
+def test_the_interval_of_paired_shares_covers_the_difference() -> None:
+    generator = np.random.default_rng(0)
+    covered = 0
+    for _ in range(2000):
+        first, second = generator.random((2, 60)) < [[0.8], [0.7]]
+        lost, won = int((first & ~second).sum()), int((second & ~first).sum())
+        low, high = paired_difference(lost, won, 60)
+        covered += low <= 0.1 <= high
+    assert 0.93 < covered / 2000 < 0.975
+
+
+def test_nothing_that_differs_still_has_a_width() -> None:
+    low, high = paired_difference(0, 0, 50)
+    assert low == -high < 0 < 0.06 > high
+    assert paired_difference(3, 9, 50) == tuple(-bound for bound in reversed(paired_difference(9, 3, 50)))
+    with pytest.raises(ConfigError, match="at most 5"):
+        paired_difference(4, 2, 5)

@@ -134,3 +134,18 @@ def test_a_batch_of_one_with_batch_normalisation_is_explained() -> None:
     module.net = Single()  # type: ignore[assignment]
     with pytest.raises(ConfigError, match=r"batch of one.*data\.batch_size=2.*norms=statistics"):
         module.training_step(batch([0]), 0)
+
+
+class Pull(Twice):
+    """A term that takes the place of weight decay."""
+
+    replaces_weight_decay = True
+
+
+@pytest.mark.parametrize(("terms", "decays"), [((), {0.0, 0.5}), ((Pull(),), {0.0})])
+def test_weight_decay_is_off_where_a_term_takes_its_place(
+    module: Supervised, terms: tuple[object, ...], decays: set[float]
+) -> None:
+    module.make_optimizer = functools.partial(torch.optim.SGD, weight_decay=0.5)
+    module._trainer = TrainerWith(*terms)  # type: ignore[assignment]
+    assert {group["weight_decay"] for group in module.configure_optimizers().param_groups} == decays

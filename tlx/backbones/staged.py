@@ -89,9 +89,17 @@ class StagedBackbone(nn.Module):
         Raises:
             ConfigError: The weights came without a head.
         """
+        return self.original_answer(self.net(inputs))
+
+    def original_answer(self, trunk: Any) -> Tensor:
+        """The same, from what `net` gave.
+
+        Raises:
+            ConfigError: The weights came without a head.
+        """
         if self.original_head is None:
             raise ConfigError(f"the weights {self.weights!r} come without an original head")
-        logits: Tensor = self.original_head(self.net(inputs))
+        logits: Tensor = self.original_head(trunk)
         return logits
 
     def train(self, mode: bool = True) -> Self:

@@ -16,7 +16,16 @@ from tlx.backbones.weights_file import refuse_code, refuse_compressed
 from tlx.errors import CheckpointError, ResourceError
 from tlx.made_by import made_by, refuse_newer
 
-__all__ = ["DurableCheckpointIO", "checkpoints", "file_hash", "newest", "read", "sweep", "write_durably"]
+__all__ = [
+    "DurableCheckpointIO",
+    "checkpoints",
+    "file_hash",
+    "is_whole",
+    "newest",
+    "read",
+    "sweep",
+    "write_durably",
+]
 
 SUFFIX = ".ckpt"
 MARK = "tlx"
@@ -77,6 +86,11 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is there that was written with a sidecar, and has the hash that stands in it."""
+    return path.is_file() and not _damage(path)
 
 
 def checkpoints(folder: Path) -> list[Path]:

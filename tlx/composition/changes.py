@@ -26,6 +26,7 @@ FREE = {
     "cache.folder": "what is kept has the bits of what is computed anew",
     "logger": "it only shows the figures elsewhere",
 }
+FREE |= {key.replace("data.", "source."): why for key, why in FREE.items() if key.startswith("data.")}
 """Keys that change no bit of the result, each with the reason."""
 
 MOVED = {

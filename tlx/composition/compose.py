@@ -39,6 +39,8 @@ __all__ = [
 
 VERSION_BASE = "1.3"
 GROUPS_OF_THE_NAME = ("model", "data", "strategy")
+SOURCE = "source"
+"""Where a second choice of data goes, `data@source=CHOICE`."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,9 @@ def from_hydra(
     _refuse_open(config, chosen)
     plain = resolve.saved(config)
     refuse_secrets(plain)
-    for node in ("model", "data"):
-        plain[node] = resolve.absolute(plain[node])
+    for node in ("model", "data", "source"):
+        if node in plain:
+            plain[node] = resolve.absolute(plain[node])
     plain["init_from"] = resolve.absolute({"root": plain["init_from"]})["root"]
     trust, run_dir, sweep_dir = (plain.pop(key, None) for key in ("trust", "run_dir", "sweep_dir"))
     if trust and not any(gives_trust(word) for word in words):
@@ -247,7 +250,7 @@ def _combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
 def _top_level(verb: str) -> frozenset[str]:
     primaries = [OmegaConf.load(conf_folder() / f"{name}.yaml") for name in ("fit", verb)]
     own = {str(key) for primary in primaries for key in primary}
-    return frozenset({*groups(), *own} - {"defaults", "experiment", "hydra"})
+    return frozenset({*groups(), *own, SOURCE} - {"defaults", "experiment", "hydra"})
 
 
 def _refuse_unread(config: DictConfig, verb: str) -> None:
@@ -276,8 +279,9 @@ def _refuse_open(config: DictConfig, choices: Mapping[str, Any]) -> None:
     if not missing:
         return
     key = missing[0]
-    group, _, leaf = key.partition(".")
-    comment = hint(group, str(choices.get(group, "")), leaf.rpartition(".")[2]) if leaf else ""
+    node, _, leaf = key.partition(".")
+    group, choice = ("data", f"data@{SOURCE}") if node == SOURCE else (node, node)
+    comment = hint(group, str(choices.get(choice, "")), leaf.rpartition(".")[2]) if leaf else ""
     meaning, _, example = comment.partition("for example ")
     what = f"{key} is not given" + (f": {meaning.strip(' ,;')}" if meaning.strip() else "")
     also = f" (also open: {', '.join(missing[1:])})" if missing[1:] else ""

@@ -20,6 +20,7 @@ from tlx.composition.trust import importable
 from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value
 from tlx.job import NOTHING_KEPT, Job
+from tlx.origin.origin import Regularizer
 from tlx.plan import Plan
 from tlx.recipe import build
 from tlx.targets import resolve as callable_at
@@ -81,6 +82,8 @@ def make_job(
         names=dict(config["names"]),
         logger=_make_logger(config.get("logger"), saved, trust),
         cache=_make_cache(config.get("cache"), trust),
+        source=make_data(config["source"], trust, word="source") if config.get("source") else None,
+        regularizers=_make_regularizers(config.get("regularizer") or {}, trust),
     )
 
 
@@ -95,7 +98,7 @@ def _make_backbone(
 
 
 def make_data(
-    node: Mapping[str, Any], trust: Iterable[str] = (), source: Source | None = None
+    node: Mapping[str, Any], trust: Iterable[str] = (), source: Source | None = None, word: str = "data"
 ) -> TransferData:
     """Build a source and what turns it into batches from one flat node.
 
@@ -103,15 +106,16 @@ def make_data(
         node: Arguments of the source and of the loading.
         trust: Packages whose callables it may name.
         source: Stands for what the node says of the source.
+        word: What the node is called.
     """
     loading = {key: value for key, value in node.items() if key in LOADING}
-    _check_types(loading, typing.get_type_hints(TransferData.__init__), "data")
+    _check_types(loading, typing.get_type_hints(TransferData.__init__), word)
     if source is not None:
         return TransferData(source, **loading)
     if "_target_" not in node:
-        raise ConfigError("data names no source", fix="tlx list data shows the choices")
+        raise ConfigError(f"{word} names no data set", fix="tlx list data shows the choices")
     recipe = {key: value for key, value in node.items() if key not in (*LOADING, "object")}
-    check_values(recipe, "data", trust)
+    check_values(recipe, word, trust)
     return TransferData(build(recipe, trust), **loading)
 
 
@@ -243,3 +247,10 @@ def _make_cache(node: Mapping[str, Any] | None, trust: Iterable[str]) -> CacheSe
     check_values(node, "cache", trust)
     settings: CacheSettings = build(node, trust)
     return settings
+
+
+def _make_regularizers(nodes: Mapping[str, Any], trust: Iterable[str]) -> tuple[Regularizer, ...]:
+    """In the order in which they were named; their sum does not depend on it but for rounding."""
+    for name, node in nodes.items():
+        check_values(node, f"regularizer.{name}", trust)
+    return tuple(build(node, trust) for node in nodes.values())

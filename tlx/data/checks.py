@@ -8,7 +8,7 @@ import numpy as np
 
 from tlx.data.packed import Packer
 from tlx.errors import DataError, unknown_name
-from tlx.types import Split, Splits, Targets
+from tlx.types import ClassesFrom, Split, Splits, Targets
 
 __all__ = ["Faults", "check_choice", "check_known_classes", "check_one_class", "check_splits"]
 
@@ -59,12 +59,13 @@ def check_choice(name: str, got: str, choices: object) -> None:
         raise unknown_name(name, got, get_args(choices))
 
 
-def check_splits(splits: Splits, targets: Targets = "class") -> None:
+def check_splits(splits: Splits, targets: Targets = "class", classes_from: ClassesFrom = "train") -> None:
     """Refuse data that cannot be learnt from or measured on.
 
     Args:
         splits: What a source found.
         targets: What its samples are labelled with.
+        classes_from: "all" where no class needs a training sample.
 
     Raises:
         DataError: A name twice or none, an empty split, or labels of another kind; fewer than
@@ -97,6 +98,8 @@ def check_splits(splits: Splits, targets: Targets = "class") -> None:
                 f"numbers that are the same in every training sample: {_listed([names[k] for k in same])}",
                 fix="remove them; there is nothing to learn",
             )
+        return
+    if classes_from == "all":
         return
     counts = np.bincount(labels, minlength=len(names)) if targets == "class" else labels.any(axis=0)
     empty = np.flatnonzero(counts == 0)

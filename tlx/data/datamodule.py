@@ -4,8 +4,9 @@ import functools
 import hashlib
 import inspect
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from lightning import LightningDataModule
 from torch.utils.data import Sampler
@@ -16,13 +17,16 @@ from tlx.data.order import EpochBatches, EvaluationBatches, FillBatches, Pairs, 
 from tlx.data.samples import Samples
 from tlx.data.stored import Stored, StoredSamples
 from tlx.data.stratified import few_shot
-from tlx.errors import ConfigError, DataError, bad_value, unknown_name
+from tlx.errors import ConfigError, DataError, TlxError, bad_value, unknown_name
 from tlx.plan import Phase
-from tlx.types import Inputs, Preprocessing, Source, Split, Splits, Targets
+from tlx.types import ClassesFrom, Inputs, Preprocessing, Source, Split, Splits, Targets
 
 __all__ = ["Augment", "TransferData"]
 
 Augment = Literal["auto", "none", "always"]
+
+KEY = re.compile(r"\bdata\.(?=[a-z_]+=)")
+"""A setting of the data, in a message of a source, which does not know which node it was built from."""
 
 
 class TransferData(LightningDataModule):
@@ -34,6 +38,8 @@ class TransferData(LightningDataModule):
 
     Attributes set by the job, before it asks for the splits:
         targets: What the task needs a sample to be labelled with: "class", "classes", "numbers".
+        node: The node of the config that it was built from, `data` or `source`, for messages.
+        classes_from: "all" where a network knows the classes, and none needs a training sample.
 
     Attributes set by the fit, before it asks for a loader:
         preprocessing: What the backbone's weights were trained with.
@@ -97,6 +103,8 @@ class TransferData(LightningDataModule):
         self.per_class = per_class
         self.augment, self.seed = augment, seed
         self.targets: Targets = "class"
+        self.classes_from: ClassesFrom = "train"
+        self.node = "data"
         self.preprocessing: Preprocessing | None = None
         self.augmenting = False
         self.position: Callable[[], int] = int
@@ -108,7 +116,7 @@ class TransferData(LightningDataModule):
     def splits(self) -> Splits:
         """Found and checked at first use; the few-shot draw is made on train alone."""
         found = self._found()
-        check_splits(found, self.targets)
+        check_splits(found, self.targets, self.classes_from)
         if self.per_class is None:
             return found
         chosen = few_shot(found.train.labels, self.per_class, self.seed, found.classes)
@@ -116,13 +124,18 @@ class TransferData(LightningDataModule):
 
     def _found(self) -> Splits:
         """A source that knows only one class per sample need not know of targets."""
-        takes = "targets" in inspect.signature(self.source.splits).parameters
-        if not takes and self.targets != "class":
+        known = inspect.signature(self.source.splits).parameters
+        if "targets" not in known and self.targets != "class":
             raise DataError(
                 f"{type(self.source).__name__} has one class per sample; the task needs {self.targets}",
                 fix="splits(self, targets) in the source, or task=multiclass",
             )
-        return self.source.splits(self.targets) if takes else self.source.splits()
+        asked: dict[str, Any] = {"targets": self.targets, "classes_from": self.classes_from}
+        try:
+            return self.source.splits(**{name: value for name, value in asked.items() if name in known})
+        except TlxError as error:
+            said = (KEY.sub(f"{self.node}.", text) for text in (error.what, error.where, error.fix))
+            raise type(error)(*said) from error
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from tlx.data.image_search import EXTENSIONS, find_images
 from tlx.data.images import ImageFiles
 from tlx.data.stratified import check_fractions, divided
 from tlx.errors import DataError, bad_value
-from tlx.types import Splits, Targets
+from tlx.types import ClassesFrom, Splits, Targets
 
 __all__ = ["Folder"]
 
@@ -109,24 +109,27 @@ class Folder:
             "duplicates": self._duplicates,
         }
 
-    def splits(self, targets: Targets = "class") -> Splits:
+    def splits(self, targets: Targets = "class", classes_from: ClassesFrom = "train") -> Splits:
         """Find the images, check them, and divide what is not divided yet."""
         check_one_class(targets, "a folder for each class")
         self.skipped = Faults()
         present = self._present()
         base = present.get("train", "")
         classes = self._class_folders(base)
-        found = {"train": self._images(base, classes)}
+        if classes_from == "all":
+            others = [os.path.join(self._root, name) for word, name in present.items() if word != "train"]
+            classes = tuple(sorted({*classes, *(name for other in others for name in _sub_folders(other))}))
+        found = {"train": self._images(base, self._class_folders(base), classes)}
         for word in ("val", "test"):
             if word in present:
                 known = self._known_folders(word, present[word], classes)
                 found[word] = self._images(present[word], known, classes)
         found = sound_images(found, self._root, self._check, self._bad_files, self.skipped)
-        self._refuse_empty(found, classes)
+        self._refuse_empty(found, classes, classes_from)
         plain = "train" not in present
         fractions = self._fractions if plain else (self._fractions[0], 0.0)
         splits = divided(found, fractions, self._split_seed, classes)
-        check_splits(splits)
+        check_splits(splits, classes_from=classes_from)
         check_duplicates(splits, self._root, self._duplicates)
         return splits
 
@@ -191,12 +194,14 @@ class Folder:
         labelled = [(os.path.join(base, name), places[name]) for name in folders]
         return find_images(self._root, labelled, self._extensions, self.skipped)
 
-    def _refuse_empty(self, found: dict[str, ImageFiles], classes: Sequence[str]) -> None:
+    def _refuse_empty(
+        self, found: dict[str, ImageFiles], classes: Sequence[str], classes_from: ClassesFrom
+    ) -> None:
         sizes = np.bincount(found["train"].labels, minlength=len(classes))
         empty = [name for name, size in zip(classes, sizes, strict=True) if size == 0]
         kinds = " ".join(self._extensions)
         fix = f"add images ({kinds}) or remove the folder; data.extensions for other names"
-        if empty:
+        if empty and classes_from == "train":
             shown = ", ".join(empty[:10])
             without = f" that can be read; {self.skipped.counted()} left out" if len(self.skipped) else ""
             raise DataError(f"class folders without an image{without}: {shown}", self._root, fix)

@@ -18,7 +18,7 @@ from tlx.data.rows import bad_row
 from tlx.data.stratified import check_fractions, divided
 from tlx.data.tables import CSV, Table, TableFiles
 from tlx.errors import ConfigError, DataError
-from tlx.types import Splits, Targets
+from tlx.types import ClassesFrom, Splits, Targets
 
 __all__ = ["ImageCSV"]
 
@@ -142,10 +142,10 @@ class ImageCSV:
             "duplicates": self._duplicates,
         }
 
-    def splits(self, targets: Targets = "class") -> Splits:
+    def splits(self, targets: Targets = "class", classes_from: ClassesFrom = "train") -> Splits:
         """Read the tables, find and check the images, and divide what is not divided yet."""
         self.skipped = Faults()
-        tables, names = self._tables.read(targets)
+        tables, names = self._tables.read(targets, classes_from)
         placed = {word: self._placed(table) for word, table in tables.items()}
         self._check_rows(tables, placed)
         found = {
@@ -158,7 +158,7 @@ class ImageCSV:
         root = self._tables.root or os.path.commonpath([os.path.dirname(t.file) for t in tables.values()])
         sound = sound_images(found, root, self._check, self._bad_files, self.skipped)
         splits = divided(sound, self._fractions, self._split_seed, names)
-        check_splits(splits, targets)
+        check_splits(splits, targets, classes_from)
         check_duplicates(splits, root, self._duplicates)
         return splits
 

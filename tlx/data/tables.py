@@ -15,7 +15,7 @@ from tlx.data.labels import Labels, labels_for
 from tlx.data.packed import Packer
 from tlx.data.rows import bad_row, read_rows
 from tlx.errors import ConfigError, DataError
-from tlx.types import Targets
+from tlx.types import ClassesFrom, Targets
 
 __all__ = ["CSV", "JSON_LINES", "Format", "Table", "TableFiles"]
 
@@ -120,8 +120,10 @@ class TableFiles:
         self.alone, self._search = alone, not alone and split is None
         self._form, self._sample = form, sample
 
-    def read(self, targets: Targets) -> tuple[dict[str, Table], tuple[str, ...]]:
-        """The table of each split that has rows, and the names of the classes or numbers in train.
+    def read(
+        self, targets: Targets, classes_from: ClassesFrom = "train"
+    ) -> tuple[dict[str, Table], tuple[str, ...]]:
+        """The table of each split that has rows, and the names of the classes or numbers.
 
         Raises:
             DataError: A file is missing or a row cannot be used; or val or test has a class that
@@ -136,6 +138,8 @@ class TableFiles:
                 f"{self.files['train'] or self.root} has no row to train on",
                 fix=f"rows with train in the column {self.split}" if self.split else "a file with rows",
             )
+        if classes_from == "all":
+            return tables, tuple(sorted({name for table in tables.values() for name in table.labels.names()}))
         names = tables["train"].labels.names()
         for word, table in tables.items():
             check_known_classes(word, table.labels.first_rows(), names)

@@ -10,7 +10,7 @@ from tlx.data.duplicates import Duplicates, check_between
 from tlx.data.stratified import check_fractions, divided
 from tlx.data.tables import CSV, Format, Table, TableFiles
 from tlx.data.texts import Texts
-from tlx.types import Splits, Targets
+from tlx.types import ClassesFrom, Splits, Targets
 
 __all__ = ["TextCSV"]
 
@@ -99,12 +99,12 @@ class TextCSV:
             "duplicates": self._duplicates,
         }
 
-    def splits(self, targets: Targets = "class") -> Splits:
+    def splits(self, targets: Targets = "class", classes_from: ClassesFrom = "train") -> Splits:
         """Read the files, check them, and divide what is not divided yet."""
-        tables, names = self._tables.read(targets)
+        tables, names = self._tables.read(targets, classes_from)
         found = {word: _texts(table, names) for word, table in tables.items()}
         splits = divided(found, self._fractions, self._split_seed, names)
-        check_splits(splits, targets)
+        check_splits(splits, targets, classes_from)
         check_between(splits, self._duplicates)
         return splits
 

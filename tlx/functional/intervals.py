@@ -6,7 +6,7 @@ from statistics import NormalDist, fmean, stdev
 
 from tlx.errors import bad_value
 
-__all__ = ["t_interval", "wilson"]
+__all__ = ["paired_difference", "t_interval", "wilson"]
 
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -43,6 +43,35 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
     low = 0.0 if successes == 0 else (centre - spread) / scale
     high = 1.0 if successes == n else (centre + spread) / scale
     return low, high
+
+
+def paired_difference(lost: int, won: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    r"""Interval of the difference of two shares on the same samples, such as an accuracy before and after.
+
+    .. math:: \frac{b - c}{n + 2} \pm \frac{z}{n + 2} \sqrt{b + c + 1 - (b - c)^2 / (n + 2)}
+
+    b samples are counted by the first share alone and c by the second alone, half a sample added to each
+    of the four cells (Agresti and Min, *Simple improved confidence intervals for comparing matched
+    proportions*, Statistics in Medicine 2005), so that it has a width where nothing differs.
+
+    Args:
+        lost: b, >= 0.
+        won: c, >= 0.
+        n: The number of samples, >= b + c.
+        confidence: In (0, 1).
+
+    Raises:
+        ConfigError: A count or the confidence is out of its range.
+
+    >>> [round(bound, 4) for bound in paired_difference(16, 4, 100)]
+    [0.0326, 0.2027]
+    """
+    if min(lost, won) < 0 or lost + won > n:
+        raise bad_value("lost + won", lost + won, f"whole numbers from 0, and at most {n} together")
+    z = NormalDist().inv_cdf(_upper_level(confidence))
+    size, moved = n + 2, lost - won
+    spread = z * math.sqrt(lost + won + 1 - moved * moved / size) / size
+    return max(-1.0, moved / size - spread), min(1.0, moved / size + spread)
 
 
 def t_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:

@@ -1,6 +1,7 @@
 """Backbone and head as one network that knows which of its parts train."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -10,7 +11,14 @@ from tlx.errors import ConfigError, TlxError, unknown_name
 from tlx.plan import HEAD, Norms, check_norms, split_part
 from tlx.types import FrontierValues, Inputs
 
-__all__ = ["Network", "is_norm"]
+__all__ = ["Answers", "Network", "is_norm"]
+
+
+class Answers(NamedTuple):
+    """What two heads say of the same features."""
+
+    outputs: Tensor  # (B, K), of the task
+    original: Tensor  # (B, K of the source), of the weights' original head
 
 
 class Network(nn.Module):
@@ -36,10 +44,24 @@ class Network(nn.Module):
         self.norms: Norms = "train"
         self.freeze_except((*backbone.stages, HEAD))
 
-    def forward(self, inputs: Inputs | FrontierValues) -> Tensor:
-        """What the task reads, shape (B, K): logits before softmax or sigmoid, or numbers."""
-        outputs: Tensor = self.output(self.head(self.features(inputs)))
-        return outputs
+    def forward(self, inputs: Inputs | FrontierValues, original: bool = False) -> Any:
+        """What the task reads, shape (B, K): logits before softmax or sigmoid, or numbers.
+
+        Args:
+            inputs: Of the backbone, or what its frozen stages gave.
+            original: Give `Answers`, with what the original head says of the same features.
+        """
+        if not original:
+            return self.output(self.head(self.features(inputs)))
+        trunk = self._trunk(inputs)
+        outputs = self.output(self.head(self.backbone.pool(trunk)))
+        return Answers(outputs, self.backbone.original_answer(trunk))
+
+    def _trunk(self, inputs: Inputs | FrontierValues) -> Any:
+        if not isinstance(inputs, FrontierValues):
+            return self.backbone.net(inputs)
+        with self._cut_at(inputs.frontier).inserted(inputs.values) as given:
+            return self.backbone.net(given)
 
     def features(self, inputs: Inputs | FrontierValues) -> Tensor:
         """What the head reads, shape (B, D); from stored values only the stages above them run.
@@ -50,10 +72,13 @@ class Network(nn.Module):
         if not isinstance(inputs, FrontierValues):
             features: Tensor = self.backbone(inputs)
             return features
+        return self._cut_at(inputs.frontier).features(inputs.values)
+
+    def _cut_at(self, frontier: int) -> Cut:
         at = None if self.cut is None else self.cut.frontier
-        if self.cut is None or at != inputs.frontier:
-            raise TlxError(f"values of frontier {inputs.frontier} for a network cut at {at}")
-        return self.cut.features(inputs.values)
+        if self.cut is None or at != frontier:
+            raise TlxError(f"values of frontier {frontier} for a network cut at {at}")
+        return self.cut
 
     def freeze_except(self, parts: Iterable[str], norms: Norms = "train") -> None:
         """Let `parts` (stages, `stage:norm`, `head`) train and freeze all else; idempotent.

@@ -60,6 +60,9 @@ class Supervised(LightningModule):
 
     def configure_optimizers(self) -> Optimizer:
         optimizer = self.make_optimizer(self.net.parameter_groups())
+        if any(getattr(term, "replaces_weight_decay", False) for term in self._loss_terms()):
+            for group in optimizer.param_groups:
+                group["weight_decay"] = 0.0
         self._settings = [
             {key: value for key, value in group.items() if key not in ("params", "lr")}
             for group in optimizer.param_groups
@@ -73,11 +76,12 @@ class Supervised(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         inputs, partners, share = self._mixed(batch.inputs)
-        outputs = self._run(inputs)
+        terms = list(self._loss_terms())
+        outputs, original = self._run(inputs, any(getattr(t, "reads_original", False) for t in terms))
         loss, worth = self._measured(outputs, batch.targets, partners, share)
-        step = Step(inputs, batch.targets, outputs)
+        step = Step(inputs, batch.targets, outputs, original)
         total = loss
-        for term in self._loss_terms():
+        for term in terms:
             total = total + term.loss_term(self, step)
         total = total * self._share_of_window(batch_idx)
         return {"loss": total, "task_loss": loss.detach(), "worth": worth.sum()}
@@ -93,9 +97,10 @@ class Supervised(LightningModule):
             self.log(f"val/{name}", torch.as_tensor(value, dtype=torch.float32), rank_zero_only=False)
         self.val_figures.reset()
 
-    def _run(self, inputs: Inputs | FrontierValues) -> Tensor:
+    def _run(self, inputs: Inputs | FrontierValues, original: bool) -> tuple[Tensor, Tensor | None]:
+        """What the network gives, and what the original head does where somebody reads it."""
         try:
-            outputs: Tensor = self.net(inputs)
+            return tuple(self.net(inputs, original=True)) if original else (self.net(inputs), None)
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
@@ -103,7 +108,6 @@ class Supervised(LightningModule):
                 "batch normalisation cannot train on a batch of one sample",
                 fix="data.batch_size=2 or more on each device, or norms=statistics",
             ) from error
-        return outputs
 
     def _mixed(self, inputs: Inputs | FrontierValues) -> tuple[Inputs | FrontierValues, Tensor | None, float]:
         if not self.mixup:
@@ -133,5 +137,6 @@ class Supervised(LightningModule):
         return full / cut if cut and batch_idx >= batches - cut else 1.0
 
     def _loss_terms(self) -> Iterator[LossTerm]:
-        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set dynamically by Lightning
+        attached = self._trainer  # None where somebody asks for the optimizer before a fit
+        callbacks = [] if attached is None else attached.callbacks  # type: ignore[attr-defined]
         return (callback for callback in callbacks if isinstance(callback, LossTerm))

@@ -9,6 +9,7 @@ from tlx.figures import FIGURES, TASK_FIGURES, TRAIN_FIGURE
 from tlx.report.details import SPLIT_NAMES, split_details
 from tlx.report.document import render, write_text
 from tlx.report.evaluation import accuracy_interval
+from tlx.report.forgotten import forgotten
 from tlx.report.formats import (
     DASH,
     count,
@@ -56,6 +57,7 @@ def write_page(run: Path) -> Path:
         "phases": _try(notes, "the phases", lambda: phase_rows(files)) if files.plan else None,
         "remarks": (_try(notes, "the plan", lambda: remarks(files)) if files.plan else None) or [],
         "plots": _try(notes, "the curves", lambda: _plots(files)),
+        "forgotten": _try(notes, "what was forgotten", lambda: forgotten(files)),
         "splits": _try(notes, "the evaluation", lambda: _splits(files)) or [],
         "task": files.task,
     }

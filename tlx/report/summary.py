@@ -34,13 +34,21 @@ RUN_KEYS: dict[str, str] = {
     "classes": "the names of the classes, or of the numbers, in order",
     "versions": "versions of Python and of the packages that matter, by name",
 }
+SOURCE_KEYS: dict[str, str] = {
+    "source/accuracy_before": "share of source samples that the original head told right before the run",
+    "source/accuracy_after": "the same after it, by the original head on the trained features",
+    "source/forgetting": "accuracy before minus accuracy after",
+    "source/forgetting_low": "lower end of its 95 % interval, from samples that only one told right",
+    "source/forgetting_high": "upper end of it",
+    "source/samples": "source samples that were measured, of which nothing was made",
+}
 FIGURE_KEYS = {
     f"{split}/{name}": figure.meaning for split in ("val", "test") for name, figure in FIGURES.items()
 }
 
-SUMMARY_KEYS: dict[str, str] = {**RUN_KEYS, **FIGURE_KEYS}
+SUMMARY_KEYS: dict[str, str] = {**RUN_KEYS, **FIGURE_KEYS, **SOURCE_KEYS}
 """Every key, and what it means. Which figures there are, the task decides, see `TASK_FIGURES`;
-those under `test/` are there when a test split is: all or none."""
+those under `test/` are there when a test split is, those under `source/` when a source is: all or none."""
 
 
 def write_summary(path: Path, values: Mapping[str, Any]) -> None:
@@ -49,7 +57,7 @@ def write_summary(path: Path, values: Mapping[str, Any]) -> None:
     Args:
         path: The file, replaced as a whole.
         values: A value for every key of the run and every figure of its task; those under
-            `test/` all or none.
+            `test/` all or none, and so those under `source/`.
 
     Raises:
         ConfigError: A key is unknown or missing.
@@ -61,6 +69,8 @@ def write_summary(path: Path, values: Mapping[str, Any]) -> None:
     splits = ("val", "test") if tested else ("val",)
     expected = [key for key in RUN_KEYS if tested or not key.startswith("test/")]
     expected += [f"{split}/{name}" for split in splits for name in figures_of(values)]
+    if any(key.startswith("source/") for key in values):
+        expected += SOURCE_KEYS
     missing = [key for key in expected if key not in values]
     if missing:
         raise ConfigError(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["change", "settle_change"]
 
-COMPARED = ("data.root", "data.check", "data.duplicates")
+COMPARED = tuple(f"{node}.{key}" for node in ("data", "source") for key in ("root", "check", "duplicates"))
 """Keys that are free to change as long as the data turns out the same."""
 
 JOURNAL = ".change.json"

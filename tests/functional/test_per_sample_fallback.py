@@ -1,0 +1,63 @@
+import pytest
+import torch
+from torch import nn
+
+from tests.functional.naive import cosines, naive_squares, worst
+from tlx.functional.per_sample import called
+from tlx.functional.per_sample_fallback import Fallback, agrees
+
+
+class Scaled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor([0.5, 2.0, -1.0]))
+        self.layer = nn.Linear(5, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.layer(x) * self.scale).tanh()
+
+
+class Branching(Scaled):
+    """Goes one way or the other by a sample's values: nothing that torch.func can batch."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(-x if x.sum().item() > 0 else x)
+
+
+class Mixing(Scaled):
+    """Reads its neighbours in the batch, so that only a sample that is alone has a gradient of its own."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x - x.mean(0, keepdim=True) + x)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+@pytest.mark.parametrize(("kind", "batched"), [(Scaled, True), (Branching, False), (Mixing, True)])
+def test_squares_are_exact_with_torch_func_and_without_it(kind, batched: bool, at_once: int) -> None:
+    torch.manual_seed(0)
+    module, inputs = kind().double(), torch.randn(5, 5).double()
+    sums = {name: torch.zeros_like(tensor) for name, tensor in module.named_parameters()}
+    fallback = Fallback(module, called)
+    fallback.add(sums, inputs, cosines, torch.arange(5), at_once)
+    assert worst(sums, naive_squares(module, inputs)) < 1e-12
+    assert fallback._batched is batched
+
+
+def test_only_the_parameters_that_are_asked_for_are_computed() -> None:
+    module = Scaled()
+    sums = {"scale": torch.zeros(3)}
+    Fallback(module, called).add(sums, torch.randn(2, 5), cosines, torch.arange(2), 2)
+    assert sums["scale"].min() > 0
+
+
+def test_what_the_network_raises_is_raised() -> None:
+    module = Scaled()
+    sums = {"scale": torch.zeros(3)}
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        Fallback(module, called).add(sums, torch.randn(2, 7), cosines, torch.arange(2), 2)
+
+
+def test_noise_in_place_of_a_gradient_of_0_agrees_and_a_wrong_square_does_not() -> None:
+    assert agrees(torch.tensor([1e-14]), torch.tensor([3e-14]), 1.0)
+    assert not agrees(torch.tensor([1.1]), torch.tensor([1.0]), 1.0)
+    assert not agrees(torch.tensor([float("nan")]), torch.tensor([1.0]), 1.0)

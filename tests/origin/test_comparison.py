@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.origin.known import known_job, moved, origin_on
+from tests.regularizers.steps import step_of
+from tlx.origin.comparison import Comparison
+
+
+def test_of_the_source_both_are_asked_about_the_same_samples(tmp_path: Path) -> None:
+    origin, network = origin_on(tmp_path)
+    network.eval()  # a step in training would move running statistics
+    compared = Comparison("lwf", "auto", samples=10, ratio=0.5)
+    compared.begin(origin)
+    compared.settle()
+    assert not compared.reads_original
+    found = compared.answers(step_of(network))
+    assert found is not None
+    assert found.now.shape == found.before.shape == (3, 3)  # half of a batch of six, three classes
+    torch.testing.assert_close(found.now.detach(), found.before)
+    moved(network)
+    later = compared.answers(step_of(network))
+    assert later is not None
+    assert torch.equal(later.before, found.before)
+    assert not torch.equal(later.now, found.now)
+
+
+def test_other_batches_ask_about_other_samples(tmp_path: Path) -> None:
+    origin, network = origin_on(tmp_path)
+    compared = Comparison("lwf", "source", samples=30, ratio=1.0)
+    compared.begin(origin)
+    compared.settle()
+    seen = []
+    for batch in range(2):
+        origin.position = lambda batch=batch: batch  # type: ignore[misc]
+        found = compared.answers(step_of(network))
+        assert found is not None
+        seen.append(found.before)
+    assert not torch.equal(*seen)
+
+
+@pytest.mark.parametrize(("inputs", "knows"), [("target", 40), ("auto", 0)])
+def test_of_the_target_the_steps_own_pass_is_taken(inputs: str, knows: int, tmp_path: Path) -> None:
+    origin, network = origin_on(tmp_path, known_job(knows))
+    compared = Comparison("kl", inputs, samples=10, ratio=1.0)
+    compared.begin(origin)
+    compared.settle()
+    assert compared.reads_original
+    step = step_of(network)
+    found = compared.answers(step)
+    assert found is not None and found.now is step.original
+    assert not found.before.requires_grad

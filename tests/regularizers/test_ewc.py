@@ -1,0 +1,105 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.origin.known import SOURCE, known_job, moved, origin_on
+from tests.regularizers.steps import started, step_of
+from tlx.errors import CheckpointError, ConfigError
+from tlx.functional.fisher import DiagonalFisher
+from tlx.origin.origin import Origin
+from tlx.regularizers.ewc import EWC
+from tlx.regularizers.l2sp import L2SP
+
+
+def begun(term: EWC, origin: Origin) -> EWC:
+    term.begin(origin)
+    started(term)
+    return term
+
+
+def test_half_the_strength_times_the_square_distance_weighted_by_the_information(tmp_path: Path) -> None:
+    origin, network = origin_on(tmp_path)
+    term = begun(EWC(strength=6.0, samples=None), origin)
+    fisher = DiagonalFisher(origin.network, [name for name, _, _ in origin.pairs], "exact")
+    for batch in origin.batches(None):
+        fisher.add(batch.inputs)
+    assert fisher.count == SOURCE
+    moved(network, 0.5)
+    trained = [name for name, now, _ in origin.pairs if now.requires_grad]
+    expected = 3.0 * 0.25 * sum(float(fisher.mean()[name].sum()) for name in trained)
+    assert expected > 0
+    assert term.loss_term(network, step_of(network)).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_with_an_information_of_one_it_is_the_pull_of_l2sp(tmp_path: Path) -> None:
+    origin, network = origin_on(tmp_path)
+    term = begun(EWC(strength=0.5, samples=5), origin)
+    term._importance = [torch.ones_like(importance) for importance in term._importance]
+    other = L2SP(strength=0.5, head_strength=0.0)
+    other.begin(origin)
+    started(other)
+    moved(network, 0.5)
+    trained = [now for _, now, _ in origin.pairs if now.requires_grad]
+    vectors = sum(0.25 * 0.25 * now.numel() for now in trained if now.ndim == 1)
+    step = step_of(network)
+    both = term.loss_term(network, step).item(), other.loss_term(network, step).item() + vectors
+    assert both[0] == pytest.approx(both[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("estimator", ["exact", "sampled", "empirical"])
+def test_estimators_are_those_of_the_information(estimator: Any, tmp_path: Path) -> None:
+    term = begun(EWC(estimator=estimator, samples=None), origin_on(tmp_path / estimator)[0])
+    exact = begun(EWC(estimator="exact", samples=None), origin_on(tmp_path / "other")[0])
+    same = all(torch.equal(a, b) for a, b in zip(term._importance, exact._importance, strict=True))
+    assert same == (estimator == "exact")
+
+
+def test_few_classes_are_summed_over_and_many_drawn_from(tmp_path: Path) -> None:
+    auto = begun(EWC(samples=10), origin_on(tmp_path / "auto")[0])
+    exact = begun(EWC(samples=10, estimator="exact"), origin_on(tmp_path / "exact")[0])
+    assert auto.state_dict() == exact.state_dict()
+
+
+def test_it_is_computed_once_and_known_by_its_hash(tmp_path: Path) -> None:
+    origin, _ = origin_on(tmp_path)
+    term = begun(EWC(samples=10), origin)
+    path = tmp_path / "ewc.safetensors"
+    written = path.stat().st_mtime_ns
+    again = begun(EWC(samples=10), origin)
+    assert path.stat().st_mtime_ns == written
+    again.load_state_dict(term.state_dict())
+    with pytest.raises(CheckpointError, match="another one than when the run began"):
+        again.load_state_dict(term.state_dict() | {"fisher": "0" * 64})
+
+
+def test_a_damaged_file_is_made_anew_in_the_same_bits(tmp_path: Path) -> None:
+    term = begun(EWC(samples=10), origin_on(tmp_path)[0])
+    path = tmp_path / "ewc.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    again = begun(EWC(samples=10), origin_on(tmp_path)[0])
+    assert again.state_dict() == term.state_dict()
+
+
+def test_without_a_source_the_target_is_answered_but_has_no_labels(tmp_path: Path) -> None:
+    origin, network = origin_on(tmp_path, known_job(knows=0))
+    term = begun(EWC(samples=10), origin)
+    moved(network)
+    assert term.loss_term(network, step_of(network)).item() > 0
+    with pytest.raises(ConfigError, match="empirical needs original labels, and there is no source"):
+        EWC(estimator="empirical").check(origin)
+
+
+def test_frozen_weights_are_not_pulled(tmp_path: Path) -> None:
+    origin, network = origin_on(tmp_path, trains=("head",))
+    term = begun(EWC(samples=10), origin)
+    assert term._now == [] and term.loss_term(network, step_of(network, original=False)).item() == 0.0
+
+
+@pytest.mark.parametrize("setting", [{"strength": -1.0}, {"estimator": "all"}, {"samples": 0}, {"draws": 0}])
+def test_values_out_of_their_range_are_refused(setting: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"regularizer.ewc.{next(iter(setting))}"):
+        EWC(**setting)

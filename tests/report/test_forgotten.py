@@ -1,0 +1,47 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tlx.report.forgotten import forgotten
+from tlx.report.run_files import RunFiles
+
+SUMMARY: dict[str, Any] = {
+    "source/accuracy_before": 0.75,
+    "source/accuracy_after": 0.7,
+    "source/forgetting": 0.05,
+    "source/forgetting_low": -0.01,
+    "source/forgetting_high": 0.11,
+    "source/samples": 500,
+}
+
+
+def shown(**settings: Any) -> dict[str, Any]:
+    found = forgotten(RunFiles(Path("run"), summary=SUMMARY | settings.pop("summary", {}), settings=settings))
+    assert found is not None
+    return found
+
+
+def test_points_and_their_interval_are_shown() -> None:
+    cells = dict(shown()["cells"])
+    assert cells["Forgetting"] == "5.0 points"
+    assert cells["95 % interval"] == "\N{MINUS SIGN}1.0 to 11.0"
+    assert cells["Samples"] == "500"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.01, 0.1, "More was lost"), (-0.1, -0.01, "better than before"), (-0.1, 0.1, "No loss is shown")],
+)
+def test_a_verdict_is_given_by_the_interval_not_by_the_point(low: float, high: float, said: str) -> None:
+    assert said in shown(summary={"source/forgetting_low": low, "source/forgetting_high": high})["verdict"]
+
+
+def test_what_held_on_is_named() -> None:
+    assert shown()["held_on_by"] == "nothing but what stayed frozen"
+    nodes = {"ewc": {"strength": 1000.0}, "replay": {"strength": 0.5}}
+    assert shown(regularizer=nodes)["held_on_by"] == "ewc at strength 1000, replay at strength 0.5"
+
+
+def test_without_a_source_there_is_nothing_to_show() -> None:
+    assert forgotten(RunFiles(Path("run"), summary={"val/accuracy": 0.5})) is None

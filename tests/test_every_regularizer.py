@@ -1,0 +1,103 @@
+"""What holds on to old knowledge is resumed exactly, alone and together, and with a kept frozen part."""
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.jobs import BY_EPOCHS
+from tests.faults.outcome import differences, outcome
+from tests.faults.processes import run_process
+from tlx.cache.settings import CacheSettings
+from tlx.regularizers.ewc import EWC
+from tlx.regularizers.kl import KL
+from tlx.regularizers.l2sp import L2SP
+from tlx.regularizers.lwf import LwF
+from tlx.regularizers.replay import Replay
+from tlx.strategies.partial import partial
+
+KILLED = -9
+SOURCE = 40
+UPPER = functools.partial(partial, unfrozen=1, epochs=3, backbone_rate=3e-2, head_rate=3e-2)
+REGULARIZERS: dict[str, tuple[Any, ...]] = {
+    "ewc": (functools.partial(EWC, strength=50.0, samples=20),),
+    "l2sp": (functools.partial(L2SP, strength=0.3),),
+    "lwf": (functools.partial(LwF, samples=20),),
+    "lwf on the target": (functools.partial(LwF, inputs="target"),),
+    "kl": (functools.partial(KL, samples=20),),
+    "replay": (functools.partial(Replay, samples=12, selection="balanced", ratio=0.5),),
+}
+REGULARIZERS["all together"] = tuple(
+    made for name, together in list(REGULARIZERS.items()) if "target" not in name for made in together
+)
+MOMENTS = [
+    ("before tlx.training.note_before", 0),
+    ("on_train_batch_end", 4),
+    ("on_train_end", 0),
+    ("on_train_batch_end", 24),
+]
+
+
+@pytest.mark.parametrize("name", REGULARIZERS)
+def test_a_run_that_holds_on_is_resumed_to_the_bit(name: str, tmp_path: Path) -> None:
+    job = {"strategy": BY_EPOCHS, "regularizers": REGULARIZERS[name], "knows": SOURCE}
+    assert run_process(tmp_path / "whole", **job) == [0]
+    for moment in MOMENTS:
+        assert run_process(tmp_path / "killed", kill=moment, **job) == [KILLED], moment
+    assert run_process(tmp_path / "killed", workers=1, **job) == [0]
+    assert differences(outcome(tmp_path / "killed"), outcome(tmp_path / "whole")) == []
+
+
+@pytest.mark.parametrize(
+    "moment", [("before tlx.regularizers.ewc.save_file", 0), ("after tlx.regularizers.ewc.write_durably", 0)]
+)
+def test_a_kill_around_the_fisher_information_is_resumed_to_the_bit(
+    moment: tuple[str, int], tmp_path: Path
+) -> None:
+    job = {"strategy": UPPER, "regularizers": REGULARIZERS["ewc"], "knows": SOURCE}
+    assert run_process(tmp_path / "whole", **job) == [0]
+    assert run_process(tmp_path / "killed", kill=moment, **job) == [KILLED]
+    assert run_process(tmp_path / "killed", **job) == [0]
+    assert differences(outcome(tmp_path / "killed"), outcome(tmp_path / "whole")) == []
+    written = [folder / "known/ewc.safetensors" for folder in (tmp_path / "killed", tmp_path / "whole")]
+    assert written[0].read_bytes() == written[1].read_bytes()
+
+
+def test_two_ranks_hold_on_together(tmp_path: Path) -> None:
+    job = {"strategy": BY_EPOCHS, "regularizers": REGULARIZERS["all together"], "knows": SOURCE}
+    assert run_process(tmp_path / "whole", ranks=2, **job) == [0, 0]
+    kill = ("on_train_batch_end", 10)
+    assert run_process(tmp_path / "killed", ranks=2, kill=kill, **job) == [KILLED, KILLED]
+    assert run_process(tmp_path / "killed", ranks=2, **job) == [0, 0]
+    assert differences(outcome(tmp_path / "killed"), outcome(tmp_path / "whole")) == []
+
+
+def test_each_changes_what_is_learned(tmp_path: Path) -> None:
+    weights = set()
+    for name, made in [*REGULARIZERS.items(), ("none", ())]:
+        folder = tmp_path / name
+        assert run_process(folder, strategy=UPPER, regularizers=made, knows=SOURCE) == [0]
+        weights.add(outcome(folder)["weights"])
+    assert len(weights) == len(REGULARIZERS) + 1
+
+
+@pytest.mark.parametrize("name", REGULARIZERS)
+def test_a_kept_frozen_part_changes_no_bit(name: str, tmp_path: Path) -> None:
+    job: dict[str, Any] = {"strategy": UPPER, "regularizers": REGULARIZERS[name], "knows": SOURCE}
+    job |= {"augment": "none"}
+    kept = CacheSettings(ram=0.0, disk=1.0, folder=str(tmp_path / "features"))
+    assert run_process(tmp_path / "anew", **job) == [0]
+    assert run_process(tmp_path / "kept", cache=kept, **job) == [0]
+    assert list((tmp_path / "features").glob("*/meta.json"))
+    assert differences(outcome(tmp_path / "kept"), outcome(tmp_path / "anew")) == []
+
+
+def test_a_source_alone_tells_what_is_forgotten(tmp_path: Path) -> None:
+    assert run_process(tmp_path, strategy=UPPER, knows=SOURCE) == [0]
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    before, after = summary["source/accuracy_before"], summary["source/accuracy_after"]
+    assert summary["source/forgetting"] == before - after
+    assert summary["source/samples"] == 17
+    assert before * 17 == pytest.approx(round(before * 17))

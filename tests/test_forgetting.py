@@ -1,0 +1,75 @@
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.origin.known import known_job, origin_on
+from tlx.errors import ConfigError
+from tlx.forgetting import Place, forgetting, note_before, told_right
+from tlx.functional.intervals import paired_difference
+from tlx.origin.origin import Origin, measured
+from tlx.trainer import World
+from tlx.types import Inputs
+
+HERE = Place(World(), torch.device("cpu"), nullcontext)
+BEFORE = "source_before.npy"
+
+
+def answering(origin: Origin, right: list[bool]) -> object:
+    """A network that tells so many samples right, in order."""
+    assert origin.source is not None
+    known = origin.labels(measured(origin.source))
+    asked = iter(range(10**6))
+
+    def answer(inputs: Inputs) -> torch.Tensor:
+        assert torch.is_tensor(inputs)
+        rows = [next(asked) for _ in range(len(inputs))]
+        chosen = [
+            (known[row] + (0 if right[row] else 1)) % 3 if row < len(known) else 0 for row in rows
+        ]  # what fills up the last batch is not counted
+        return torch.nn.functional.one_hot(torch.tensor(chosen), 3).float()
+
+    return answer
+
+
+def test_a_sample_is_told_right_whose_original_class_comes_first(tmp_path: Path) -> None:
+    origin, _ = origin_on(tmp_path)
+    right = [bool(row % 3) for row in range(17)]
+    assert told_right(origin, answering(origin, right), HERE).tolist() == right
+
+
+def test_what_is_lost_is_before_minus_after_on_the_same_samples(tmp_path: Path) -> None:
+    origin, _ = origin_on(tmp_path)
+    np.save(tmp_path / BEFORE, np.array([True] * 12 + [False] * 5))
+    after = [False] * 4 + [True] * 9 + [False] * 4  # four lost, one won
+    found = forgetting(origin, answering(origin, after), HERE)
+    low, high = paired_difference(4, 1, 17)
+    assert found == {
+        "source/accuracy_before": 12 / 17,
+        "source/accuracy_after": 9 / 17,
+        "source/forgetting": pytest.approx(3 / 17),
+        "source/forgetting_low": low,
+        "source/forgetting_high": high,
+        "source/samples": 17,
+    }
+    assert low < 3 / 17 < high
+
+
+def test_what_was_measured_before_is_measured_once_and_again_where_it_is_damaged(tmp_path: Path) -> None:
+    origin, _ = origin_on(tmp_path)
+    note_before(origin, HERE)
+    path = tmp_path / BEFORE
+    written, content = path.stat().st_mtime_ns, path.read_bytes()
+    note_before(origin, HERE)
+    assert path.stat().st_mtime_ns == written
+    path.write_bytes(content[:-1] + b"\x02")
+    note_before(origin, HERE)
+    assert path.read_bytes() == content
+
+
+def test_without_a_source_nothing_is_measured(tmp_path: Path) -> None:
+    origin, _ = origin_on(tmp_path, known_job(knows=0))
+    with pytest.raises(ConfigError, match="there is no source"):
+        told_right(origin, origin.network, HERE)

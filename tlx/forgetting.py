@@ -1,0 +1,102 @@
+"""What is forgotten: how well the original classes are told apart before a run and after it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tlx.checkpoint.durable import is_whole, write_durably
+from tlx.errors import ConfigError
+from tlx.evaluation import to_device
+from tlx.functional.intervals import paired_difference
+from tlx.origin.origin import Origin, measured
+from tlx.trainer import World
+from tlx.types import Inputs
+
+__all__ = ["Place", "forgetting", "note_before", "told_right"]
+
+NAME = "source_before.npy"
+"""Which samples the original network told right, a byte each."""
+
+
+class Place(NamedTuple):
+    """Where a network is asked.
+
+    Args:
+        world: This process among the others; each asks about its share of the samples.
+        device: Where to compute.
+        precision: Makes the autocast to compute under.
+    """
+
+    world: World
+    device: torch.device
+    precision: Callable[[], AbstractContextManager[Any]]
+
+
+def note_before(origin: Origin, place: Place) -> None:
+    """Measure the original network on its source, once in the life of a run."""
+    path = origin.folder / NAME
+    if place.world.agree(is_whole(path)):
+        return
+    right = told_right(origin, origin.network.to(place.device), place)
+    if place.world.is_first:
+        write_durably(path, lambda to: _save(to, right), sidecar=True)
+    place.world.agree(None)
+
+
+def forgetting(origin: Origin, answer: Callable[[Inputs], Tensor], place: Place) -> dict[str, Any]:
+    """The figures of a summary: accuracy before minus accuracy after, on the same samples.
+
+    Both are shares of the source's samples whose original class is the original head's first choice
+    among all of its classes; nothing was made of these samples. Negative forgetting is a gain. The
+    interval is that of paired shares, see `paired_difference`.
+
+    Args:
+        origin: With a source.
+        answer: Inputs to logits of the original classes by the run's network, in evaluation mode.
+        place: Where to compute.
+    """
+    before = np.load(origin.folder / NAME, allow_pickle=False)
+    after = told_right(origin, answer, place)
+    lost, won = int((before & ~after).sum()), int((after & ~before).sum())
+    low, high = paired_difference(lost, won, len(after))
+    return {
+        "source/accuracy_before": float(before.mean()),
+        "source/accuracy_after": float(after.mean()),
+        "source/forgetting": (lost - won) / len(after),
+        "source/forgetting_low": low,
+        "source/forgetting_high": high,
+        "source/samples": len(after),
+    }
+
+
+def told_right(origin: Origin, answer: Callable[[Inputs], Tensor], place: Place) -> NDArray[np.bool_]:
+    """Whether the original class of each measured sample is the first choice, (N,).
+
+    Raises:
+        ConfigError: There is no source.
+    """
+    if origin.source is None:
+        raise ConfigError("there is no source", fix="data@source=folder source.root=FOLDER")
+    split = measured(origin.source)
+    known = torch.from_numpy(origin.labels(split))
+    right = np.zeros(len(split), dtype=bool)
+    with torch.inference_mode(), place.precision():
+        for batch in origin.source.loader(split):
+            chosen = answer(to_device(batch.inputs, place.device)).argmax(1).cpu()
+            counted = batch.ids >= 0
+            ids = batch.ids[counted]
+            right[ids.numpy()] = (chosen[counted] == known[ids]).numpy()
+    shares = place.world.gather(right)
+    found: NDArray[np.bool_] = np.logical_or.reduce(shares)
+    return found
+
+
+def _save(path: Path, right: NDArray[np.bool_]) -> None:
+    with path.open("wb") as file:
+        np.save(file, right)

@@ -1,0 +1,97 @@
+"""What the network and the original one say of the same samples."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from tlx.errors import ConfigError, bad_value, unknown_name
+from tlx.functional.buffer import reservoir
+from tlx.origin.origin import Origin
+from tlx.origin.recall import Recall
+from tlx.types import Step
+
+__all__ = ["Answers", "Comparison"]
+
+INPUTS = ("auto", "source", "target")
+
+
+class Answers(NamedTuple):
+    """Logits of the original classes, (B, K of the source)."""
+
+    now: Tensor  # with a gradient
+    before: Tensor
+
+
+class Comparison:
+    """Asks both networks, on samples of the source or on those that the run learns.
+
+    Of the source, samples are drawn once and read once, and the original network answers them once;
+    the network as it trains answers in evaluation mode, so both say the same until a weight moves. Of
+    the target, the step's own pass is compared, with its variations, its dropout and its batch
+    statistics.
+
+    Args:
+        name: Of the regularizer, for messages.
+        inputs: `source`, `target`, or `auto`: source where there is one.
+        samples: Of the source that are kept, >= 1.
+        ratio: Samples of the source for each sample of a batch, > 0.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+
+    def __init__(self, name: str, inputs: str, samples: int, ratio: float) -> None:
+        if inputs not in INPUTS:
+            raise unknown_name(f"regularizer.{name}.inputs", inputs, INPUTS)
+        if samples < 1:
+            raise bad_value(f"regularizer.{name}.samples", samples, "a whole number >= 1")
+        if not 0 < ratio < float("inf"):
+            raise bad_value(f"regularizer.{name}.ratio", ratio, "a number > 0")
+        self.name, self.inputs, self.samples, self.ratio = name, inputs, samples, ratio
+        self._recall: Recall | None = None
+        self._before = torch.empty(0)
+
+    @property
+    def reads_original(self) -> bool:
+        """Whether the step's own pass is compared."""
+        return self._recall is None and self._origin.moves
+
+    def check(self, origin: Origin) -> None:
+        """Refuse what cannot be compared.
+
+        Raises:
+            ConfigError: The weights have no original head, or there is no source.
+        """
+        origin.need_head(self.name)
+        if self.inputs == "source" and origin.source is None:
+            raise ConfigError(
+                f"regularizer.{self.name}.inputs=source, and there is no source",
+                fix="data@source=folder source.root=FOLDER, or regularizer." + self.name + ".inputs=target",
+            )
+
+    def begin(self, origin: Origin) -> None:
+        """Draw the samples, where there is a source to be compared on."""
+        self._origin = origin
+        if self.inputs != "target" and origin.source is not None:
+            count = len(origin.source.splits.train)
+            self._recall = origin.recall(reservoir(count, self.samples, origin.seed))
+
+    def settle(self) -> None:
+        """Have the original network answer what is kept, where that has not been done."""
+        if self._recall is not None and not len(self._before):
+            self._before = self._recall.answered(self._origin.network, self._origin.device)
+
+    def answers(self, step: Step) -> Answers | None:
+        """Of this step; None while nothing below the heads trains, so that nothing can differ."""
+        if not self._origin.moves:
+            return None
+        if self._recall is None:
+            if step.original is None:
+                return None
+            with torch.no_grad():
+                return Answers(step.original, self._origin.network(step.inputs))
+        device = step.logits.device
+        count = max(1, round(self.ratio * len(step.targets)))
+        ids = self._recall.draw(count, self._origin.position(), self._origin.world.rank)
+        return Answers(self._origin.answer(self._recall.take(ids, device)), self._before[ids].to(device))

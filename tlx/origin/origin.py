@@ -1,0 +1,277 @@
+"""What regularizers are given to hold on to."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tlx.checkpoint.randomness import seed_of
+from tlx.data.class_names import positions
+from tlx.data.datamodule import TransferData
+from tlx.errors import CheckpointError, ConfigError
+from tlx.evaluation import to_device
+from tlx.functional.buffer import reservoir
+from tlx.modules.network import Network
+from tlx.origin.original import Original
+from tlx.origin.recall import Recall
+from tlx.plan import HEAD, Plan, split_part
+from tlx.trainer import World
+from tlx.types import Batch, FrontierValues, Inputs, LossTerm, Split
+
+__all__ = ["Origin", "Regularizer", "measured"]
+
+
+@runtime_checkable
+class Regularizer(LossTerm, Protocol):
+    """A loss term that holds on to what was known before a run.
+
+    Attributes:
+        name: Of its choice in `conf/regularizer`.
+        strength: Of the term.
+        replaces_weight_decay: Whether weight decay is off beside it.
+    """
+
+    name: str
+    strength: float
+    replaces_weight_decay: bool
+
+    def check(self, origin: "Origin") -> None:
+        """Refuse a run that does not start from what is needed.
+
+        Raises:
+            ConfigError: It lacks an original head, a source or weights that know anything.
+        """
+        ...
+
+    def begin(self, origin: "Origin") -> None:
+        """Take what is needed of the network before it trains; `check` was called."""
+        ...
+
+
+class Origin:
+    """The network a run starts from, and the data that this network knew.
+
+    Args:
+        network: The run's, with the weights that it starts from.
+        plan: What trains in the run.
+        data: What the run learns.
+        source: What the network knew, its samples labelled with original classes; None: not at hand.
+        folder: Where what is made of it lies.
+        seed: Of the run, >= 0.
+        world: This process among those that train together; None: it is alone.
+        device: Where to compute before the run does; None: where the network is.
+
+    Attributes:
+        network: The original network.
+        pairs: Weights of the run that ever train and were pre-trained: name, now, before.
+        added: Those that were not.
+        position: The training batches so far, in the whole run.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        plan: Plan,
+        data: TransferData,
+        source: TransferData | None,
+        folder: Path,
+        seed: int,
+        world: World | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        trained = {split_part(part)[0] for phase in plan.phases for part in phase.trains} - {HEAD}
+        anew = {stage for phase in plan.phases for stage in phase.reinitialise}
+        self.data, self.source, self.folder = data, source, folder
+        self.seed, self.world = seed, world or World()
+        self._first_device = device or next(network.parameters()).device
+        self.position: Callable[[], int] = int
+        self.network = Original(network.backbone, trained)
+        before = dict(self.network.backbone.net.named_parameters())
+        self.pairs: list[tuple[str, nn.Parameter, Tensor]] = []
+        self.added: list[nn.Parameter] = []
+        for stage, name, weight in network.named_parts():
+            if stage in trained and stage not in anew:
+                self.pairs.append((name, weight, before[name.removeprefix("backbone.net.")]))
+            elif stage in trained or stage == HEAD:
+                self.added.append(weight)
+        self._run_network = network
+        self._recalls: list[Recall] = []
+        self._digest = ""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the original network told apart; none where its weights came without a head."""
+        backbone = self.network.backbone
+        return backbone.original_classes if backbone.original_head is not None else ()
+
+    @property
+    def moves(self) -> bool:
+        """Whether weights that were pre-trained train now, so that anything could be forgotten."""
+        return any(now.requires_grad for _, now, _ in self.pairs)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the run's network computes."""
+        return next(self._run_network.parameters()).device
+
+    @property
+    def digest(self) -> str:
+        """A hash of the weights before the run."""
+        if not self._digest:
+            found = hashlib.sha256()
+            for name, _, before in self.pairs:
+                found.update(name.encode())
+                found.update(before.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+            self._digest = found.hexdigest()
+        return self._digest
+
+    def check(self, digest: str) -> None:
+        """Hold the weights that a run goes on from against those that it began with.
+
+        Raises:
+            CheckpointError: They are other ones.
+        """
+        if digest != self.digest:
+            raise CheckpointError(
+                "the weights that this run started from are other ones now, and it holds on to them",
+                fix="model.weights as they were, or a new run",
+            )
+
+    def need_head(self, name: str) -> None:
+        """Refuse a regularizer that asks the original network for its classes where it has none.
+
+        Raises:
+            ConfigError: The weights came without a head, or are random.
+        """
+        self.need_weights(name)
+        if not self.classes:
+            raise ConfigError(
+                f"regularizer={name} asks what the weights made of a sample, and "
+                f"{self.network.backbone.weights!r} came without their original head",
+                fix="regularizer=l2sp, which needs the weights alone, or weights with a head",
+            )
+
+    def need_weights(self, name: str) -> None:
+        """Refuse a regularizer where nothing was known before.
+
+        Raises:
+            ConfigError: The weights are random.
+        """
+        if self.network.backbone.weights == "random":
+            raise ConfigError(
+                f"regularizer={name} holds on to what the weights know, and they are random",
+                fix="model.weights=DEFAULT or FILE, init_from=RUN, or regularizer=none",
+            )
+
+    def labels(self, split: Split) -> NDArray[np.int64]:
+        """The original class of each sample of the source.
+
+        Raises:
+            DataError: The source has classes that the weights do not know.
+        """
+        if self.source is None:
+            raise ConfigError("there is no source", fix="data@source=folder source.root=FOLDER")
+        found: NDArray[np.int64] = positions(self.source.classes, self.classes)[split.labels]
+        return found
+
+    def recall(self, ids: NDArray[np.int64], data: TransferData | None = None) -> Recall:
+        """Training samples of the source, read now and kept.
+
+        Args:
+            ids: Their positions in its training split.
+            data: Whose samples; None: those of the source.
+        """
+        given = self.source if data is None else data
+        if given is None:
+            raise ConfigError("there is no source", fix="data@source=folder source.root=FOLDER")
+        split = given.splits.train.subset(ids)
+        targets = self.labels(split) if data is None else np.full(len(ids), -1)
+        inputs = given.first(split, len(split))
+        made = Recall(inputs, torch.from_numpy(targets), seed_of(self.seed, 6, len(self._recalls)))
+        self._recalls.append(made)
+        return made
+
+    def batches(self, count: int | None) -> Iterator[Batch]:
+        """Samples for the original network to be measured on, this process's share of them.
+
+        Those of the source, with original classes, or those that the run learns, whose targets say
+        nothing of original classes. The ids are positions in the training split.
+
+        Args:
+            count: How many at most, drawn by the seed; None: all.
+        """
+        data = self.data if self.source is None else self.source
+        train = data.splits.train
+        ids = np.arange(len(train)) if count is None else reservoir(len(train), count, self.seed)
+        split = train.subset(ids)
+        known = torch.from_numpy(self.labels(split)) if self.source is not None else None
+        places = torch.from_numpy(ids)
+        self.network.to(self._first_device)
+        for batch in data.loader(split):
+            counted = batch.ids >= 0
+            targets = batch.targets[counted] if known is None else known[batch.ids[counted]]
+            inputs = to_device(_rows(batch.inputs, counted), self._first_device)
+            if len(targets):
+                yield Batch(inputs, targets.to(self._first_device), places[batch.ids[counted]])
+
+    @property
+    def bytes(self) -> int:
+        """What is held in memory beside the run's own network."""
+        return self.network.bytes + sum(recall.bytes for recall in self._recalls)
+
+    def answer(self, inputs: Inputs | FrontierValues) -> Tensor:
+        """What the run's network says of original classes now, in evaluation mode, with a gradient.
+
+        Its running statistics stay those of what the run learns, and no dropout acts.
+        """
+        with self._evaluated():
+            logits: Tensor = self._run_network(inputs, original=True).original
+        return logits
+
+    def settle(self) -> bool:
+        """Have all that is held read what the frozen stages of this phase give.
+
+        Returns:
+            Whether the original network reads the same values as the run's; else it reads inputs.
+        """
+        self.network.to(self.device)
+        cut = self._run_network.cut
+        example = self.data.first(self.data.splits.train, 2)
+        agrees = self.network.cut_as(cut, to_device(example, self.device))
+        with self._evaluated():
+            for recall in self._recalls:
+                recall.settle(cut if agrees else None, self.device)
+        return agrees
+
+    @contextmanager
+    def _evaluated(self) -> Iterator[None]:
+        active = [module for module in self._run_network.modules() if module.training]
+        _set(active, False)
+        try:
+            yield
+        finally:
+            _set(active, True)
+
+
+def measured(source: TransferData) -> Split:
+    """The samples that measure what is left, which nothing is made of: test, or val where there is none."""
+    return source.splits.val if source.splits.test is None else source.splits.test
+
+
+def _rows(inputs: Inputs | FrontierValues, chosen: Tensor) -> Inputs:
+    if isinstance(inputs, FrontierValues):
+        raise TypeError("the original network is measured on inputs")
+    if isinstance(inputs, dict):
+        return {name: value[chosen] for name, value in inputs.items()}
+    return inputs[chosen]
+
+
+def _set(modules: Iterable[nn.Module], training: bool) -> None:
+    for module in modules:
+        module.training = training

@@ -1,0 +1,84 @@
+"""A penalty on how far the answers for the original classes move."""
+
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+
+from tlx.errors import bad_value, unknown_name
+from tlx.functional.distillation import divergence
+from tlx.origin.comparison import Comparison
+from tlx.origin.origin import Origin
+from tlx.types import Step
+
+__all__ = ["KL"]
+
+DIRECTIONS = ("reverse", "forward")
+
+
+class KL(Callback):
+    r"""Adds :math:`\beta\, KL(\pi_\theta \| \pi_0)` over all original classes, a mean over samples.
+
+    The penalty that keeps a fine-tuned model near the one it came from (Ziegler et al. 2019, arXiv
+    1909.08593; Ouyang et al. 2022, arXiv 2203.02155). There it is estimated from one sampled answer;
+    here it is exact, summed over every class, which a fixed set of samples needs: estimators from
+    samples of the old answers would be of another quantity. `forward` is KL(pi_0 || pi_theta), the
+    gradient of LwF at temperature 1.
+
+    Args:
+        strength: beta, >= 0.
+        direction: `reverse`, which lets go of answers that were unlikely, or `forward`, which covers all.
+        inputs: What is answered: `source`, `target`, or `auto`: source where there is one.
+        samples: Of the source that are kept in memory, >= 1.
+        ratio: Samples of the source for each sample of a batch, > 0.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+
+    name = "kl"
+    replaces_weight_decay = False
+
+    def __init__(
+        self,
+        strength: float = 1.0,
+        direction: str = "reverse",
+        inputs: str = "auto",
+        samples: int = 500,
+        ratio: float = 1.0,
+    ) -> None:
+        if not 0 <= strength < float("inf"):
+            raise bad_value("regularizer.kl.strength", strength, "a number >= 0")
+        if direction not in DIRECTIONS:
+            raise unknown_name("regularizer.kl.direction", direction, DIRECTIONS)
+        self.strength, self.direction = strength, direction
+        self.comparison = Comparison("kl", inputs, samples, ratio)
+
+    @property
+    def reads_original(self) -> bool:
+        """Whether the original head shall be asked in the step's own pass."""
+        return self.comparison.reads_original
+
+    def check(self, origin: Origin) -> None:
+        self.comparison.check(origin)
+
+    def begin(self, origin: Origin) -> None:
+        self._origin = origin
+        self.comparison.begin(origin)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.comparison.settle()
+
+    def loss_term(self, module: nn.Module, step: Step) -> Tensor:
+        """The divergence of this step, shape (); 0 while nothing below the heads trains."""
+        found = self.comparison.answers(step)
+        if found is None:
+            return step.logits.new_zeros(())
+        pair = (found.now, found.before) if self.direction == "reverse" else (found.before, found.now)
+        return self.strength * divergence(*pair)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"origin": self._origin.digest}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._origin.check(state_dict["origin"])

@@ -1,0 +1,54 @@
+"""What a run forgot of what its weights knew, for its page."""
+
+from typing import Any
+
+from tlx.report.formats import MISSING, count, finite, percent
+from tlx.report.run_files import RunFiles
+
+__all__ = ["forgotten"]
+
+
+def forgotten(files: RunFiles) -> dict[str, Any] | None:
+    """The accuracy on original classes before and after, and in words what lies between; None: no source."""
+    given = files.summary
+    values = {name: finite(given.get(f"source/{name}")) for name in ("accuracy_before", "accuracy_after")}
+    lost = finite(given.get("source/forgetting"))
+    if lost is None or None in values.values():
+        return None
+    bounds = finite(given.get("source/forgetting_low")), finite(given.get("source/forgetting_high"))
+    known = (bounds[0], bounds[1]) if bounds[0] is not None and bounds[1] is not None else None
+    return {
+        "cells": [
+            ("Samples", count(given.get("source/samples"))),
+            ("Accuracy before", percent(values["accuracy_before"])),
+            ("Accuracy after", percent(values["accuracy_after"])),
+            ("Forgetting", f"{_points(lost)} points"),
+            ("95 % interval", MISSING if known is None else f"{_points(known[0])} to {_points(known[1])}"),
+        ],
+        "held_on_by": ", ".join(_regularizers(files)) or "nothing but what stayed frozen",
+        "verdict": _verdict(known),
+    }
+
+
+def _regularizers(files: RunFiles) -> list[str]:
+    nodes = files.settings.get("regularizer")
+    if not isinstance(nodes, dict):
+        return []
+    return [
+        f"{name} at strength {node['strength']:g}" if isinstance(node, dict) and "strength" in node else name
+        for name, node in nodes.items()
+    ]
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _verdict(bounds: tuple[float, float] | None) -> str:
+    if bounds is None:
+        return "There is no interval, so nothing is said of chance."
+    if bounds[0] > 0:
+        return "More was lost than chance explains."
+    if bounds[1] < 0:
+        return "The original classes are told apart better than before."
+    return "No loss is shown: the interval holds zero."
