@@ -5,7 +5,7 @@ import torch
 from tests.cache.caches import cache_of
 from tests.faults.jobs import CLASSES
 from tlx.cache.part import Part
-from tlx.cache.rows import data_file
+from tlx.cache.store import data_file
 from tlx.plan import HEAD
 from tlx.types import FrontierValues
 

@@ -1,13 +1,13 @@
 import fcntl
-import json
 
 import numpy as np
 import pytest
 import torch
 
 from tlx.cache.layout import Layout
-from tlx.cache.rows import OFFSETS, data_file, file_hashes, open_rows
-from tlx.cache.store import META
+from tlx.cache.meta import META, write_meta
+from tlx.cache.rows import file_hashes, open_rows
+from tlx.cache.store import OFFSETS, data_file
 from tlx.errors import CheckpointError
 
 VALUES = {"inputs/input_ids": torch.tensor([[1, 2], [3, 0]]), "stage/0": torch.randn(2, 3)}
@@ -22,12 +22,13 @@ def entry(tmp_path):
         array.tofile(tmp_path / data_file(number))
     np.save(tmp_path / OFFSETS, LAYOUT.offsets)
     meta = {
+        "what": {},
         "frontier": 2,
         "layout": LAYOUT.describe(),
         "has_offsets": True,
         "sha256": file_hashes(tmp_path, len(LAYOUT.columns)),
     }
-    (tmp_path / META).write_text(json.dumps(meta))
+    write_meta(tmp_path, meta)
     return tmp_path
 
 
