@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from itertools import zip_longest
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,7 +33,7 @@ __all__ = ["FrontierCache"]
 Key = TypeVar("Key")
 
 CHECKED = 4
-"""Samples whose stored values are held against the network itself each time."""
+"""Rows whose stored values are held against the network itself each time."""
 FINE, COARSE = 1e-4, 0.05
 """Greatest difference of features, relative to the greatest feature: in single and in half precision."""
 
@@ -120,14 +121,13 @@ class FrontierCache:
         return self.making.layout(part, cut, estimated(self.data, part.split) if cut.per_token else None)
 
     def fitting(self, levels: Sequence[Mapping[Key, tuple[Part, Layout]]]) -> set[Key]:
-        """What fits of what is wanted now, and then of what is wanted later, as `placed` says it."""
+        """What fits of what is wanted now, and then of what is wanted later, on this machine's disk."""
         most = self.data.eval_batch_size
         sizes = [
             {key: entry_bytes(layout, part.blocks(most)) for key, (part, layout) in level.items()}
             for level in levels
         ]
-        found = placed(sizes, self.making.room.most(), self.memory) if self.world.is_leader else None
-        return set(self.world.from_leader(found))
+        return set(placed(sizes, self.making.room.most(), self.memory))
 
     def is_kept(self, part: Part, frontier: int) -> bool:
         """Whether the values are there already; the stages below the frontier must be frozen."""
@@ -166,7 +166,8 @@ class FrontierCache:
                 cuts = {self._address(part, frontier): self.cut(frontier) for frontier in frontiers}
                 levels.append([(n, (part, self.layout(part, cut.frontier))) for n, cut in cuts.items()])
                 needs.append((part, cuts))
-        fitting = self.fitting([dict(filter(None, level)) for level in zip_longest(*levels)])
+        found = self.fitting([dict(filter(None, level)) for level in zip_longest(*levels)])
+        fitting = self.world.from_leader(found)
         for (part, cuts), described in zip(needs, levels, strict=True):
             for name, (_, layout) in described[1:]:
                 if name not in fitting:
@@ -201,7 +202,7 @@ class FrontierCache:
                 return None
             rows = self._opened(name)
             readable = self.world.from_leader(rows is not None)
-            if readable and rows is not None and self.world.from_leader(self._agrees(part, cut, rows)):
+            if readable and rows is not None and self.world.from_leader(self._agrees(part, cut, rows, name)):
                 self._open[part.name] = (name, rows)
                 return rows
             if readable:
@@ -236,11 +237,12 @@ class FrontierCache:
         except ConfigError as error:
             self.making.say_once(f"frozen part of {part.name} is computed in every epoch: {error.what}")
 
-    def _agrees(self, part: Part, cut: Cut, rows: StoredRows) -> bool:
+    def _agrees(self, part: Part, cut: Cut, rows: StoredRows, name: str) -> bool:
         """Whether stored values lead to the features that the network itself gives."""
-        count = min(CHECKED, len(part.split))
-        inputs = self.data.first(part.split, count, part.views is not None)
-        found = FrontierValues(cut.frontier, rows.take(torch.arange(count)))
+        chosen = _spread(part.rows, name)
+        pairs = [divmod(row, len(part.split)) for row in chosen]
+        inputs = self.data.chosen(part.split, pairs, part.views is not None)
+        found = FrontierValues(cut.frontier, rows.take(torch.tensor(chosen)))
         with self.precision():
             whole = self.network.features(to_device(inputs, self.device))
             self.network.cut, before = cut, self.network.cut
@@ -257,6 +259,7 @@ class FrontierCache:
             frontier=frontier,
             preprocessing=addresses.preprocessing_digest(backbone.preprocessing),
             samples=addresses.split_key(part.split),
+            reading=addresses.reading_digest(part.split, backbone.preprocessing),
             variation=None if part.views is None else [part.views, data.seed, data.source.flip],
             block=part.block(data.eval_batch_size),
             arithmetic=addresses.arithmetic(self.device, self.bits),
@@ -271,6 +274,12 @@ class FrontierCache:
                 yield
         finally:
             self.network.train(mode)
+
+
+def _spread(rows: int, name: str) -> list[int]:
+    """The first row, the last, and others that an address draws."""
+    drawn = np.random.default_rng(int(name, 16)).integers(rows, size=CHECKED - 2).tolist()
+    return [0, *drawn, rows - 1][: max(rows, 1)]
 
 
 def _alike(whole: Tensor, stored: Tensor) -> bool:
