@@ -1,4 +1,5 @@
 import fcntl
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,9 +46,18 @@ def test_what_is_in_memory_survives_its_files_and_what_is_mapped_is_held(entry):
     rows = open_rows(entry, 0)
     with (entry / META).open() as other, pytest.raises(BlockingIOError):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    del rows
+    rows.release()
     with (entry / META).open() as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_what_is_released_takes_no_place_though_a_loader_refers_to_it(entry):
+    rows = open_rows(entry, 0)
+    with Path("/proc/self/maps").open() as maps:
+        assert str(entry) in maps.read()
+    rows.release()
+    with Path("/proc/self/maps").open() as maps:
+        assert str(entry) not in maps.read()
 
 
 @pytest.mark.parametrize("name", [data_file(0), data_file(1), OFFSETS])

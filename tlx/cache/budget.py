@@ -110,7 +110,7 @@ class Room:
     def _make_room(self, address: str, size: int, protected: Protected) -> str:
         """Evict until there is room; nothing is evicted for what can never fit."""
         store, begun = self.store, bytes_in(self.store.part(address))
-        disk = f"the disk of {store.folder} ({SPARE:.0%} of it stay free)"
+        disk = f"the disk of {store.folder} ({SPARE * 100:g} % of it stay free)"
         if size > store.budget:
             return BUDGET
         if size > _free(store.folder) + begun + sum(entry.size for entry in store.entries()):

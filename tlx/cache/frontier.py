@@ -181,7 +181,8 @@ class FrontierCache:
     def _close(self, wanted: set[str]) -> None:
         for split, (name, rows) in list(self._open.items()):
             if name not in wanted:
-                rows.release()
+                if name not in self.making.held:
+                    rows.release()
                 del self._open[split]
 
     def _ensure(self, part: Part, cuts: Mapping[str, Cut], protected: Protected) -> None:

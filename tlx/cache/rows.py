@@ -50,7 +50,8 @@ class StoredRows:
         return 0 if self._mapped else self.layout.bytes
 
     def release(self) -> None:
-        """Let the entry be evicted; the rows can still be read."""
+        """Give memory and disk back, whoever still refers to the rows, which cannot be read any more."""
+        self._tensors = []
         if self._hold is not None:
             self._hold.close()
 
