@@ -159,6 +159,29 @@ def test_a_folder_that_is_only_read_serves_what_it_holds_and_the_rest_is_held_in
         assert f"{folder}, which cannot be written to," in third.said[0]
 
 
+def test_users_of_a_shared_folder_read_evict_and_go_on_with_what_another_one_made(tmp_path, as_nobody):
+    folder = tmp_path / "features"
+    folder.mkdir()
+    folder.chmod(0o777)
+    features, block0 = 52 * 8 * 4 + 3000, 52 * 8 * 16 * 4 + 3000
+    first = cache_of(folder, ram=0, disk=block0 / GIB)
+    part = Part("train", first.data.splits.train)
+    first.rows(part, (3,))
+    first.rows_of([])
+    with as_nobody():
+        second = cache_of(folder, ram=0, disk=block0 / GIB)
+        assert second.rows(part, (3,)) is not None
+        assert second.said == []
+        assert second.rows(part, (2,)) is not None
+        assert [entry["frontier"] for entry in entries(folder).values()] == [2]
+        [(name, _)] = entries(folder).items()
+        (folder / name).rename(folder / f"{name}.part")  # as a kill would leave it
+        (folder / f"{name}.part" / META).unlink()
+    third = cache_of(folder, ram=0, disk=(block0 + features) / GIB)
+    assert third.rows(part, (2,)) is not None
+    assert entries(folder).keys() == {name}
+
+
 def test_a_damaged_entry_that_may_not_be_replaced_is_passed_over(tmp_path, as_nobody):
     folder = tmp_path / "features"
     first = cache_of(folder)
