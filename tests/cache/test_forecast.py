@@ -52,6 +52,12 @@ def test_what_has_no_room_is_not_foretold_and_not_kept(tmp_path, disk, ram, kept
     assert ("cache.disk=" in found.why) == (kept[0] == 0)
 
 
+def test_a_disk_without_room_is_named_as_the_reason(tmp_path):
+    (tmp_path / "file").write_text("")
+    found = told(cache_of(tmp_path / "file" / "features", ram=0), 0)
+    assert f"the disk of {tmp_path}/file/features and cache.ram=0 GiB" in found.why
+
+
 def test_nothing_is_made_by_foretelling(tmp_path):
     told(cache_of(tmp_path / "features"), 0)
     assert not (tmp_path / "features").exists()

@@ -182,6 +182,23 @@ def test_users_of_a_shared_folder_read_evict_and_go_on_with_what_another_one_mad
     assert entries(folder).keys() == {name}
 
 
+def test_what_cannot_be_locked_is_left_to_the_process_that_fills_it(tmp_path, as_nobody):
+    folder = tmp_path / "features"
+    first = cache_of(folder)
+    part = Part("train", first.data.splits.train)
+    first.rows(part, (3,))
+    [(name, _)] = entries(folder).items()
+    (folder / name).rename(folder / f"{name}.part")
+    (folder / "locks" / name).unlink()
+    folder.chmod(0o777)
+    (folder / "locks").chmod(0o555)
+    with as_nobody():
+        second = cache_of(folder)
+        assert len(second.rows(part, (3,))) == 52
+        assert "in memory" in second.said[0]
+    assert (folder / f"{name}.part" / META).is_file()
+
+
 def test_a_damaged_entry_that_may_not_be_replaced_is_passed_over(tmp_path, as_nobody):
     folder = tmp_path / "features"
     first = cache_of(folder)

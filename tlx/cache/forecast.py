@@ -6,7 +6,6 @@ from tlx.cache.ahead import frontier_of
 from tlx.cache.frontier import FrontierCache
 from tlx.cache.part import Part
 from tlx.cache.serving import training_part, why_not
-from tlx.cache.settings import CacheSettings
 from tlx.errors import ConfigError
 from tlx.plan import Plan
 from tlx.report.formats import size
@@ -71,10 +70,12 @@ def forecast(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> Fore
     }
     why = why_not(data, phase, mixes)
     if train is not None and "train" not in kept:
-        why = _lacks_room(wanted["train"][1].bytes, cache.settings)
+        why = _lacks_room(wanted["train"][1].bytes, cache)
     return Forecast(frontier, kept.get("train", 0), kept.get("val", 0), why)
 
 
-def _lacks_room(needed: int, settings: CacheSettings) -> str:
-    budgets = f"cache.disk={settings.disk:g} and cache.ram={settings.ram:g} GiB"
-    return f"{size(needed)} are more than {budgets} leave"
+def _lacks_room(needed: int, cache: FrontierCache) -> str:
+    settings = cache.settings
+    limited = cache.making.room.most() < settings.budget
+    disk = f"the disk of {settings.place}" if limited else f"cache.disk={settings.disk:g}"
+    return f"{size(needed)} are more than {disk} and cache.ram={settings.ram:g} GiB leave"

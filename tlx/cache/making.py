@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +56,7 @@ class Making:
         self.refused = set[str]()  # damaged entries that this user may not remove
         self._examples: dict[int, dict[str, Tensor]] = {}
         self._said = set[str]()
+        self._unlocked = ""  # why entries cannot be locked
 
     def holds(self, name: str) -> bool:
         """Whether an entry is there, in memory or on the disk."""
@@ -143,9 +144,12 @@ class Making:
         """The addresses that nobody has filled; the first rank of the machine holds their locks."""
         missing = [name for name in cuts if not self.holds(name)]
         if self.world.is_leader and missing and self.store.is_usable():
-            with suppress(OSError):  # the folder goes just now, or knows no locks
+            try:
                 for name in sorted(missing):  # in one order, so that no two processes wait for each other
                     locks.enter_context(self.store.locked(name))
+                self._unlocked = ""
+            except OSError as error:  # the folder goes just now, or knows no locks: others may write there
+                self._unlocked = error.strerror or str(error)
             missing = [name for name in missing if not self.holds(name)]
         found: list[str] = self.world.from_leader(missing)
         return found
@@ -176,6 +180,8 @@ class Making:
             return BUDGET
         if name in self.refused:
             return f"{folder}, where a damaged entry cannot be replaced,"
+        if self._unlocked:
+            return f"{folder} ({self._unlocked})"
         if not self.store.is_usable():
             return f"{folder}, which cannot be written to,"
         return self.room.reserve(
