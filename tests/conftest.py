@@ -1,8 +1,14 @@
-from collections.abc import Iterator
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 
 from tests.command import Server
+
+NOBODY = 65534
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +17,28 @@ def command() -> Iterator[Server]:
     server = Server()
     yield server
     server.close()
+
+
+@pytest.fixture
+def as_nobody(tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
+    """Whoever runs the tests, what is done in this context is done without a superuser's rights."""
+
+    @contextlib.contextmanager
+    def context() -> Iterator[None]:
+        if os.geteuid():
+            yield
+            return
+        above = [path for path in tmp_path.parents if not path.stat().st_mode & 0o001]
+        modes = [path.stat().st_mode for path in above]
+        for path, mode in zip(above, modes, strict=True):
+            path.chmod(mode | 0o011)
+        tmp_path.chmod(tmp_path.stat().st_mode | 0o055)
+        os.seteuid(NOBODY)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            for path, mode in zip(above, modes, strict=True):
+                path.chmod(mode)
+
+    return context

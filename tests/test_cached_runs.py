@@ -12,8 +12,8 @@ from tests.faults.jobs import BY_EPOCHS
 from tests.faults.outcome import differences, outcome
 from tests.faults.processes import run_process
 from tests.faults.ranks import differing, write_down
+from tlx.cache.meta import META
 from tlx.cache.settings import CacheSettings
-from tlx.cache.store import META
 
 KILLED = -9
 MOMENTS = [

@@ -1,4 +1,7 @@
 import copy
+import importlib
+import importlib.metadata
+import linecache
 import sys
 import types
 
@@ -7,7 +10,15 @@ import torch
 from torch import nn
 
 from tests.faults.jobs import MadeUpSplit, small_backbone
-from tlx.cache.address import address, arithmetic, code_digest, prefix_digest, preprocessing_digest, split_key
+from tlx.cache.address import (
+    address,
+    arithmetic,
+    code_digest,
+    prefix_digest,
+    preprocessing_digest,
+    reading_digest,
+    split_key,
+)
 
 
 def test_the_digest_of_a_prefix_sees_every_value_below_the_frontier_and_none_above():
@@ -28,23 +39,44 @@ def test_the_memory_format_of_the_weights_is_no_other_weights():
     assert prefix_digest(one, 3) == prefix_digest(other, 3)
 
 
-def test_code_of_ones_own_is_known_by_its_text_and_that_of_libraries_by_its_version(tmp_path, monkeypatch):
-    def network(body):
-        (tmp_path / "written_net.py").write_text(
-            f"from torch import nn\nclass Own(nn.Module):\n    def forward(self, x):\n        return {body}\n"
-        )
-        monkeypatch.syspath_prepend(str(tmp_path))
-        sys.modules.pop("written_net", None)
-        import importlib
-        import linecache
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """A class of one's own, written anew with each body of its method."""
 
+    def made(head, body):
+        (tmp_path / "written.py").write_text(f"from torch import nn\n{head}\n        return {body}\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        sys.modules.pop("written", None)
         linecache.clearcache()
         importlib.invalidate_caches()
-        return importlib.import_module("written_net").Own()
+        return importlib.import_module("written").Own()
 
-    doubled, tripled = code_digest(network("x * 2")), code_digest(network("x *  3 "))
-    assert doubled != tripled
+    return made
+
+
+def test_code_of_ones_own_is_known_by_its_text_and_that_of_libraries_by_its_version(written):
+    head = "class Own(nn.Module):\n    def forward(self, x):"
+    assert code_digest(written(head, "x * 2")) != code_digest(written(head, "x *  3 "))
     assert code_digest(nn.Sequential(nn.Linear(2, 2))) == code_digest(nn.Sequential(nn.ReLU()))
+
+
+def test_what_reads_and_prepares_samples_is_known_by_its_text(written):
+    head = "class Base:\n    pass\nclass Own(Base):\n    def prepare(self, sample):"
+    split, given = MadeUpSplit([1], 0), small_backbone().preprocessing
+    one, other = (written(head, body) for body in ("sample", "sample + 1"))
+    found = reading_digest(split, other)
+    assert found == reading_digest(MadeUpSplit([2], 5), other)
+    assert len({found, reading_digest(other, given), reading_digest(split, given)}) == 3
+    first = reading_digest(split, written(head, "sample"))
+    assert first != reading_digest(split, written(head, "sample + 2"))
+    assert type(one) is not type(other)
+
+
+def test_what_decodes_and_prepares_in_tlx_is_part_of_it(monkeypatch):
+    split, given = MadeUpSplit([1], 0), small_backbone().preprocessing
+    before = reading_digest(split, given)
+    monkeypatch.setattr("tlx.cache.address._tlx_digest", lambda: "another")
+    assert reading_digest(split, given) != before
 
 
 class Reads:
@@ -73,6 +105,7 @@ def test_arithmetic_names_the_device_the_versions_and_the_settings():
     found = arithmetic(torch.device("cpu"), {"precision": "32-true"})
     assert found["versions"]["torch"] == torch.__version__.partition("+")[0] or found["versions"]["torch"]
     assert found["precision"] == "32-true"
+    assert found["versions"]["PIL"] == importlib.metadata.version("pillow")
     before = torch.get_num_threads()
     torch.set_num_threads(before + 1)
     try:

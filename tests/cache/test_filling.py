@@ -4,7 +4,8 @@ import torch
 from tlx.cache import filling
 from tlx.cache.filling import Filling
 from tlx.cache.layout import Layout
-from tlx.cache.rows import data_file
+from tlx.cache.rows import file_hashes
+from tlx.cache.store import data_file
 
 VALUES = {"stage/0": torch.arange(12.0).reshape(6, 2)}
 LAYOUT = Layout.of(VALUES, frozenset(), 6)
@@ -50,5 +51,5 @@ def test_files_of_another_size_are_of_another_attempt_and_are_made_anew(tmp_path
 
 def test_a_finished_entry_keeps_no_notes(tmp_path):
     made = Filling(1, LAYOUT, 3, tmp_path / "a.part")
-    made.clean()
+    assert made.hashes() == file_hashes(tmp_path / "a.part", 1)
     assert sorted(path.name for path in (tmp_path / "a.part").iterdir()) == [data_file(0)]

@@ -29,11 +29,60 @@ def test_what_is_read_anew_is_said_with_the_reason(tmp_path):
     assert told(cache_of(tmp_path), 2) == Forecast(0, why="cache=none")
 
 
+GIB = 2**30
+TRAIN, VAL = 52 * 8 * 4, 30 * 8 * 4
+
+
+@pytest.mark.parametrize(
+    ("disk", "ram", "kept"),
+    [
+        (TRAIN + VAL + 5000, 0, (TRAIN, VAL)),
+        (TRAIN + 3000, 0, (TRAIN, 0)),
+        (TRAIN + 3000, VAL + 3000, (TRAIN, VAL)),
+        (VAL + 2200, 0, (0, VAL)),
+        (100, 100, (0, 0)),
+    ],
+)
+def test_what_has_no_room_is_not_foretold_and_not_kept(tmp_path, disk, ram, kept):
+    cache = cache_of(tmp_path, disk=disk / GIB, ram=ram / GIB)
+    found = told(cache, 0)
+    serve(cache, PLAN, 0, mixes=False)
+    stored = {name: rows.layout.bytes for name, rows in cache.data.stored.items()}
+    assert (found.train, found.val) == (stored.get("train", 0), stored.get("val", 0)) == kept
+    assert ("cache.disk=" in found.why) == (kept[0] == 0)
+
+
+def test_a_disk_without_room_is_named_as_the_reason(tmp_path):
+    (tmp_path / "file").write_text("")
+    found = told(cache_of(tmp_path / "file" / "features", ram=0), 0)
+    assert f"the disk of {tmp_path}/file/features and cache.ram=0 GiB" in found.why
+
+
+def test_nothing_is_made_by_foretelling(tmp_path):
+    told(cache_of(tmp_path / "features"), 0)
+    assert not (tmp_path / "features").exists()
+
+
+def test_what_a_folder_that_is_only_read_holds_is_foretold(tmp_path, as_nobody):
+    cache = cache_of(tmp_path / "features")
+    told(cache, 0)
+    serve(cache, PLAN, 0, mixes=False)
+    for path in (tmp_path / "features", *(tmp_path / "features").rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    with as_nobody():
+        found = told(cache_of(tmp_path / "features", ram=0), 0)
+    assert (found.train, found.val) == (TRAIN, VAL)
+
+
 @pytest.mark.parametrize(
     ("kept", "line"),
     [
         (Forecast(0), ""),
         (Forecast(2, 4000, 1000), "phase 1: frozen up to b, computed once: 5.0 kB"),
+        (
+            Forecast(2, 4000),
+            "phase 1: frozen up to b, computed once: 4.0 kB; val, which has no room, in every epoch",
+        ),
         (
             Forecast(2, 0, 1000, "pictures vary"),
             "phase 1: frozen up to b, computed in every epoch, for pictures vary; of val once: 1.0 kB",

@@ -1,11 +1,15 @@
+import os
+
 import numpy as np
 import pytest
 import torch
 
 from tests.cache.caches import cache_of
 from tests.faults.jobs import CLASSES
+from tlx.cache.meta import META, parsed_meta, write_meta
 from tlx.cache.part import Part
-from tlx.cache.rows import data_file
+from tlx.cache.rows import file_hashes
+from tlx.cache.store import data_file
 from tlx.plan import HEAD
 from tlx.types import FrontierValues
 
@@ -90,7 +94,8 @@ def test_a_damaged_entry_is_made_anew(tmp_path):
     file.write_bytes(content)
     second = cache_of(tmp_path)
     assert torch.equal(second.rows(part(second), (3,)).take(torch.arange(52))["features"], wanted)
-    assert any("damaged" in line for line in second.said)
+    assert ["damaged" in line for line in second.said] == [True, False]
+    assert not any("not what the network gives" in line for line in second.said)
 
 
 def test_values_that_are_not_the_networks_are_made_anew(tmp_path, monkeypatch):
@@ -104,6 +109,24 @@ def test_values_that_are_not_the_networks_are_made_anew(tmp_path, monkeypatch):
     rows = second.rows(part(second), (3,))
     assert "not what the network gives" in second.said[0]
     assert torch.equal(rows.take(torch.arange(52))["features"], computed(second, 3)["features"])
+
+
+@pytest.mark.parametrize("views", [None, 2])
+def test_a_last_value_that_is_not_the_networks_is_found_too(tmp_path, views):
+    """Where the entry was made so, hashes and all."""
+    first = cache_of(tmp_path, views=views)
+    first.data.augmenting = views is not None
+    wanted = first.rows(part(first, views=views), (3,)).take(torch.arange(52 * (views or 1)))
+    [meta] = tmp_path.glob(f"*/{META}")
+    plain = parsed_meta(meta.read_text())
+    with (meta.parent / data_file(0)).open("r+b") as file:
+        file.seek(-4, os.SEEK_END)
+        file.write(np.float32(7).tobytes())
+    write_meta(meta.parent, plain | {"sha256": file_hashes(meta.parent, 1)})
+    second = cache_of(tmp_path, views=views)
+    rows = second.rows(part(second, views=views), (3,))
+    assert "not what the network gives" in second.said[0]
+    assert torch.equal(rows.take(torch.arange(len(rows)))["features"], wanted["features"])
 
 
 def test_a_network_that_gives_other_values_each_time_is_computed_in_every_epoch(tmp_path):

@@ -1,13 +1,14 @@
 import fcntl
-import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from tlx.cache.layout import Layout
-from tlx.cache.rows import OFFSETS, data_file, file_hashes, open_rows
-from tlx.cache.store import META
+from tlx.cache.meta import META, write_meta
+from tlx.cache.rows import file_hashes, open_rows
+from tlx.cache.store import OFFSETS, data_file
 from tlx.errors import CheckpointError
 
 VALUES = {"inputs/input_ids": torch.tensor([[1, 2], [3, 0]]), "stage/0": torch.randn(2, 3)}
@@ -22,12 +23,13 @@ def entry(tmp_path):
         array.tofile(tmp_path / data_file(number))
     np.save(tmp_path / OFFSETS, LAYOUT.offsets)
     meta = {
+        "what": {},
         "frontier": 2,
         "layout": LAYOUT.describe(),
         "has_offsets": True,
         "sha256": file_hashes(tmp_path, len(LAYOUT.columns)),
     }
-    (tmp_path / META).write_text(json.dumps(meta))
+    write_meta(tmp_path, meta)
     return tmp_path
 
 
@@ -44,9 +46,18 @@ def test_what_is_in_memory_survives_its_files_and_what_is_mapped_is_held(entry):
     rows = open_rows(entry, 0)
     with (entry / META).open() as other, pytest.raises(BlockingIOError):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    del rows
+    rows.release()
     with (entry / META).open() as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_what_is_released_takes_no_place_though_a_loader_refers_to_it(entry):
+    rows = open_rows(entry, 0)
+    with Path("/proc/self/maps").open() as maps:
+        assert str(entry) in maps.read()
+    rows.release()
+    with Path("/proc/self/maps").open() as maps:
+        assert str(entry) not in maps.read()
 
 
 @pytest.mark.parametrize("name", [data_file(0), data_file(1), OFFSETS])

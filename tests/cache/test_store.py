@@ -5,9 +5,11 @@ import time
 
 import pytest
 
-from tlx.cache.store import META, Store
+from tests.cache.entries import KB, filled, name, names
+from tlx.cache.meta import META
+from tlx.cache.store import DONE, Store, data_file
 
-KB = 1000
+A, B = name("a"), name("b")
 
 
 @pytest.fixture
@@ -17,84 +19,103 @@ def store(tmp_path):
     return made
 
 
-def filled(store, address, size=KB, used=None):
-    part = store.part(address)
-    part.mkdir()
-    (part / "0.bin").write_bytes(b"x" * size)
-    path = store.finish(address, {"what": {"split": address}})
-    if used is not None:
-        os.utime(path / META, (used, used))
-    return path
-
-
-def names(store):
-    return {entry.address for entry in store.entries()}
+def everything(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
 def test_an_entry_is_there_once_it_is_finished_and_not_before(store):
-    store.part("a").mkdir()
-    (store.part("a") / META).write_text("{}")
-    assert names(store) == set()
-    (store.part("a") / META).unlink()
-    (store.part("a")).rmdir()
-    filled(store, "a")
+    store.part(A).mkdir()
+    (store.part(A) / META).write_text("{}")
+    assert names(store) == set() and not store.holds(A)
+    (store.part(A) / META).unlink()
+    (store.part(A)).rmdir()
+    filled(store, A)
     [entry] = store.entries()
-    assert (entry.address, entry.what["what"]) == ("a", {"split": "a"})
+    assert (entry.address, entry.what["what"]) == (A, {"split": A})
     assert KB < entry.size < 2 * KB
-    assert not store.part("a").exists()
-
-
-def test_what_was_used_longest_ago_goes_first_and_only_as_much_as_is_needed(store):
-    for address, used in (("old", 1000), ("older", 500), ("new", 2000)):
-        filled(store, address, 3 * KB, used)
-    assert store.make_room(3 * KB, "next")
-    assert names(store) == {"old", "new"}
-
-
-def test_nothing_goes_for_what_can_never_fit(store):
-    filled(store, "a", 3 * KB)
-    assert not store.make_room(11 * KB, "next")
-    assert names(store) == {"a"}
+    assert store.holds(A) and not store.part(A).exists()
 
 
 def test_what_is_being_read_stays(store):
-    path = filled(store, "read", 6 * KB, used=1)
+    path = filled(store, A, 6 * KB, used=1)
     with (path / META).open() as reader:
         fcntl.flock(reader, fcntl.LOCK_SH)
-        assert not store.make_room(6 * KB, "next")
+        assert not store.evict(A)
         assert store.clear() == 0
-        assert names(store) == {"read"}
-    assert store.make_room(6 * KB, "next")
+        assert names(store) == {A}
+    assert store.evict(A)
     assert names(store) == set()
-
-
-def test_what_a_killed_process_began_counts_as_there_for_itself_and_as_taken_for_others(store):
-    part = store.part("a")
-    part.mkdir()
-    (part / "0.bin").write_bytes(b"x" * 6 * KB)
-    assert store.make_room(8 * KB, "a")
-    assert not store.make_room(8 * KB, "b")
-
-
-def test_what_nobody_came_back_to_goes_after_a_week(store):
-    part = store.part("a")
-    part.mkdir()
-    (part / "0.bin").write_bytes(b"x" * 6 * KB)
-    long_ago = time.time() - 8 * 24 * 3600
-    os.utime(part, (long_ago, long_ago))
-    with store.locked("a"):
-        assert not store.make_room(8 * KB, "b")
-    assert store.make_room(8 * KB, "b")
-    assert not part.exists()
 
 
 def test_clearing_leaves_nothing_and_says_how_much_that_was(store):
-    filled(store, "a", 3 * KB)
-    store.part("b").mkdir()
-    (store.part("b") / "0.bin").write_bytes(b"x" * KB)
+    filled(store, A, 3 * KB)
+    store.begin(B)
+    (store.part(B) / "0.bin").write_bytes(b"x" * KB)
     assert 4 * KB <= store.clear() < 5 * KB
     assert names(store) == set()
-    assert not store.part("b").exists()
+    assert not store.part(B).exists()
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        f"projectA/{META}",
+        "my.part/thesis.txt",
+        "other.gone/0.bin",
+        f"{name('x')}/thesis.txt",  # a folder of a name like ours
+        f"{name('x')}/{META}",
+        f"{name('x')}.part/thesis.txt",
+        f"{name('x')}.part.backup/0.bin",
+        f"{name('x')}.12.gone/thesis.txt",
+        f"{name('x').upper()}/0.bin",
+        "dl.part/0.bin",
+    ],
+)
+def test_what_tlx_did_not_write_is_never_touched(store, foreign):
+    path = store.folder / foreign
+    path.parent.mkdir()
+    path.write_text('{"what": {}, "a": 1}')
+    os.utime(path.parent, (1, 1))
+    filled(store, A)
+    before = everything(path.parent)
+    assert store.clear() >= KB
+    store.sweep(older_than=0)
+    assert everything(path.parent) == before
+    assert names(store) == set()
+    assert {each.name for each in store.folder.iterdir()} == {"locks", path.parent.name}
+    assert list((store.folder / "locks").iterdir()) == []
+
+
+def test_a_link_to_a_folder_elsewhere_is_never_followed(store, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / data_file(0)).write_bytes(b"x")
+    (store.folder / A).symlink_to(tmp_path / "elsewhere")
+    assert store.clear() == 0
+    assert (tmp_path / "elsewhere" / data_file(0)).exists()
+
+
+def test_an_entry_that_lost_its_meta_is_replaced_and_cleared(store):
+    (filled(store, A) / META).unlink()
+    filled(store, A, 2 * KB)
+    assert names(store) == {A}
+    (store.path(A) / META).unlink()
+    assert store.clear() == 2 * KB
+    assert not store.path(A).exists()
+
+
+def test_an_entry_whose_meta_was_edited_is_none_and_goes(store):
+    (filled(store, A) / META).write_text("[1, 2]")
+    assert names(store) == set()
+    assert store.clear() > KB
+    assert not store.path(A).exists()
+
+
+def test_an_unfinished_entry_that_somebody_fills_is_not_cleared(store):
+    store.begin(A)
+    (store.part(A) / DONE).write_bytes(b"x")
+    with store.locked(A):
+        assert store.clear() == 0
+    assert store.clear() == 1
 
 
 def test_a_folder_that_cannot_be_made_or_that_may_hold_nothing_is_not_usable(tmp_path):
@@ -103,10 +124,44 @@ def test_a_folder_that_cannot_be_made_or_that_may_hold_nothing_is_not_usable(tmp
     assert not Store(tmp_path / "features", 0).is_usable()
 
 
+def test_whoever_may_write_to_the_folder_may_write_to_all_that_is_made_in_it(tmp_path):
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features").chmod(0o777)
+    store = Store(tmp_path / "features", 10 * KB)
+    before = os.umask(0o077)
+    try:
+        assert store.is_usable()
+        with store.locked(A):
+            filled(store, A)
+    finally:
+        os.umask(before)
+    modes = {
+        str(path.relative_to(store.folder)): path.stat().st_mode & 0o777 for path in store.folder.rglob("*")
+    }
+    assert modes == {
+        "locks": 0o777,
+        f"locks/{A}": 0o666,
+        A: 0o777,
+        f"{A}/{META}": 0o666,
+        f"{A}/{data_file(0)}": 0o666,
+    }
+
+
+def test_a_lock_that_another_user_made_is_waited_for_all_the_same(store, as_nobody):
+    path = store.folder / "locks" / A
+    path.write_text("")
+    path.chmod(0o444)
+    with as_nobody(), store.locked(A):
+        other = os.open(path, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(other)
+
+
 def waits(folder, held, seconds):
     held.wait(30)
     began = time.monotonic()
-    with Store(folder, KB).locked("a"):
+    with Store(folder, KB).locked(A):
         seconds.value = time.monotonic() - began
 
 
@@ -115,7 +170,7 @@ def test_a_second_process_waits_for_the_one_that_fills(store):
     held, seconds = context.Event(), context.Value("d", 0.0)
     other = context.Process(target=waits, args=(store.folder, held, seconds))
     other.start()
-    with store.locked("a"):
+    with store.locked(A):
         held.set()
         time.sleep(0.3)
         assert other.is_alive()
@@ -124,8 +179,8 @@ def test_a_second_process_waits_for_the_one_that_fills(store):
 
 
 def test_discarding_takes_the_finished_and_the_begun(store):
-    filled(store, "a")
-    store.part("a").mkdir()
-    store.discard("a")
-    assert not store.path("a").exists() and not store.part("a").exists()
-    store.discard("a")
+    filled(store, A)
+    store.part(A).mkdir()
+    store.discard(A)
+    assert not store.path(A).exists() and not store.part(A).exists()
+    store.discard(A)

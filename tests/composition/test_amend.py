@@ -1,4 +1,5 @@
 import copy
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,12 @@ def test_keys_of_a_run_can_be_changed_and_the_run_stays_as_it_was() -> None:
     assert (found["data"]["num_workers"], found["data"]["augment"]) == (2, "none")
     assert found["data"]["batch_size"] == 7
     assert before == SAVED
+
+
+def test_another_folder_of_the_cache_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert changed(SAVED, {"cache.folder": "kept"})["cache"]["folder"] == str(tmp_path / "kept")
+    assert changed(SAVED, {"seed": "1"})["cache"] == SAVED["cache"]
 
 
 def test_other_data_replace_those_of_the_run() -> None:

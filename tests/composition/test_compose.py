@@ -39,6 +39,14 @@ def test_a_general_choice_is_called_after_what_it_was_pointed_at() -> None:
     assert compose("fit", ["model=torchvision", "model.name=resnet50"]).config["names"]["model"] == "resnet50"
 
 
+def test_where_the_cache_lies_does_not_depend_on_the_folder_a_run_is_resumed_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert compose("fit", ["cache.folder=kept"]).config["cache"]["folder"] == str(tmp_path / "kept")
+    assert compose("fit", ["cache=none"]).config["cache"]["folder"] is None
+
+
 def test_an_open_key_is_named_with_an_example() -> None:
     with pytest.raises(ConfigError, match=r"data.root is not given.*Try: data.root="):
         compose("fit", ["data=folder"])

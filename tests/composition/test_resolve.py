@@ -5,6 +5,7 @@ from omegaconf import OmegaConf
 
 from tlx.composition.resolve import (
     absolute,
+    absolute_folder,
     differences,
     from_yaml,
     keys,
@@ -64,6 +65,16 @@ def test_paths_no_longer_depend_on_the_folder(monkeypatch: pytest.MonkeyPatch, t
         "n": 3,
         "root": "${oc.env:ROOT}",
     }
+
+
+def test_the_folder_of_a_cache_is_absolute_before_it_is_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert absolute_folder({"folder": "kept", "ram": 1.0}) == {"folder": str(tmp_path / "kept"), "ram": 1.0}
+    assert absolute_folder({"folder": "~/kept"}) == {"folder": str(Path.home() / "kept")}
+    for node in ({"folder": None}, {"folder": ""}, {"folder": "${oc.env:KEPT}"}, {}, None):
+        assert absolute_folder(node) == node
 
 
 def test_keys_are_dotted_and_open_ones_are_found() -> None:

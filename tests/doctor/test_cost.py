@@ -38,8 +38,8 @@ def clock(monkeypatch):
     return made
 
 
-def job_of(folder, clock, **more):
-    cache = CacheSettings(0.1, 0.1, str(folder))
+def job_of(folder, clock, ram=0.1, disk=0.1, **more):
+    cache = CacheSettings(ram, disk, str(folder))
     job = small_job(
         strategy=BY_EPOCHS, source=MadeUp(train=80, val=48, test=8), augment="none", cache=cache, **more
     )
@@ -65,6 +65,16 @@ def test_without_a_cache_every_epoch_is_foretold(tmp_path, clock):
     head, lower, everything = measured(job).phases
     assert (head.fill, head.train, head.val) == (0, 10, 3)
     assert (lower.fill, lower.train, everything.train) == (0, 20, 20)
+
+
+def test_what_has_no_room_is_foretold_in_every_epoch(tmp_path, clock):
+    """There is room for the features of all, and for none of the lower frontiers."""
+    head, lower, everything = measured(job_of(tmp_path, clock, ram=0, disk=10_000 / 2**30)).phases
+    assert (head.train, head.val, head.cache) == (0, 0, (80 + 48) * 8 * 4)
+    assert (lower.fill, lower.train, lower.val, lower.cache) == (0, 20, 6, 0)
+    assert (everything.train, everything.val) == (20, 6)
+    nothing = measured(job_of(tmp_path, clock, ram=1e-9, disk=1e-9)).phases
+    assert [phase.train for phase in nothing] == [10, 20, 20]
 
 
 def test_the_bytes_are_those_the_run_keeps(tmp_path, clock):

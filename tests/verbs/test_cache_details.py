@@ -39,7 +39,14 @@ def test_an_empty_machine_has_nothing_and_clears_nothing(tmp_path):
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["clear=yes"], "clear='yes'"), (["cleer=true"], "cleer"), (["old"], "old"), (["-f"], "no flag -f")],
+    [
+        (["folder="], "folder=''"),
+        (["folder= ", "clear=true"], "folder=' '"),
+        (["clear=yes"], "clear='yes'"),
+        (["cleer=true"], "cleer"),
+        (["old"], "old"),
+        (["-f"], "no flag -f"),
+    ],
 )
 def test_other_words_are_refused(words, said):
     with pytest.raises(ConfigError, match=said):
@@ -53,3 +60,26 @@ def test_the_list_shows_the_choices_and_the_entries(kept, monkeypatch, capsys):
     assert "  disk " in said and "0 entries" in said
     listing(["cache", f"folder={kept}"])
     assert "2 entries" in capsys.readouterr().out
+
+
+def test_a_folder_of_other_things_is_left_as_it_is(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "meta.json").write_text("[1, 2]")
+    assert cache_details([f"folder={tmp_path}"]).startswith("0 entries")
+    assert cache_details([f"folder={tmp_path}", "clear=true"]).startswith("0.0 kB removed")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["meta.json", "photos"]
+
+
+def test_an_edited_entry_is_not_listed_and_goes_with_the_rest(kept):
+    [meta, _] = kept.glob("*/meta.json")
+    meta.write_text("[1,2]")
+    assert cache_details([f"folder={kept}"]).splitlines()[-1].startswith("1 entries")
+    cache_details([f"folder={kept}", "clear=true"])
+    assert [path.name for path in kept.iterdir()] == ["locks"]
+
+
+def test_a_folder_that_may_not_be_written_is_named(kept, as_nobody):
+    for path in (kept, *kept.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    with as_nobody(), pytest.raises(ConfigError, match="cannot be written to"):
+        cache_details([f"folder={kept}", "clear=true"])

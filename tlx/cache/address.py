@@ -1,12 +1,13 @@
 """What values depend on, as one hash: the same address, the same bits."""
 
+import functools
 import hashlib
 import inspect
 import json
 import platform
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,33 @@ from typing import Any
 import torch
 from torch import nn
 
+import tlx
 from tlx.backbones.staged import StagedBackbone
 from tlx.types import Preprocessing, Split
 
-__all__ = ["address", "arithmetic", "code_digest", "prefix_digest", "preprocessing_digest", "split_key"]
+__all__ = [
+    "address",
+    "arithmetic",
+    "code_digest",
+    "prefix_digest",
+    "preprocessing_digest",
+    "reading_digest",
+    "split_key",
+]
 
 FORMAT = 1
-LIBRARIES = ("torch", "torchvision", "timm", "transformers")
-"""Packages whose code is known by its version."""
+LIBRARIES = {
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "timm": "timm",
+    "transformers": "transformers",
+    "tokenizers": "tokenizers",
+    "PIL": "pillow",
+    "numpy": "numpy",
+}
+"""Packages whose code is known by its version: as they are imported, and as they are installed."""
+READING = ("preprocessing", "data", "backbones")
+"""What of tlx has a part in the values: samples are decoded and prepared there, networks are cut."""
 
 
 def address(**parts: Any) -> str:
@@ -51,8 +71,21 @@ def code_digest(net: nn.Module) -> str:
     Functions that those classes call are not seen; a batch compared at the start of each phase is
     what finds those out.
     """
-    kinds = {type(module) for module in net.modules()}
-    own = [kind for kind in kinds if kind.__module__.partition(".")[0] not in LIBRARIES]
+    return _source_digest({type(module) for module in net.modules()})
+
+
+def reading_digest(split: Split, preprocessing: Preprocessing) -> str:
+    """SHA-256 over the source that turns the files of a split into what a network reads.
+
+    That of tlx, and of the classes of a trusted package with those they are derived from.
+    """
+    kinds = {kind for each in (split, preprocessing) for kind in type(each).__mro__ if kind is not object}
+    return address(tlx=_tlx_digest(), own=_source_digest(kinds))
+
+
+def _source_digest(kinds: Iterable[type]) -> str:
+    known = {*LIBRARIES, "typing", "builtins"}
+    own = [kind for kind in kinds if kind.__module__.partition(".")[0] not in known]
     digest = hashlib.sha256()
     for kind in sorted(own, key=lambda each: f"{each.__module__}.{each.__qualname__}"):
         digest.update(f"{kind.__module__}.{kind.__qualname__}\n".encode())
@@ -60,6 +93,16 @@ def code_digest(net: nn.Module) -> str:
             digest.update(inspect.getsource(kind).encode())
         except (OSError, TypeError):
             continue  # made in a session; the compared batch has to do
+    return digest.hexdigest()
+
+
+@functools.cache
+def _tlx_digest() -> str:
+    digest = hashlib.sha256()
+    for room in READING:
+        for file in sorted(Path(tlx.__file__).parent.joinpath(room).glob("*.py")):
+            digest.update(f"{room}/{file.name}\n".encode())
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
@@ -97,10 +140,10 @@ def arithmetic(device: torch.device, settings: Mapping[str, Any]) -> dict[str, A
 
 def _versions() -> dict[str, str]:
     found = {"python": ".".join(map(str, sys.version_info[:2]))}
-    for name in LIBRARIES:
+    for name, installed in LIBRARIES.items():
         if name in sys.modules:
             try:
-                found[name] = version(name)
+                found[name] = version(installed)
             except PackageNotFoundError:
                 found[name] = "unknown"
     return found

@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tlx.cache.budget import allocate
 from tlx.cache.layout import Layout
-from tlx.cache.rows import OFFSETS, StoredRows, data_file
+from tlx.cache.rows import StoredRows, file_hashes
+from tlx.cache.store import DONE, OFFSETS, data_file
 
-__all__ = ["Filling"]
+__all__ = ["Filling", "entry_bytes", "prepare"]
 
-DONE = "done.bin"
+AROUND = 2048
+"""Bytes of what stands before the offsets and in meta.json."""
 SECONDS = 20.0
 """Between two moments at which what is filled is made to last."""
 
@@ -38,7 +41,8 @@ class Filling:
             self.done: NDArray[np.uint8] = np.zeros(blocks, np.uint8)
         else:
             if fresh:
-                self._prepare(folder, sizes, blocks)
+                folder.mkdir(exist_ok=True)
+                prepare(folder, layout, blocks)
             self.arrays = [_mapped(folder / data_file(n), size) for n, size in enumerate(sizes)]
             self.done = _mapped(folder / DONE, (blocks,))
         self._written: list[int] = []
@@ -63,25 +67,46 @@ class Filling:
         self._flushed = time.monotonic()
 
     def rows(self) -> StoredRows:
-        """What was filled in memory."""
-        return StoredRows(self.frontier, self.layout, self.arrays)
+        """What was filled, held in memory."""
+        copied = self.folder is not None  # out of files that are gone
+        arrays = [np.array(array) if copied else array for array in self.arrays]
+        return StoredRows(self.frontier, self.layout, arrays)
 
-    def clean(self) -> None:
-        """Remove what a finished entry does not need."""
-        if self.folder is not None:
-            (self.folder / DONE).unlink()
+    def hashes(self) -> list[str]:
+        """SHA-256 of the files of a filled entry, after what it no longer needs is removed.
 
-    def _prepare(self, folder: Path, sizes: list[tuple[int, int]], blocks: int) -> None:
-        """Files of the right size; what is there of another size is of another attempt, and goes."""
-        folder.mkdir(exist_ok=True)
-        wanted = {data_file(n): rows * width for n, (rows, width) in enumerate(sizes)} | {DONE: blocks}
-        found = {name: (folder / name).stat().st_size for name in wanted if (folder / name).is_file()}
-        if found != wanted:
-            for name, size in wanted.items():
-                with (folder / name).open("wb") as file:
-                    file.truncate(size)
-        if self.layout.offsets is not None:
-            np.save(folder / OFFSETS, self.layout.offsets, allow_pickle=False)
+        Raises:
+            OSError: They are gone.
+        """
+        if self.folder is None:
+            return []
+        (self.folder / DONE).unlink()
+        return file_hashes(self.folder, len(self.layout.columns))
+
+
+def entry_bytes(layout: Layout, blocks: int) -> int:
+    """Bytes on the disk while an entry is filled, all of its files together."""
+    offsets = 0 if layout.offsets is None else layout.offsets.nbytes
+    return sum(_files(layout, blocks).values()) + offsets + AROUND
+
+
+def prepare(folder: Path, layout: Layout, blocks: int) -> None:
+    """Make the files of an entry in full size; what is there of another size is of another attempt, and goes.
+
+    Raises:
+        OSError: The disk has no room for them.
+    """
+    wanted = _files(layout, blocks)
+    found = {name: (folder / name).stat().st_size for name in wanted if (folder / name).is_file()}
+    for name, size in wanted.items():
+        allocate(folder / name, size, anew=found != wanted)
+    if layout.offsets is not None:
+        np.save(folder / OFFSETS, layout.offsets, allow_pickle=False)
+
+
+def _files(layout: Layout, blocks: int) -> dict[str, int]:
+    sizes = [layout.size(column) for column in layout.columns]
+    return {data_file(n): rows * width for n, (rows, width) in enumerate(sizes)} | {DONE: blocks}
 
 
 def _mapped(path: Path, size: tuple[int, ...]) -> NDArray[np.uint8]:

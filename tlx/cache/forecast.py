@@ -2,23 +2,15 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from tlx.backbones.named import named
 from tlx.cache.ahead import frontier_of
 from tlx.cache.frontier import FrontierCache
-from tlx.cache.lengths import MASK, Lengths
 from tlx.cache.part import Part
 from tlx.cache.serving import training_part, why_not
 from tlx.errors import ConfigError
 from tlx.plan import Plan
 from tlx.report.formats import size
-from tlx.types import Split
 
 __all__ = ["Forecast", "forecast"]
-
-SEEN = 64
-"""Texts whose lengths stand for those of all."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +21,8 @@ class Forecast:
         frontier: How many stages at the bottom are frozen.
         train: Bytes of the training samples' values; 0: they are computed in every epoch.
         val: The same of the validation samples.
-        why: Why training samples, or all, are computed in every epoch; empty where they are not.
+        why: Why training samples, or all, are computed in every epoch; empty where they are not, though
+            validation samples may be where there is room for training samples alone.
     """
 
     frontier: int
@@ -43,7 +36,8 @@ class Forecast:
             return ""
         said = f"phase {number + 1}: frozen up to {stages[self.frontier - 1]}"
         if self.train:
-            return f"{said}, computed once: {size(self.train + self.val)}"
+            rest = "" if self.val else "; val, which has no room, in every epoch"
+            return f"{said}, computed once: {size(self.train + self.val)}{rest}"
         if self.val:
             return f"{said}, computed in every epoch, for {self.why}; of val once: {size(self.val)}"
         return f"{said}, computed in every epoch: {self.why}"
@@ -61,28 +55,27 @@ def forecast(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> Fore
     frontier, data, phase = frontier_of(plan, number), cache.data, plan.phases[number]
     if not frontier or not cache.settings.is_on:
         return Forecast(frontier, why="cache=none")
-    train = training_part(data, phase, mixes)
+    train, val = training_part(data, phase, mixes), Part("val", data.splits.val)
     try:
         cache.network.to(cache.device)
-        return Forecast(
-            frontier,
-            0 if train is None else _bytes(cache, train, frontier),
-            _bytes(cache, Part("val", data.splits.val), frontier),
-            why_not(data, phase, mixes),
-        )
+        parts = [part for part in (train, val) if part is not None]
+        wanted = {part.name: (part, cache.layout(part, frontier)) for part in parts}
     except ConfigError as error:
         return Forecast(frontier, why=error.what)
+    fitting = cache.fitting([wanted])
+    kept = {
+        name: layout.bytes
+        for name, (part, layout) in wanted.items()
+        if name in fitting or cache.is_kept(part, frontier)
+    }
+    why = why_not(data, phase, mixes)
+    if train is not None and "train" not in kept:
+        why = _lacks_room(wanted["train"][1].bytes, cache)
+    return Forecast(frontier, kept.get("train", 0), kept.get("val", 0), why)
 
 
-def _bytes(cache: FrontierCache, part: Part, frontier: int) -> int:
-    cut = cache.cut(frontier)
-    lengths = _estimated(cache, part.split) if cut.per_token else None
-    return cache.making.layout(part, cut, lengths).bytes
-
-
-def _estimated(cache: FrontierCache, split: Split) -> Lengths:
-    inputs = cache.data.first(split, SEEN)
-    if MASK not in named(inputs):
-        raise ConfigError("its texts come without an attention mask")
-    mean = float(named(inputs)[MASK].sum(dim=1).float().mean())
-    return Lengths(np.full(len(split), round(mean), dtype=np.int64), {})
+def _lacks_room(needed: int, cache: FrontierCache) -> str:
+    settings = cache.settings
+    limited = cache.making.room.most() < settings.budget
+    disk = f"the disk of {settings.place}" if limited else f"cache.disk={settings.disk:g}"
+    return f"{size(needed)} are more than {disk} and cache.ram={settings.ram:g} GiB leave"

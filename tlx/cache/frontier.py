@@ -4,18 +4,23 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from itertools import zip_longest
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from tlx.backbones.cut import Cut
 from tlx.cache import address as addresses
+from tlx.cache.budget import Protected, placed
+from tlx.cache.filling import entry_bytes
+from tlx.cache.layout import Layout
+from tlx.cache.lengths import estimated
 from tlx.cache.making import Making
 from tlx.cache.part import Part
 from tlx.cache.rows import StoredRows, open_rows
 from tlx.cache.settings import CacheSettings
-from tlx.cache.store import META
 from tlx.data.datamodule import TransferData
 from tlx.errors import CheckpointError, ConfigError
 from tlx.evaluation import to_device
@@ -25,8 +30,10 @@ from tlx.types import FrontierValues
 
 __all__ = ["FrontierCache"]
 
+Key = TypeVar("Key")
+
 CHECKED = 4
-"""Samples whose stored values are held against the network itself each time."""
+"""Rows whose stored values are held against the network itself each time."""
 FINE, COARSE = 1e-4, 0.05
 """Greatest difference of features, relative to the greatest feature: in single and in half precision."""
 
@@ -82,73 +89,161 @@ class FrontierCache:
         return self._cuts[frontier]
 
     def rows(self, part: Part, frontiers: Sequence[int]) -> StoredRows | None:
-        """The values of a split at the first of some frontiers; the others are filled by the way.
+        """The values of one more split; see `rows_of`."""
+        others = {name for split, (name, _) in self._open.items() if split != part.name}
+        return self._all([(part, frontiers)], others).get(part.name)
+
+    def rows_of(self, wanted: Sequence[tuple[Part, Sequence[int]]]) -> dict[str, StoredRows]:
+        """The values that are read from now on, each split at the first of its frontiers.
+
+        The other frontiers are filled by the way, as far as they fit beside what is needed before them.
 
         Args:
-            part: The split.
-            frontiers: Each > 0, below which all is frozen now.
+            wanted: Each split with its frontiers, > 0, below which all is frozen now; that which is
+                needed most comes first.
 
         Returns:
-            The rows; None where they fit neither on the disk nor in memory, or where the network
-            cannot be cut, which is said.
+            The rows by the name of the split, without those that fit neither on the disk nor in memory
+            and those at whose frontier the network cannot be cut, which is said.
         """
-        began = time.monotonic()
-        self.network.to(self.device)
-        try:
-            with self._evaluated():
-                cuts = [self.cut(frontier) for frontier in frontiers]
-                return self._rows(part, {self._address(part, cut.frontier): cut for cut in cuts})
-        except ConfigError as error:
-            self.say(f"frozen part of {part.name} is computed in every epoch: {error.what}")
-            return None
-        finally:
-            self.seconds += time.monotonic() - began
+        if wanted:
+            return self._all(wanted, set())
+        self._close(set())
+        return {}
+
+    def layout(self, part: Part, frontier: int) -> Layout:
+        """How a split's values would lie; the lengths of texts are told from the first ones.
+
+        Raises:
+            ConfigError: The network cannot be cut there, or such values cannot be stored.
+        """
+        cut = self.cut(frontier)
+        return self.making.layout(part, cut, estimated(self.data, part.split) if cut.per_token else None)
+
+    def fitting(self, levels: Sequence[Mapping[Key, tuple[Part, Layout]]]) -> set[Key]:
+        """What fits of what is wanted now, and then of what is wanted later, on this machine's disk."""
+        most = self.data.eval_batch_size
+        sizes = [
+            {key: entry_bytes(layout, part.blocks(most)) for key, (part, layout) in level.items()}
+            for level in levels
+        ]
+        return set(placed(sizes, self.making.room.most(), self.memory))
 
     def is_kept(self, part: Part, frontier: int) -> bool:
         """Whether the values are there already; the stages below the frontier must be frozen."""
-        return self._is_there(self._address(part, frontier))
+        return self.making.holds(self._address(part, frontier))
 
-    def _rows(self, part: Part, cuts: Mapping[str, Cut]) -> StoredRows | None:
+    @property
+    def memory(self) -> int:
+        """Bytes that this process may hold in memory; ranks that share files hold none."""
+        return self.settings.memory if self.world.local_size == 1 else 0
+
+    def _all(self, wanted: Sequence[tuple[Part, Sequence[int]]], others: set[str]) -> dict[str, StoredRows]:
+        began, found = time.monotonic(), dict[str, StoredRows]()
+        self.network.to(self.device)
+        try:
+            with self._evaluated():
+                needs = self._needs(wanted)
+                now = {next(iter(cuts)) for _, cuts in needs}
+                later = {name for _, cuts in needs for name in cuts} - now
+                self._close(now | others)
+                for part, cuts in needs:  # all of them before one is read into memory
+                    with self._told(part):
+                        self._ensure(part, cuts, Protected(now | others, later))
+                for part, cuts in needs:
+                    with self._told(part):
+                        rows = self._checked(part, cuts, Protected(now | others, later))
+                        found |= {} if rows is None else {part.name: rows}
+            return found
+        finally:
+            self.seconds += time.monotonic() - began
+
+    def _needs(self, wanted: Sequence[tuple[Part, Sequence[int]]]) -> list[tuple[Part, dict[str, Cut]]]:
+        """Each split with its frontiers by address, without those ahead that there is no room for."""
+        needs, levels = list[tuple[Part, dict[str, Cut]]](), list[list[tuple[str, tuple[Part, Layout]]]]()
+        for part, frontiers in wanted:
+            with self._told(part):
+                cuts = {self._address(part, frontier): self.cut(frontier) for frontier in frontiers}
+                levels.append([(n, (part, self.layout(part, cut.frontier))) for n, cut in cuts.items()])
+                needs.append((part, cuts))
+        found = self.fitting([dict(filter(None, level)) for level in zip_longest(*levels)])
+        fitting = self.world.from_leader(found)
+        for (part, cuts), described in zip(needs, levels, strict=True):
+            for name, (_, layout) in described[1:]:
+                if name not in fitting:
+                    self._say_what_never_fits(part, name, cuts.pop(name), layout.bytes)
+        return needs
+
+    def _say_what_never_fits(self, part: Part, name: str, cut: Cut, needed: int) -> None:
+        if needed > max(self.settings.budget, self.memory) and not self.making.holds(name):
+            self.making.say_left_out(part, cut, needed)
+
+    def _close(self, wanted: set[str]) -> None:
+        for split, (name, rows) in list(self._open.items()):
+            if name not in wanted:
+                if name not in self.making.held:
+                    rows.release()
+                del self._open[split]
+
+    def _ensure(self, part: Part, cuts: Mapping[str, Cut], protected: Protected) -> None:
+        self.making.ensure(part, cuts, protected, self.memory - self._copied())
+
+    def _copied(self) -> int:
+        """Bytes in memory of what is on the disk as well."""
+        return sum(rows.in_memory for name, rows in self._open.values() if name not in self.making.held)
+
+    def _checked(self, part: Part, cuts: Mapping[str, Cut], protected: Protected) -> StoredRows | None:
         name, cut = next(iter(cuts.items()))
         if self._open.get(part.name, ("",))[0] == name:
             return self._open[part.name][1]
-        self._open.pop(part.name, None)  # before more is read into memory
-        for _ in range(2):
-            self.making.ensure(part, cuts)
-            if not self.world.from_leader(self._is_there(name)):
+        for again in (False, True):
+            if again:
+                self._ensure(part, cuts, protected)
+            if not self.world.from_leader(self.making.holds(name)):
                 return None
             rows = self._opened(name)
-            agreed = self.world.from_leader(rows is not None and self._agrees(part, cut, rows))
-            if agreed and rows is not None:
+            readable = self.world.from_leader(rows is not None)
+            if readable and rows is not None and self.world.from_leader(self._agrees(part, cut, rows, name)):
                 self._open[part.name] = (name, rows)
                 return rows
-            self.say(f"stored values of {part.name} are not what the network gives; they are made anew")
+            if readable:
+                self.say(f"stored values of {part.name} are not what the network gives; they are made anew")
             self._discard(name)
         raise ConfigError("its values are other ones each time, so they cannot be stored")
-
-    def _is_there(self, name: str) -> bool:
-        return name in self.making.held or (self.making.store.path(name) / META).is_file()
 
     def _opened(self, name: str) -> StoredRows | None:
         if name in self.making.held:
             return self.making.held[name]
-        memory = self.settings.memory if self.world.local_size == 1 else 0
+        held = sum(rows.layout.bytes for rows in self.making.held.values())
         try:
+            memory = self.memory - held - self._copied()
             return open_rows(self.making.store.path(name), memory, check=self.world.is_leader)
         except CheckpointError as error:
-            self.say(error.what)
+            self.say(f"{error}; they are made anew")
             return None
 
     def _discard(self, name: str) -> None:
+        """What this user may not remove is passed over from then on."""
         self.making.held.pop(name, None)
         if self.world.is_leader:
             self.making.store.discard(name)
+            if self.making.store.holds(name):
+                self.making.refused.add(name)
 
-    def _agrees(self, part: Part, cut: Cut, rows: StoredRows) -> bool:
+    @contextlib.contextmanager
+    def _told(self, part: Part) -> Iterator[None]:
+        """Say why a split's values cannot be kept, and go on without them."""
+        try:
+            yield
+        except ConfigError as error:
+            self.making.say_once(f"frozen part of {part.name} is computed in every epoch: {error.what}")
+
+    def _agrees(self, part: Part, cut: Cut, rows: StoredRows, name: str) -> bool:
         """Whether stored values lead to the features that the network itself gives."""
-        count = min(CHECKED, len(part.split))
-        inputs = self.data.first(part.split, count, part.views is not None)
-        found = FrontierValues(cut.frontier, rows.take(torch.arange(count)))
+        chosen = _spread(part.rows, name)
+        pairs = [divmod(row, len(part.split)) for row in chosen]
+        inputs = self.data.chosen(part.split, pairs, part.views is not None)
+        found = FrontierValues(cut.frontier, rows.take(torch.tensor(chosen)))
         with self.precision():
             whole = self.network.features(to_device(inputs, self.device))
             self.network.cut, before = cut, self.network.cut
@@ -165,6 +260,7 @@ class FrontierCache:
             frontier=frontier,
             preprocessing=addresses.preprocessing_digest(backbone.preprocessing),
             samples=addresses.split_key(part.split),
+            reading=addresses.reading_digest(part.split, backbone.preprocessing),
             variation=None if part.views is None else [part.views, data.seed, data.source.flip],
             block=part.block(data.eval_batch_size),
             arithmetic=addresses.arithmetic(self.device, self.bits),
@@ -179,6 +275,12 @@ class FrontierCache:
                 yield
         finally:
             self.network.train(mode)
+
+
+def _spread(rows: int, name: str) -> list[int]:
+    """The first row, the last, and others that an address draws."""
+    drawn = np.random.default_rng(int(name, 16)).integers(rows, size=CHECKED - 2).tolist()
+    return [0, *drawn, rows - 1][: max(rows, 1)]
 
 
 def _alike(whole: Tensor, stored: Tensor) -> bool:

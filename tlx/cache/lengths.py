@@ -11,9 +11,11 @@ from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError
 from tlx.types import FrontierValues, Split
 
-__all__ = ["Lengths", "lengths_of"]
+__all__ = ["Lengths", "estimated", "lengths_of"]
 
 MASK = "inputs/attention_mask"
+SEEN = 64
+"""Texts whose lengths stand for those of all."""
 
 
 class Lengths(NamedTuple):
@@ -50,3 +52,16 @@ def lengths_of(data: TransferData, split: Split) -> Lengths:
         if lengths[short] < mask.shape[1]:
             padding |= {name: int(value[short, -1]) for name, value in inputs.items()}
     return Lengths(torch.cat(counts).clamp(min=1).numpy(), padding)
+
+
+def estimated(data: TransferData, split: Split) -> Lengths:
+    """Lengths that are like those of the first texts, to tell bytes before all texts are read.
+
+    Raises:
+        ConfigError: The texts have no attention mask.
+    """
+    inputs = named(data.first(split, SEEN))
+    if MASK not in inputs:
+        raise ConfigError("its texts come without an attention mask")
+    mean = float(inputs[MASK].sum(dim=1).float().mean())
+    return Lengths(np.full(len(split), round(mean), dtype=np.int64), {})

@@ -1,8 +1,8 @@
 """Rows of frontier values, read by position: from memory, or from files that are mapped into it."""
 
+import contextlib
 import fcntl
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tlx.cache.layout import Layout
-from tlx.cache.store import META
+from tlx.cache.meta import META, parsed_meta
+from tlx.cache.store import OFFSETS, data_file
 from tlx.errors import CheckpointError
 
-__all__ = ["OFFSETS", "StoredRows", "data_file", "file_hashes", "open_rows"]
-
-OFFSETS = "offsets.npy"
+__all__ = ["StoredRows", "file_hashes", "open_rows"]
 
 
 class StoredRows:
@@ -36,6 +35,7 @@ class StoredRows:
         self, frontier: int, layout: Layout, arrays: Sequence[NDArray[np.uint8]], hold: Any = None
     ) -> None:
         self.frontier, self.layout, self._hold = frontier, layout, hold
+        self._mapped = any(isinstance(array, np.memmap) for array in arrays)
         self._tensors = [
             torch.from_numpy(array).view(-1).view(column.kind).view(-1, *column.shape)
             for column, array in zip(layout.columns, arrays, strict=True)
@@ -44,14 +44,20 @@ class StoredRows:
     def __len__(self) -> int:
         return self.layout.rows
 
+    @property
+    def in_memory(self) -> int:
+        """Bytes that are held in memory; 0 where files are mapped into it."""
+        return 0 if self._mapped else self.layout.bytes
+
+    def release(self) -> None:
+        """Give memory and disk back, whoever still refers to the rows, which cannot be read any more."""
+        self._tensors = []
+        if self._hold is not None:
+            self._hold.close()
+
     def take(self, rows: Tensor) -> dict[str, Tensor]:
         """The values of rows, shape (B,), int64, as `Cut.features` takes them."""
         return self.layout.take(self._tensors, rows)
-
-
-def data_file(number: int) -> str:
-    """The name of a column's file."""
-    return f"{number}.bin"
 
 
 def open_rows(entry: Path, memory: int, check: bool = True) -> StoredRows:
@@ -68,7 +74,7 @@ def open_rows(entry: Path, memory: int, check: bool = True) -> StoredRows:
     try:
         hold = (entry / META).open()
         fcntl.flock(hold, fcntl.LOCK_SH)
-        meta = json.loads(hold.read())
+        meta = parsed_meta(hold.read())
         offsets = np.load(entry / OFFSETS, allow_pickle=False) if meta["has_offsets"] else None
         layout = Layout.from_description(meta["layout"], offsets)
         if check and file_hashes(entry, len(layout.columns)) != meta["sha256"]:
@@ -79,12 +85,14 @@ def open_rows(entry: Path, memory: int, check: bool = True) -> StoredRows:
             else np.empty(layout.size(column), np.uint8)
             for n, column in enumerate(layout.columns)
         ]
-        os.utime(entry / META)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if layout.bytes <= memory:
+            arrays = [np.array(array) for array in arrays]
+        rows = StoredRows(int(meta["frontier"]), layout, arrays, hold)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise CheckpointError(f"cached values cannot be read ({error})", where=str(entry)) from error
-    if layout.bytes <= memory:
-        arrays = [np.array(array) for array in arrays]
-    return StoredRows(int(meta["frontier"]), layout, arrays, hold)
+    with contextlib.suppress(OSError):  # another user's, or in a folder that is only read
+        os.utime(entry / META)
+    return rows
 
 
 def file_hashes(folder: Path, columns: int) -> list[str]:

@@ -18,7 +18,7 @@ def serve(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> None:
         number: The phase, counted from 0.
         mixes: Whether training pictures are mixed.
     """
-    data, found = cache.data, {}
+    data, frontier = cache.data, frontier_of(plan, number)
     train = training_part(data, plan.phases[number], mixes)
 
     def is_read_alike(phase: Phase) -> bool:
@@ -26,14 +26,16 @@ def serve(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> None:
 
     wanted = [(Part("val", data.splits.val), frontiers_ahead(plan, number, lambda phase: True))]
     if train is not None:
-        wanted.append((train, frontiers_ahead(plan, number, is_read_alike)))
-    for part, frontiers in wanted:
-        if cache.settings.is_on and frontiers and frontiers[0] == frontier_of(plan, number):
-            rows = cache.rows(part, frontiers)
-            if rows is not None:
-                found[part.name] = rows
-    data.stored = found
-    cache.network.cut = cache.cut(frontier_of(plan, number)) if found else None
+        wanted.insert(0, (train, frontiers_ahead(plan, number, is_read_alike)))
+    data.stored = {}  # what the phase before read may go from memory
+    data.stored = cache.rows_of(
+        [
+            (part, tuple(each for each in frontiers if cache.settings.keeps(part.name, part.views, each)))
+            for part, frontiers in wanted
+            if frontier and cache.settings.keeps(part.name, part.views, frontier)
+        ]
+    )
+    cache.network.cut = cache.cut(frontier) if data.stored else None
 
 
 def training_part(data: TransferData, phase: Phase, mixes: bool) -> Part | None:

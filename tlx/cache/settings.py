@@ -9,6 +9,7 @@ from tlx.errors import bad_value
 __all__ = ["CacheSettings"]
 
 GIB = 2**30
+MOST = 1e9
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,9 @@ class CacheSettings:
     """Settings of `conf/cache`.
 
     Args:
-        ram: GiB of values that a process may hold in memory, >= 0; more is read from the disk as it
+        ram: GiB of values that a process may hold in memory, 0 to 1e9; more is read from the disk as it
             is needed.
-        disk: GiB that all values in `folder` may take together, >= 0; those used longest ago go
+        disk: GiB that all values in `folder` may take together, 0 to 1e9; those used longest ago go
             first. 0: nothing is written, so nothing is shared between runs.
         folder: Where values lie; None: `tlx/features` in the user's cache folder.
         views: Where training pictures vary: so many variations of each are computed once, epoch e
@@ -35,8 +36,10 @@ class CacheSettings:
 
     def __post_init__(self) -> None:
         for name in ("ram", "disk"):
-            if not getattr(self, name) >= 0:
-                raise bad_value(f"cache.{name}", getattr(self, name), "GiB, a number >= 0")
+            if not 0 <= getattr(self, name) <= MOST:
+                raise bad_value(f"cache.{name}", getattr(self, name), f"GiB, a number from 0 to {MOST:g}")
+        if self.folder is not None and not self.folder.strip():
+            raise bad_value("cache.folder", self.folder, "a path, or null")
         if self.views is not None and self.views < 1:
             raise bad_value("cache.views", self.views, "a whole number >= 1, or null")
         if self.views is not None and not self.is_on:
@@ -64,3 +67,7 @@ class CacheSettings:
             return Path(self.folder).expanduser().absolute()
         home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         return Path(home, "tlx", "features")
+
+    def keeps(self, split: str, views: int | None, frontier: int) -> bool:
+        """Whether the values of a split below a frontier are to be kept, where they fit."""
+        return self.is_on

@@ -74,6 +74,7 @@ def changed(saved: Mapping[str, Any], options: Mapping[str, str]) -> dict[str, A
     refuse_secrets(after)
     for node in {key.partition(".")[0] for key in rest} & {"model", "data"}:
         after[node] = resolve.absolute(after[node])
+    after |= {"cache": resolve.absolute_folder(after["cache"])} if "cache" in after else {}
     return after
 
 

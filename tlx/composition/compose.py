@@ -132,6 +132,7 @@ def from_hydra(
     for node in ("model", "data", "source"):
         if node in plain:
             plain[node] = resolve.absolute(plain[node])
+    plain["cache"] = resolve.absolute_folder(plain["cache"])
     plain["init_from"] = resolve.absolute({"root": plain["init_from"]})["root"]
     trust, run_dir, sweep_dir = (plain.pop(key, None) for key in ("trust", "run_dir", "sweep_dir"))
     if trust and not any(gives_trust(word) for word in words):

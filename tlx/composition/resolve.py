@@ -16,6 +16,7 @@ from tlx.errors import ConfigError
 
 __all__ = [
     "absolute",
+    "absolute_folder",
     "differences",
     "from_yaml",
     "keys",
@@ -108,6 +109,13 @@ def absolute(node: Mapping[str, Any]) -> dict[str, Any]:
     """
     paths = PATHS if node.get("root") else PATHS | FILES_OF_SPLITS
     return {key: _absolute(str(key), value, paths) for key, value in node.items()}
+
+
+def absolute_folder(node: Any) -> Any:
+    """A cache node whose folder, which need not be there yet, no longer depends on the current one."""
+    if not isinstance(node, Mapping) or not str(node.get("folder") or "").strip():
+        return node
+    return {**node, "folder": absolute({"root": node["folder"]})["root"]}
 
 
 def keys(plain: Mapping[str, Any], where: str = "") -> Iterator[str]:

@@ -216,7 +216,19 @@ class TransferData(LightningDataModule):
         Raises:
             TlxError: One of them cannot be read.
         """
-        pairs = [(0, index) for index in range(min(count, len(split)))]
+        return self.chosen(split, [(0, index) for index in range(min(count, len(split)))], augment)
+
+    def chosen(self, split: Split, pairs: Pairs, augment: bool = False) -> Inputs:
+        """Any samples of a split, ready for a network; where they vary, as in the epoch of each pair.
+
+        Args:
+            split: What to read.
+            pairs: Epochs and positions.
+            augment: Whether they vary.
+
+        Raises:
+            TlxError: One of them cannot be read.
+        """
         return self._samples(split, augment).inputs(pairs)
 
     def _samples(self, split: Split, augment: bool = False) -> Samples:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tlx.assembly import build_network, frontier_cache, plan_of
 from tlx.cache.ahead import frontier_of
-from tlx.cache.forecast import forecast
+from tlx.cache.forecast import Forecast, forecast
 from tlx.cache.part import Part
 from tlx.cache.serving import serve, training_part
 from tlx.cache.settings import CacheSettings
@@ -78,6 +78,20 @@ class Cost:
         return sum(phase.seconds for phase in self.phases)
 
 
+@dataclass(frozen=True)
+class _Foretold(CacheSettings):
+    """Keeps, of the few samples that are measured, what the run will have room to keep of all.
+
+    Args:
+        kept: The name and the views of each split that is kept, with the frontier.
+    """
+
+    kept: frozenset[tuple[str, int | None, int]] = frozenset()
+
+    def keeps(self, split: str, views: int | None, frontier: int) -> bool:
+        return self.is_on and (split, views, frontier) in self.kept
+
+
 def measured(job: Job) -> Cost:
     """Train a few batches of every phase of a job, in a folder that goes again, and scale them up.
 
@@ -93,7 +107,8 @@ def measured(job: Job) -> Cost:
     job.data.preprocessing = job.backbone.preprocessing
     plan, splits = plan_of(job), job.data.splits
     short = _shortened(job)
-    fills, bytes_kept, memory = _fills(job, short, plan)
+    told = _foretold(job, short, plan)
+    fills, memory = _fills(job, short, plan, told), max(_held(each, job.cache.memory) for each in told)
     stopwatch = Stopwatch()
     short.logger = lambda folder: stopwatch
     short.trainer = replace(short.trainer, limit_epochs=2, checkpoint_seconds=1e9)
@@ -108,10 +123,10 @@ def measured(job: Job) -> Cost:
             fill,
             phase.epochs * (batches * times.train_batch + times.rest),
             phase.epochs * val_batches * times.val_batch,
-            kept,
+            kept.train + kept.val,
             phase.patience is not None,
         )
-        for phase, times, fill, kept in zip(plan.phases, stopwatch.phases, fills, bytes_kept, strict=True)
+        for phase, times, fill, kept in zip(plan.phases, stopwatch.phases, fills, told, strict=True)
     ]
     return Cost(tuple(phases), _peak(job) + memory)
 
@@ -138,8 +153,6 @@ def _shortened(job: Job) -> Job:
         _first(train, BATCHES * job.data.batch_size), _first(val, 2 * job.data.eval_batch_size), None, classes
     )
     short.data.__dict__["splits"] = few
-    if job.cache.is_on:
-        short.cache = CacheSettings(ram=ROOM, disk=0.0, views=job.cache.views)
     return short
 
 
@@ -149,20 +162,42 @@ def _first(split: Split, count: int) -> Split:
     return split.subset(chosen)
 
 
-def _fills(job: Job, short: Job, plan: Plan) -> tuple[list[float], list[int], int]:
-    """Seconds that each phase computes frozen parts, bytes it keeps, and the most it holds in memory."""
+def _foretold(job: Job, short: Job, plan: Plan) -> list[Forecast]:
+    """What each phase will keep; the short job keeps the same, all in memory."""
+    network, mixes = build_network(short), job.mixup > 0
+    cache, told = frontier_cache(job, network, World()), []
+    kept = set[tuple[str, int | None, int]]()
+    for number, phase in enumerate(plan.phases):
+        network.freeze_except(phase.trains, plan.norms)
+        told.append(forecast(cache, plan, number, mixes))
+        train = training_part(job.data, phase, mixes)
+        if train is not None and told[-1].train:
+            kept.add((train.name, train.views, told[-1].frontier))
+        if told[-1].val:
+            kept.add(("val", None, told[-1].frontier))
+    if job.cache.is_on:
+        short.cache = _Foretold(ram=ROOM, disk=0.0, views=job.cache.views, kept=frozenset(kept))
+    return told
+
+
+def _held(told: Forecast, memory: int) -> int:
+    """Bytes of a phase's values that are held in memory."""
+    train = told.train if told.train <= memory else 0
+    return train + (told.val if told.val <= memory - train else 0)
+
+
+def _fills(job: Job, short: Job, plan: Plan, told: list[Forecast]) -> list[float]:
+    """Seconds that each phase computes frozen parts."""
     network, mixes = build_network(short), job.mixup > 0
     kept, trial = frontier_cache(job, network, World()), frontier_cache(short, network, World())
     full = {"train": job.data.splits.train, "val": job.data.splits.val}
-    seconds, sizes, held = [], [], 0
+    seconds = []
     for number, phase in enumerate(plan.phases):
         network.freeze_except(phase.trains, plan.norms)
-        told = forecast(kept, plan, number, mixes)
-        sizes.append(told.train + told.val)
-        held = max(held, sizes[-1] if sizes[-1] <= job.cache.memory else 0)
         frontier, train = frontier_of(plan, number), training_part(job.data, phase, mixes)
-        parts = [Part("val", full["val"]), *([train] if train is not None else [])]
-        there = {part.name for part in parts if told.val and kept.is_kept(part, frontier)}
+        parts = [Part("val", full["val"])] if told[number].val else []
+        parts += [train] if train is not None and told[number].train else []
+        there = {part.name for part in parts if kept.is_kept(part, frontier)}
         began, trial.making.passes = time.monotonic(), []
         serve(trial, plan, number, mixes)
         passes = sum(spent for _, spent in trial.making.passes)
@@ -172,7 +207,7 @@ def _fills(job: Job, short: Job, plan: Plan) -> tuple[list[float], list[int], in
             if part.name not in there
         )
         seconds.append(time.monotonic() - began - passes + scaled)
-    return seconds, sizes, held
+    return seconds
 
 
 def _batches(samples: int, batch_size: int, limit: int | None) -> int:

@@ -29,6 +29,8 @@ def cache_details(argv: Sequence[str]) -> str:
     clear = options.get("clear", "false")
     if clear not in ("true", "false"):
         raise bad_value("clear", clear, "true or false")
+    if not options.get("folder", "named").strip():
+        raise bad_value("folder", options["folder"], "a path")
     settings = CacheSettings(folder=options.get("folder"))
     store = Store(settings.place, settings.budget)
     if clear == "true":
@@ -40,7 +42,7 @@ def cache_details(argv: Sequence[str]) -> str:
 
 
 def _cleared(store: Store) -> int:
-    if not store.folder.is_dir():
+    if not store.entries() and not store.left_over():
         return 0
     if not store.is_usable():
         raise ConfigError(f"{store.folder} cannot be written to", fix="the user whose folder it is")
