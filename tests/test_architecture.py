@@ -12,6 +12,7 @@ TIERS = (
     ("types", "errors", "run_lock", "children"),
     ("signals",),
     ("targets", "made_by", "withheld", "run_name"),
+    ("run_entries",),
     ("figures", "outcome", "run_directory", "recipe", "plan", "functional", "metrics", "preprocessing"),
     (
         "run_record",

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tlx.errors import CheckpointError, ConfigError, SecurityError
+from tlx.errors import CheckpointError, ConfigError
 from tlx.made_by import made_by, refuse_newer
+from tlx.run_entries import refuse_links, refuse_other_kinds
 from tlx.run_lock import LOCK, acquire, alive, release
-from tlx.run_name import refuse_name
+from tlx.run_name import refuse_name, shown
 from tlx.withheld import without_withheld
 
 __all__ = [
@@ -29,9 +30,6 @@ __all__ = [
     "write_state",
     "write_text",
 ]
-
-WRITTEN = ("config.yaml", "crash.log", "log.txt", "metrics.csv", "plan.json", "ranks.log", "state.json")
-"""Files of a run that are written to where they lie."""
 
 LEFT_BY_A_START = ("plan.json", "phases.json", "metrics.csv", "log.txt", "crash.log")
 
@@ -55,9 +53,11 @@ def check_free(run: Path) -> None:
 
     Raises:
         ConfigError: The run is finished, is going on, or can be resumed.
+        SecurityError: Something in it is a link that leads out of it.
     """
     if not run.exists() or not any(path.name != LOCK for path in run.iterdir()):
         return
+    refuse_links(run)
     here = shown(run)
     if not (run / "config.yaml").is_file():
         raise ConfigError(f"{here} holds other files", fix="run_dir=ANOTHER_FOLDER")
@@ -77,7 +77,7 @@ def check_run(run: Path) -> None:
 
     Raises:
         CheckpointError: It is not there, or no run, of a newer tlx, or another process trains it.
-        SecurityError: One of its files is a link that leads out of it.
+        SecurityError: Something in it is a link that leads out of it.
     """
     if not os.path.isdir(run):
         near = (
@@ -91,7 +91,8 @@ def check_run(run: Path) -> None:
         raise CheckpointError(
             f"{shown(run)} is no run: there is no config.yaml", fix="a folder that tlx fit made"
         )
-    _check_links(run)
+    refuse_links(run)
+    refuse_other_kinds(run)
     refuse_newer(read_state(run).get("made_by"), "the run", run)
     _check_not_running(run)
 
@@ -207,21 +208,3 @@ def _claim(run: Path) -> None:
     holder = acquire(run)
     if holder is not None:
         raise _trained_elsewhere(run, holder)
-
-
-def _check_links(run: Path) -> None:
-    """Refuse a run in which writing the log would write somewhere else."""
-    home = run.resolve()
-    for path in (run / name for name in WRITTEN):
-        if path.is_symlink() and not path.resolve().is_relative_to(home):
-            raise SecurityError(
-                f"{shown(path)} is a link that leads out of the run", fix="the file itself in its place"
-            )
-
-
-def shown(path: Path) -> str:
-    """A path as a person would type it here."""
-    try:
-        return str(Path(os.path.abspath(path)).relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -17,6 +17,7 @@ from tlx.errors import CheckpointError, ConfigError, SecurityError, SweepError
 from tlx.figures import figures_of
 from tlx.outcome import INTERNAL, ending
 from tlx.run_directory import begin, claimed, place, read_json, read_state, shown, write_text
+from tlx.run_entries import refuse_links
 from tlx.run_record import record_death, record_interruption, recorded
 from tlx.signals import (
     INTERRUPTED,
@@ -102,6 +103,7 @@ class Jobs:
         if folder in self.folders:
             return _monitored(folder, composed)
         print(f"job {self._number} {said or folder.name}", flush=True)  # noqa: T201
+        refuse_links(folder)
         self.folders.append(folder)
         if read_state(folder)["status"] == "finished":
             print("is finished already", flush=True)  # noqa: T201
@@ -141,6 +143,7 @@ class Jobs:
             )
 
     def _begin(self) -> None:
+        refuse_links(self.home, depth=2)
         write_text(self.home / "sweep.json", json.dumps(self.note, indent=1) + "\n")
         print(f"sweep {shown(self.home)}", flush=True)  # noqa: T201
         _import_everything()
