@@ -91,7 +91,8 @@ def test_a_run_that_names_something_foreign_is_refused(
     if place == "model":
         config.model.head = {"_target_": "tlx.heads.linear.Linear"}
     config.trust = ["os", "builtins", "torch", "logging"]
-    OmegaConf.save(config, cut_off / "config.yaml")
+    for name in ("config.yaml", ".config.yaml"):
+        OmegaConf.save(config, cut_off / name)
     one_line(command.run(tmp_path, "resume", "run"), 7, 2)
     assert not list(tmp_path.rglob("canary"))
 

@@ -50,7 +50,7 @@ def test_a_strategy_that_is_not_only_longer_is_refused_unless_the_change_is_allo
 def test_a_change_that_is_cut_off_anywhere_is_whole_in_the_end(
     run: Path, monkeypatch: pytest.MonkeyPatch, cut: int
 ) -> None:
-    """Its journal, config and plan are written, then the log: each may be the last thing that happens."""
+    """Journal, config and plan are written, then the log: each may be the last thing that happens."""
     calls = iter(range(cut))
 
     def stopping(original: Any) -> Any:
@@ -61,7 +61,7 @@ def test_a_change_that_is_cut_off_anywhere_is_whole_in_the_end(
 
         return call
 
-    for name in ("write_text", "record_change"):
+    for name in ("write_text", "write_config", "record_change"):
         monkeypatch.setattr(module, name, stopping(getattr(module, name)))
     monkeypatch.setattr(Path, "unlink", stopping(Path.unlink))
     with pytest.raises(KeyboardInterrupt):

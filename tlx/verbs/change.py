@@ -10,6 +10,7 @@ from tlx.composition.resolve import to_yaml
 from tlx.errors import ConfigError
 from tlx.run_directory import claimed, read_json, read_state, shown, write_text
 from tlx.run_record import record_change
+from tlx.verbs.run_config import write_config
 
 if TYPE_CHECKING:
     from tlx.extension import Extension
@@ -36,7 +37,7 @@ def change(
 
     Args:
         run: Its directory, which this process has to itself.
-        before: The config in its config.yaml.
+        before: The config it was begun with, or last changed to.
         after: The config it shall go on with.
         trust: Packages that the person trusts.
         allow_change: Whether the result may be another than was begun.
@@ -90,7 +91,7 @@ def settle_change(run: Path) -> None:
 
 def _complete(run: Path) -> None:
     journal = read_json(run / JOURNAL)
-    write_text(run / "config.yaml", journal["config"])
+    write_config(run, journal["config"])
     if journal["plan"] is not None:
         write_text(run / "plan.json", json.dumps(journal["plan"], indent=1))
     record_change(run, journal["lines"])

@@ -17,6 +17,7 @@ from tlx.verbs.announce import announce
 from tlx.verbs.change import change, settle_change
 from tlx.verbs.launch import prepared
 from tlx.verbs.nodes import launched, together
+from tlx.verbs.run_config import begun_config, settle_config, told_of_an_edit
 from tlx.verbs.words import read_words, trusted
 
 __all__ = ["USAGE", "resume", "resume_run"]
@@ -28,6 +29,8 @@ The result has the bits of a run that was never cut off.
   tlx resume RUN strategy.epochs=20    a longer run; what is over stays as it was, also of a finished run
   tlx resume RUN data.num_workers=4    what changes no bit of the result may change
   tlx resume RUN data.batch_size=16 allow_change=true    anything else, written down in the run
+
+What is edited in RUN/config.yaml counts as asked for here.
 """
 
 
@@ -71,13 +74,15 @@ def resume_run(
     run = folder.resolve()
     if os.environ.get("RANK", "0") == "0":
         settle_change(run)
-    before = saved_run(run / "config.yaml")
-    after = changed(before, options) if options else before
-    if read_state(run)["status"] == "finished" and not changes_between(before, after).of_the_result:
+    found, before = saved_run(run / "config.yaml"), begun_config(run)
+    after = changed(found, options) if options else found
+    with told_of_an_edit(run):
+        changes = changes_between(before, after)
+    if read_state(run)["status"] == "finished" and not changes.of_the_result:
         print(f"run {shown(run)} is already complete", flush=True)  # noqa: T201
         announce(run, read_json(run / "summary.json"))
         return
-    if any(isinstance(node, dict) and "object" in node for node in before.values()):
+    if any(isinstance(node, dict) and "object" in node for node in after.values()):
         raise ConfigError(
             f"{shown(run)} was made from Python objects, which only Python can give again",
             fix="tlx.fit(..., run_dir=..., resume=True) with the same objects",
@@ -111,7 +116,9 @@ def _begun(
     """Have the run to oneself, change it where that is asked for, and note how it ends."""
     with claimed(run):
         print(f"run {shown(run)}", flush=True)  # noqa: T201
-        change(run, before, config, trust, allow_change)
+        with told_of_an_edit(run):
+            change(run, before, config, trust, allow_change)
+        settle_config(run, config)
         begin(run, resumed=True)
         with recorded(run):
             yield

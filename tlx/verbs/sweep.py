@@ -11,7 +11,6 @@ from typing import Any
 from tlx.composition import app
 from tlx.composition.compose import Composed, digest, plain_stem
 from tlx.composition.hydra_settings import sets_environment
-from tlx.composition.resolve import to_yaml
 from tlx.composition.trust import gives_trust
 from tlx.errors import CheckpointError, ConfigError, SecurityError, SweepError
 from tlx.figures import figures_of
@@ -30,6 +29,7 @@ from tlx.signals import (
     stoppable,
 )
 from tlx.verbs.launch import train
+from tlx.verbs.run_config import write_config
 
 __all__ = ["resume_sweep", "sweep"]
 
@@ -167,7 +167,7 @@ def _train(folder: Path, composed: Composed) -> None:
     """What the job's own process does."""
     with stoppable(), claimed(folder):
         resumed = (folder / "config.yaml").is_file() and any((folder / "checkpoints").glob("*"))
-        write_text(folder / "config.yaml", to_yaml(composed.config))
+        write_config(folder, composed.config)
         begin(folder, resumed)
         with recorded(folder):
             train(folder, composed.config, composed.trust)
