@@ -100,7 +100,10 @@ def test_a_folder_that_is_no_run_is_refused_with_its_neighbours(run: Path) -> No
 def test_damaged_files_are_errors_or_the_cautious_state(run: Path) -> None:
     (run / "state.json").write_text("{")
     assert read_state(run) == {"status": "interrupted", "resumes": 0}
-    for text, said in (("{", "cannot be read"), ("[]", "holds no object")):
+    (run / "state.json").write_text('{"status": [], "resumes": "x", "pid": "7", "host": 5, "more": 1}')
+    assert read_state(run) == {"status": "interrupted", "resumes": 0, "more": 1}
+    begin(run, resumed=True)
+    for text, said in (("{", "cannot be read"), ("[]", "holds no object"), ("[" * 100_000, "cannot be read")):
         (run / "summary.json").write_text(text)
         with pytest.raises(CheckpointError, match=said):
             read_json(run / "summary.json")

@@ -33,6 +33,9 @@ __all__ = [
 
 LEFT_BY_A_START = ("plan.json", "phases.json", "metrics.csv", "log.txt", "crash.log")
 
+STATE = {"status": str, "pid": int, "host": str, "started": str, "resumes": int, "error": str}
+"""What kinds of values a state has; others are left out."""
+
 
 def place(wish: str | None, home: str, name: str) -> Path:
     """Where a run or sweep lives: the wished folder, or one in `home` named after its config.
@@ -113,7 +116,7 @@ def begin(run: Path, resumed: bool = False) -> None:
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "started": before.get("started") or now(),
-        "resumes": int(before.get("resumes", 0)) + int(resumed),
+        "resumes": before.get("resumes", 0) + int(resumed),
         "made_by": made_by(),
     }
     write_state(run, state)
@@ -139,7 +142,8 @@ def read_state(run: Path) -> dict[str, Any]:
         state = read_json(run / "state.json")
     except CheckpointError:
         state = {}
-    return {"status": "interrupted", "resumes": 0} | state
+    usable = {key: value for key, value in state.items() if isinstance(value, STATE.get(key, object))}
+    return {"status": "interrupted", "resumes": 0} | usable
 
 
 def how_left(run: Path) -> str:
@@ -161,7 +165,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(f"there is no {path.name} in {shown(path.parent)}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{shown(path)} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(value, dict):
         raise CheckpointError(f"{shown(path)} holds no object")

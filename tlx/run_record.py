@@ -60,7 +60,7 @@ def record_change(run: Path, lines: Sequence[str]) -> None:
     A line that is in its log already was written by a change that was cut off behind it.
     """
     log = run / "log.txt"
-    known = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    known = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     new = [f"{line}\n" for line in lines if line not in known[-len(lines) :]]
     with log.open("a", encoding="utf-8") as file:
         file.writelines(new)

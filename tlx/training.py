@@ -169,7 +169,11 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
         run.console.print(f"phase {len(ledger.ends) + 1}/{len(run.plan.phases)}: {phase.name}", markup=False)
     job.data.augmenting = job.data.phase_augments(phase)
     recorder = Recorder(
-        run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, HEAD), job.task.name
+        run.folder / "metrics.csv",
+        lambda: len(ledger.ends),
+        (*run.plan.stages, HEAD),
+        job.task.name,
+        run.tell,
     )
     settings = job.trainer
     agreement = Agreement(run.world.size, settings.rank_timeout)

@@ -160,3 +160,15 @@ def test_the_table_of_jobs_keeps_every_word_of_a_job(
     assert folded.count("x") == 90
     assert "0.1234" in folded
     assert "…" not in folded
+
+
+@pytest.mark.parametrize("text", ['{"overrides": 5}', "{", '{"overrides": [], "folder": 7}', "[" * 100_000])
+def test_a_note_of_a_sweep_that_is_damaged_is_said_with_a_way_out(
+    command: Server, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "sweep.json").write_text(text)
+    result = command.run(tmp_path, "resume", "sweep")
+    assert (result.code, result.err.count("\n")) == (4, 1), result.err
+    assert "sweep/sweep.json" in result.err
+    assert "Try: tlx fit -m" in result.err

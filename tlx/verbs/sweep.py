@@ -59,9 +59,7 @@ def sweep(argv: Sequence[str], home: Path | None = None) -> None:
 
 def resume_sweep(home: Path, trust: Sequence[str] = ()) -> None:
     """Run what is missing of the sweep in a directory, from the folder it was started in."""
-    note = read_json(home / "sweep.json")
-    folder = Path(str(note.get("folder", "")))
-    overrides = [str(override) for override in note.get("overrides", [])]
+    folder, overrides = _note(home / "sweep.json")
     if any(gives_trust(word) or sets_environment(word) for word in overrides):
         raise SecurityError(
             f"{shown(home / 'sweep.json')} says whom to trust, or sets variables of the environment",
@@ -72,6 +70,19 @@ def resume_sweep(home: Path, trust: Sequence[str] = ()) -> None:
     home = home.resolve()
     os.chdir(folder)
     sweep(["-m", *overrides, *([f"trust=[{','.join(trust)}]"] if trust else [])], home)
+
+
+def _note(path: Path) -> tuple[Path, list[str]]:
+    """Where a sweep was started, and with which words."""
+    way_out = "tlx fit -m with the words it was begun with, and sweep_dir=THIS_FOLDER"
+    try:
+        note = read_json(path)
+    except CheckpointError as error:
+        raise CheckpointError(error.what, fix=way_out) from error
+    folder, words = note.get("folder"), note.get("overrides")
+    if not (isinstance(folder, str) and isinstance(words, list) and all(isinstance(w, str) for w in words)):
+        raise CheckpointError(f"{shown(path)} is no note that tlx wrote down", fix=way_out)
+    return Path(folder), words
 
 
 class Jobs:
@@ -231,7 +242,8 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 def _row(folder: Path, figures: Sequence[str]) -> tuple[str, ...]:
     state, summary = read_state(folder), _summary(folder)
-    varied = read_json(folder / "job.json").get("overrides", {})
+    given = read_json(folder / "job.json").get("overrides")
+    varied = given if isinstance(given, dict) else {}
     name = " ".join(f"{key}={value}" for key, value in varied.items()) or folder.name
     status = str(state["status"])
     if status != "finished" and state.get("error"):
