@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from tlx.run_directory import (
     shown,
     write_text,
 )
+from tlx.run_lock import release
 
 
 @pytest.fixture
@@ -51,6 +54,20 @@ def test_a_run_that_another_process_holds_is_refused_with_its_name(
             with pytest.raises(CheckpointError, match="being trained by process 4711 on far"):
                 attempt()
     assert (run / "state.json").read_text() == before
+
+
+def test_a_killed_run_whose_number_another_process_bears_by_now_is_free(run: Path) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        write_text(run / "state.json", json.dumps(read_state(run) | {"pid": other.pid}))
+        release(run)
+        (run / ".lock").touch()  # as a killed process leaves it
+        check_run(run)
+        (run / ".lock").unlink()  # as by a tlx, or on a file system, without locks
+        with pytest.raises(CheckpointError, match=f"being trained by process {other.pid}"):
+            check_run(run)
+    finally:
+        other.communicate(b"\n")
 
 
 def test_a_resumed_run_keeps_its_start_and_counts(run: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from tlx.errors import CheckpointError, ConfigError
 from tlx.made_by import made_by, refuse_newer
 from tlx.run_entries import refuse_links, refuse_other_kinds
-from tlx.run_lock import LOCK, acquire, alive, release
+from tlx.run_lock import LOCK, acquire, alive, holder_of, release
 from tlx.run_name import refuse_name, shown
 from tlx.withheld import without_withheld
 
@@ -46,7 +46,7 @@ def place(wish: str | None, home: str, name: str) -> Path:
     if wish is None:
         return Path.cwd() / home / name
     refuse_name(wish)
-    return Path(os.path.abspath(Path(wish).expanduser()))
+    return Path(os.path.abspath(Path(str(wish)).expanduser()))
 
 
 def check_free(run: Path) -> None:
@@ -194,11 +194,16 @@ def write_state(run: Path, state: Mapping[str, Any]) -> None:
 
 
 def _check_not_running(run: Path) -> None:
+    """Where there is a lock, it decides: a number can be another process's by now."""
     state = read_state(run)
-    pid = state.get("pid")
-    here = state.get("host") == socket.gethostname()
-    if state["status"] == "running" and here and isinstance(pid, int) and pid != os.getpid() and alive(pid):
-        raise _trained_elsewhere(run, state)
+    if state["status"] != "running":
+        return
+    holder = holder_of(run)
+    if holder is None:
+        pid, here = state.get("pid", os.getpid()), state.get("host") == socket.gethostname()
+        holder = state if here and pid != os.getpid() and alive(pid) else {}
+    if holder:
+        raise _trained_elsewhere(run, holder)
 
 
 def _trained_elsewhere(run: Path, holder: Mapping[str, Any]) -> CheckpointError:

@@ -18,6 +18,7 @@ def test_a_run_directory_is_complete_and_nothing_else_appears(command: Server, t
     run = tmp_path / "runs" / "one"
     expected = {
         "config.yaml",
+        ".config.yaml",
         "data.json",
         "samples.npz",
         "data_samples.jsonl.gz",

@@ -13,7 +13,8 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from tlx.composition.compose import (
     VERSION_BASE,
@@ -28,7 +29,7 @@ from tlx.composition.groups import conf_folder, groups
 from tlx.composition.hydra_settings import from_elsewhere
 from tlx.errors import ConfigError, SecurityError, nearest
 
-__all__ = ["Arguments", "parse", "run", "sweep"]
+__all__ = ["Arguments", "parse", "run", "sweep", "sweep_dir"]
 
 FLAGS = (
     "--multirun",
@@ -115,6 +116,30 @@ def sweep(
         return job(composed, overrides)
 
     _hydra_main(verb, argv, task, told)
+
+
+def sweep_dir(overrides: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Where the jobs of a sweep are wished to live, and the overrides without that word.
+
+    It is read before there is a job, so it may refer to the environment, not to other keys.
+
+    Raises:
+        ConfigError: It is no single name, or cannot be resolved.
+    """
+    words = [word for word in overrides if word.lstrip("+").partition("=")[0] == "sweep_dir"]
+    others = [word for word in overrides if word not in words]
+    if not words:
+        return None, others
+    try:
+        override = OverridesParser.create().parse_override(words[-1])
+        swept = override.is_sweep_override()
+        value = None if swept else OmegaConf.create({"it": override.value()}).it
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"{words[-1]} cannot be resolved: {reason}", fix="sweep_dir=FOLDER") from error
+    if swept or not (value is None or isinstance(value, str | int | float)):
+        raise ConfigError(f"{words[-1]} is not usable. Expected one folder", fix="sweep_dir=FOLDER")
+    return None if value is None else str(value), others
 
 
 def _hydra_main(

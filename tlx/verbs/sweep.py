@@ -47,8 +47,7 @@ def sweep(argv: Sequence[str], home: Path | None = None) -> None:
     """
     arguments = app.parse(argv)
     _refuse(arguments.overrides)
-    wish = next((o.partition("=")[2] for o in arguments.overrides if o.startswith("sweep_dir=")), None)
-    asked = [override for override in arguments.overrides if not override.startswith("sweep_dir=")]
+    wish, asked = app.sweep_dir(arguments.overrides)
     home = home or place(wish, "sweeps", f"{plain_stem(asked)[:60].rstrip('-')}-{digest(asked)}")
     flags = ["--config-dir", os.path.abspath(arguments.config_dir)] if arguments.config_dir else []
     kept = [override for override in asked if not gives_trust(override)]  # it is given each time
