@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from tlx.composition.explain import EXPLAINED, check_words
 from tlx.composition.groups import conf_folder, groups
 from tlx.composition.hydra_settings import from_elsewhere
 from tlx.errors import ConfigError, SecurityError, nearest
+from tlx.leaving import undone
 
 __all__ = ["Arguments", "parse", "run", "sweep", "sweep_dir"]
 
@@ -213,7 +215,10 @@ def _quiet(arguments: Any, folder: str) -> list[str]:
 @contextlib.contextmanager
 def _own_folder() -> Iterator[str]:
     """A place for what Hydra writes; removed by the process that made it, not by its forks."""
-    with tempfile.TemporaryDirectory(prefix="tlx-hydra-", ignore_cleanup_errors=True) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="tlx-hydra-", ignore_cleanup_errors=True) as folder,
+        undone(lambda: shutil.rmtree(folder, ignore_errors=True)),
+    ):
         yield folder
 
 

@@ -10,6 +10,7 @@ from tlx.composition.compose import Composed
 from tlx.errors import ConfigError
 from tlx.run_directory import begin, check_free, claimed, place, shown
 from tlx.run_record import recorded
+from tlx.signals import left_at_once
 from tlx.verbs.announce import announce
 from tlx.verbs.launch import prepared
 from tlx.verbs.nodes import launched, together
@@ -75,7 +76,8 @@ def start(run: Path, composed: Composed) -> Mapping[str, Any]:
         CheckpointError: Another process trains it.
     """
     check_free(run)
-    work = prepared(composed.config, composed.trust)
+    with left_at_once(lambda: None, insisted=False):  # there is nothing yet to be lost
+        work = prepared(composed.config, composed.trust)
     with _begun(run, composed.config):
         return work(run)
 

@@ -13,6 +13,7 @@ from tlx.composition.resolve import saved_run
 from tlx.errors import ConfigError, bad_value
 from tlx.run_directory import begin, check_run, claimed, read_json, read_state, shown
 from tlx.run_record import recorded
+from tlx.signals import left_at_once
 from tlx.verbs.announce import announce
 from tlx.verbs.change import change, settle_change
 from tlx.verbs.launch import prepared
@@ -93,7 +94,8 @@ def resume_run(
         if shared is not None:
             announce(run, shared)
         return
-    work = prepared(after, trust)
+    with left_at_once(lambda: None, insisted=False):  # nothing is written yet
+        work = prepared(after, trust)
     with begun(run, after):
         summary = work(run)
     announce(run, summary)
