@@ -15,6 +15,7 @@ from tlx.run_directory import begin, check_free, check_run, claimed, place, read
 from tlx.run_record import recorded
 from tlx.signals import saving_in_python
 from tlx.verbs.change import change, settle_change
+from tlx.verbs.completeness import lacking
 from tlx.verbs.launch import prepared
 from tlx.verbs.run_config import begun_config, settle_config, write_config
 
@@ -130,11 +131,11 @@ def _go_on(
     settle_change(run)
     before = begun_config(run)
     changed = changes_between(before, composed.config).of_the_result or "strategy" in objects
-    if read_state(run)["status"] == "finished" and not changed:
+    if read_state(run)["status"] == "finished" and not changed and not lacking(run):
         return read_json(run / "summary.json")
     job, work = _work(run, composed, objects)
     with claimed(run):
-        if not change(run, before, composed.config, composed.trust, allow_change, job):
+        if not (change(run, before, composed.config, composed.trust, allow_change, job) or lacking(run)):
             return read_json(run / "summary.json")
         settle_config(run, composed.config)
         begin(run, resumed=True)

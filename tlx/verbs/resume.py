@@ -16,6 +16,7 @@ from tlx.run_record import recorded
 from tlx.signals import left_at_once
 from tlx.verbs.announce import announce
 from tlx.verbs.change import change, settle_change
+from tlx.verbs.completeness import check_concludable, lacking
 from tlx.verbs.launch import prepared
 from tlx.verbs.nodes import launched, together
 from tlx.verbs.run_config import begun_config, settle_config, told_of_an_edit
@@ -59,7 +60,7 @@ def resume_run(
     options: Mapping[str, str] | None = None,
     allow_change: bool = False,
 ) -> None:
-    """Go on with one run; a finished one is only announced, unless it is made longer.
+    """Go on with one run; a finished one is only announced, unless it is made longer or lacks a part.
 
     Args:
         folder: The run directory.
@@ -70,6 +71,7 @@ def resume_run(
     Raises:
         ConfigError: A change is not allowed, or cannot be made of this run.
         DataError: The data is not what the run was begun on.
+        CheckpointError: It is no run, or lacks what cannot be made again.
     """
     check_run(folder)
     run = folder.resolve()
@@ -80,9 +82,13 @@ def resume_run(
     with told_of_an_edit(run):
         changes = changes_between(before, after)
     if read_state(run)["status"] == "finished" and not changes.of_the_result:
-        print(f"run {shown(run)} is already complete", flush=True)  # noqa: T201
-        announce(run, read_json(run / "summary.json"))
-        return
+        lacks = lacking(run)
+        if not lacks:
+            print(f"run {shown(run)} is already complete", flush=True)  # noqa: T201
+            announce(run, read_json(run / "summary.json"))
+            return
+        check_concludable(run, lacks)
+        print(f"{lacks}; the run is concluded again", flush=True)  # noqa: T201
     if any(isinstance(node, dict) and "object" in node for node in after.values()):
         raise ConfigError(
             f"{shown(run)} was made from Python objects, which only Python can give again",

@@ -28,6 +28,7 @@ from tlx.signals import (
     stop,
     stoppable,
 )
+from tlx.verbs.completeness import lacking
 from tlx.verbs.launch import train
 from tlx.verbs.run_config import write_config
 
@@ -115,7 +116,7 @@ class Jobs:
         print(f"job {self._number} {said or folder.name}", flush=True)  # noqa: T201
         refuse_links(folder)
         self.folders.append(folder)
-        if read_state(folder)["status"] == "finished":
+        if read_state(folder)["status"] == "finished" and not lacking(folder, weights=False):
             print("is finished already", flush=True)  # noqa: T201
             return _monitored(folder, composed)
         write_text(folder / "job.json", json.dumps({"overrides": varied}, indent=1) + "\n")
