@@ -114,6 +114,19 @@ def test_a_folder_that_is_no_run_is_refused_with_its_neighbours(run: Path) -> No
         check_run(run.parent)
 
 
+def test_a_start_that_was_cut_off_before_it_was_a_run_is_begun_again(run: Path) -> None:
+    bare = run.parent / "bare"
+    bare.mkdir()
+    for name in (".lock", ".config.yaml", ".config.yaml.7.tmp"):
+        (bare / name).touch()
+    check_free(bare)
+    with pytest.raises(CheckpointError, match="Try: tlx fit again"):
+        check_run(bare)
+    (bare / "thesis.txt").touch()
+    with pytest.raises(ConfigError, match="holds other files"):
+        check_free(bare)
+
+
 def test_damaged_files_are_errors_or_the_cautious_state(run: Path) -> None:
     (run / "state.json").write_text("{")
     assert read_state(run) == {"status": "interrupted", "resumes": 0}

@@ -19,7 +19,7 @@ from tlx.run_directory import read_json, shown
 from tlx.types import Split
 from tlx.withheld import withheld
 
-__all__ = ["accept_data", "changed_data", "hold_data"]
+__all__ = ["accept_data", "changed_data", "has_trained", "hold_data"]
 
 NAME = "data.json"
 SAMPLES = "data_samples.jsonl.gz"
@@ -45,9 +45,9 @@ def hold_data(folder: Path, data: TransferData) -> None:
         CheckpointError: The run has checkpoints, and it cannot be told on which data they were made.
     """
     try:
-        told = _changed(folder, data) if _has_trained(folder) else None
+        told = _changed(folder, data) if has_trained(folder) else None
     except CheckpointError as error:
-        if _has_trained(folder):
+        if has_trained(folder):
             raise CheckpointError(f"{error.what}, so {UNKNOWN}", fix=WAYS) from error
         told = None
     if told is None:
@@ -65,7 +65,7 @@ def changed_data(folder: Path, data: TransferData) -> str:
     try:
         return _changed(folder, data)
     except CheckpointError as error:
-        return f"{error.what}, so {UNKNOWN}" if _has_trained(folder) else ""
+        return f"{error.what}, so {UNKNOWN}" if has_trained(folder) else ""
 
 
 def _changed(folder: Path, data: TransferData) -> str:
@@ -96,7 +96,7 @@ def _held(folder: Path) -> dict[str, Any]:
     return held
 
 
-def _has_trained(folder: Path) -> bool:
+def has_trained(folder: Path) -> bool:
     """Whether there is or was a checkpoint: beside it lie weights, and a row is written before it."""
     metrics = folder / "metrics.csv"
     rows = metrics.read_bytes().count(b"\n") if metrics.is_file() else 0

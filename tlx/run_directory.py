@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tlx.errors import CheckpointError, ConfigError
+from tlx.errors import CheckpointError, ConfigError, TlxError
 from tlx.made_by import made_by, refuse_newer
 from tlx.run_entries import refuse_links, refuse_other_kinds
 from tlx.run_lock import LOCK, acquire, alive, holder_of, release
@@ -22,6 +22,7 @@ __all__ = [
     "check_run",
     "claimed",
     "how_left",
+    "name_run",
     "now",
     "place",
     "read_json",
@@ -58,7 +59,7 @@ def check_free(run: Path) -> None:
         ConfigError: The run is finished, is going on, or can be resumed.
         SecurityError: Something in it is a link that leads out of it.
     """
-    if not run.exists() or not any(path.name != LOCK for path in run.iterdir()):
+    if not run.exists() or _is_bare(run):
         return
     refuse_links(run)
     here = shown(run)
@@ -91,9 +92,8 @@ def check_run(run: Path) -> None:
             f"no run at {shown(run)}{others}", fix="tlx fit, which prints where its run lives"
         )
     if not (run / "config.yaml").is_file():
-        raise CheckpointError(
-            f"{shown(run)} is no run: there is no config.yaml", fix="a folder that tlx fit made"
-        )
+        way_out = "tlx fit again: nothing was begun there" if _is_bare(run) else "a folder that tlx fit made"
+        raise CheckpointError(f"{shown(run)} is no run: there is no config.yaml", fix=way_out)
     refuse_links(run)
     refuse_other_kinds(run)
     refuse_newer(read_state(run).get("made_by"), "the run", run)
@@ -124,16 +124,33 @@ def begin(run: Path, resumed: bool = False) -> None:
 
 @contextlib.contextmanager
 def claimed(run: Path) -> Iterator[None]:
-    """Keep every other process from training the run.
+    """Keep every other process from training the run; what fails inside knows which run it was.
 
     Raises:
         CheckpointError: Another process trains it.
     """
-    _claim(run)
     try:
+        _claim(run)
         yield
+    except Exception as error:
+        name_run(error, run)
+        raise
     finally:
         release(run)
+
+
+def name_run(error: BaseException, run: Path) -> None:
+    """Give an error the run it happened in, as `run`: what fails while it writes does not know where.
+
+    Args:
+        error: Any; a way out of it that says RUN says the run's name from now on.
+        run: Its directory.
+    """
+    error.__dict__["run"] = shown(run)
+    if isinstance(error, OSError) and error.errno and error.filename is None:
+        error.filename = shown(run)
+    if isinstance(error, TlxError):
+        error.fix = error.fix.replace("tlx resume RUN", f"tlx resume {shown(run)}")
 
 
 def read_state(run: Path) -> dict[str, Any]:
@@ -176,11 +193,15 @@ def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader, or a kill, never meets half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def now() -> str:
@@ -191,6 +212,14 @@ def now() -> str:
 def write_state(run: Path, state: Mapping[str, Any]) -> None:
     """Write down the state of a run."""
     write_text(run / "state.json", json.dumps(without_withheld(state), indent=2) + "\n")
+
+
+def _is_bare(run: Path) -> bool:
+    """Whether a folder holds nothing but what a start leaves that was cut off before it was a run."""
+    return all(
+        path.name in (LOCK, ".config.yaml") or (path.name.startswith(".") and path.suffix == ".tmp")
+        for path in run.iterdir()
+    )
 
 
 def _check_not_running(run: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tlx.errors import TlxError
-from tlx.run_directory import now, read_state, shown, write_state
+from tlx.run_directory import name_run, now, read_state, write_state
 from tlx.run_lock import release
 from tlx.withheld import withheld
 
@@ -71,8 +71,7 @@ def record_change(run: Path, lines: Sequence[str]) -> None:
 
 def _record_failure(run: Path, error: BaseException) -> None:
     stopped = isinstance(error, KeyboardInterrupt)
-    if isinstance(error, OSError) and error.errno and error.filename is None:
-        error.filename = shown(run)  # what fails while it writes does not know where
+    name_run(error, run)
     state = read_state(run) | {"status": "interrupted" if stopped else "failed"}
     if not stopped:
         state["error"] = str(error) if isinstance(error, TlxError) else f"{type(error).__name__}: {error}"

@@ -131,6 +131,18 @@ def _full(name: str) -> None:
     _at("on_validation_start", "1", replace)
 
 
+def _begin(number: str) -> None:
+    """The state of a run cannot be flushed to the disk, nor what comes before it."""
+    flush = os.fsync
+
+    def fail(descriptor: int) -> None:
+        if Path(os.readlink(f"/proc/self/fd/{descriptor}")).parent.name == "one":
+            raise OSError(int(number), os.strerror(int(number)))
+        flush(descriptor)
+
+    os.fsync = fail
+
+
 def _little_room(free: str) -> None:
     """The disk has so many bytes left."""
     import shutil
@@ -175,6 +187,7 @@ FAULTS: dict[str, Callable[..., None]] = {
     "file_size": _file_size,
     "page_size": _page_size,
     "full": _full,
+    "begin": _begin,
     "little_room": _little_room,
     "held_to_modes": _held_to_modes,
     "gone": _gone,
