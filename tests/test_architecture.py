@@ -10,8 +10,10 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "tlx").rglob("*.py"))
 TIERS = (
     ("types", "errors", "run_lock", "children"),
+    ("leaving",),
     ("signals",),
     ("targets", "made_by", "withheld", "run_name"),
+    ("run_entries",),
     ("figures", "outcome", "run_directory", "recipe", "plan", "functional", "metrics", "preprocessing"),
     (
         "run_record",
@@ -47,7 +49,7 @@ JOINED = {
     ("checkpoint", "backbones"),
 }
 ONLY_COMPOSITION = ("hydra", "omegaconf")
-LIGHT = ("cli.py", "outcome.py", "signals.py", "errors.py", "run_directory.py", "__init__.py")
+LIGHT = ("cli.py", "outcome.py", "leaving.py", "signals.py", "errors.py", "run_directory.py", "__init__.py")
 BANNED = {"utils", "helpers", "common", "misc", "base"}
 
 

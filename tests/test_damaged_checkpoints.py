@@ -54,6 +54,20 @@ def test_a_damaged_newest_checkpoint_costs_an_interval_and_no_bit(
     assert all(newer.name in line and "going on from the one before" in line for line in lines)
 
 
+def test_a_run_whose_checkpoints_are_all_gone_says_that_it_begins_anew(
+    never_killed: Path, killed: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(killed, run)
+    for path in checkpoints(run / "checkpoints"):
+        path.unlink()
+    assert run_process(run) == [0]
+    assert differences(outcome(run), outcome(never_killed)) == []
+    said = "there is no checkpoint to go on from; the run begins anew"
+    assert (run / "log.txt").read_text().splitlines().count(said) == 1
+    assert said not in (never_killed / "log.txt").read_text()
+
+
 @pytest.mark.parametrize("damage", [DAMAGE["a flipped bit"], DAMAGE["a directory"]])
 def test_damaged_best_weights_are_made_again_from_the_checkpoint_before_them(
     never_killed: Path, tmp_path: Path, damage: Damage

@@ -9,7 +9,7 @@ from tests.faults.jobs import MadeUp
 from tlx.data.datamodule import TransferData
 from tlx.data.folder import Folder
 from tlx.data_record import accept_data, changed_data, hold_data
-from tlx.errors import DataError
+from tlx.errors import CheckpointError, DataError
 
 
 def started(folder: Path) -> None:
@@ -105,3 +105,40 @@ def test_a_start_without_bad_files_leaves_no_list(tmp_path: Path) -> None:
     (tmp_path / "bad_files.txt").write_text("of a start before")
     hold_data(tmp_path, TransferData(MadeUp()))
     assert not (tmp_path / "bad_files.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "text", [None, "{", "[]", '{"classes": 5}', '{"fingerprint": "x", "samples": 3}', "\xff"]
+)
+def test_data_that_cannot_be_compared_is_refused_unless_the_change_is_allowed(
+    tmp_path: Path, text: str | None
+) -> None:
+    started(tmp_path)
+    record = tmp_path / "data.json"
+    whole = record.read_bytes()
+    record.unlink() if text is None else record.write_text(text, encoding="latin-1")
+    with pytest.raises(CheckpointError) as caught:
+        hold_data(tmp_path, TransferData(MadeUp()))
+    assert "data.json" in caught.value.line()
+    assert "cannot be compared" in caught.value.line()
+    assert "allow_change=true" in caught.value.line()
+    assert "cannot be compared" in changed_data(tmp_path, TransferData(MadeUp()))
+    accept_data(tmp_path, TransferData(MadeUp()))
+    assert record.read_bytes() == whole
+    hold_data(tmp_path, TransferData(MadeUp()))
+
+
+def test_a_record_that_was_cut_off_tells_no_names_but_that_the_data_differs(tmp_path: Path) -> None:
+    started(tmp_path)
+    (tmp_path / "data_samples.jsonl.gz").write_bytes(b"\x1f\x8b\x08\x00")
+    with pytest.raises(DataError, match="now 51 train.*data_samples.jsonl.gz cannot be read"):
+        hold_data(tmp_path, TransferData(MadeUp(train=51)))
+    assert "cannot be read" in changed_data(tmp_path, TransferData(MadeUp(train=51)))
+
+
+def test_the_data_is_compared_also_where_the_checkpoints_are_gone(tmp_path: Path) -> None:
+    started(tmp_path)
+    (tmp_path / "metrics.csv").write_text("epoch\n1\n")
+    shutil.rmtree(tmp_path / "checkpoints")
+    with pytest.raises(DataError, match="now 51 train"):
+        hold_data(tmp_path, TransferData(MadeUp(train=51)))

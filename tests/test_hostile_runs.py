@@ -91,7 +91,8 @@ def test_a_run_that_names_something_foreign_is_refused(
     if place == "model":
         config.model.head = {"_target_": "tlx.heads.linear.Linear"}
     config.trust = ["os", "builtins", "torch", "logging"]
-    OmegaConf.save(config, cut_off / "config.yaml")
+    for name in ("config.yaml", ".config.yaml"):
+        OmegaConf.save(config, cut_off / name)
     one_line(command.run(tmp_path, "resume", "run"), 7, 2)
     assert not list(tmp_path.rglob("canary"))
 
@@ -148,6 +149,55 @@ def test_a_run_that_would_write_elsewhere_is_refused(
     (cut_off / name).symlink_to(tmp_path / "mine")
     assert "a link that leads out of the run" in one_line(command.run(tmp_path, "resume", "run"), 7)
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "bundle", "bundle/architecture", ".state.json.7.tmp"])
+def test_a_folder_of_a_run_that_leads_elsewhere_is_refused_and_nothing_there_is_touched(
+    command: Server, cut_off: Path, tmp_path: Path, name: str
+) -> None:
+    """What is written into, pruned or swept may lie at any depth."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for file in ("model.safetensors", "bundle.json", ".hidden.tmp", "config.json"):
+        (mine / file).write_text("mine")
+    link = cut_off / name
+    if link.is_dir():
+        shutil.rmtree(link)
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(mine)
+    for words in (("resume", "run"), ("fit", *SMOKE, "run_dir=run"), ("report", "run"), ("test", "run")):
+        assert "a link that leads out of the run" in one_line(command.run(tmp_path, *words), 7)
+    assert {path.read_text() for path in mine.iterdir()} == {"mine"}
+    assert len(list(mine.iterdir())) == 4
+
+
+@pytest.mark.parametrize("name", ["jobs", "jobs/JOB", "jobs/JOB/checkpoints", "sweep.html"])
+def test_a_sweep_that_leads_elsewhere_is_refused(command: Server, tmp_path: Path, name: str) -> None:
+    argv = ("fit", "-m", *SMOKE, "data.per_class=3", "seed=0", "sweep_dir=sweep")
+    assert command.run(tmp_path, *argv).code == 0
+    (job,) = (tmp_path / "sweep" / "jobs").iterdir()
+    (job / "state.json").write_text("{}")
+    link, mine = tmp_path / "sweep" / name.replace("JOB", job.name), tmp_path / "mine"
+    mine.mkdir()
+    (mine / "model.safetensors").write_text("mine")
+    shutil.rmtree(link) if link.is_dir() else link.unlink()
+    link.symlink_to(mine)
+    for words in (("resume", "sweep"), argv, *([("report", "sweep")] if name == "sweep.html" else [])):
+        result = command.run(tmp_path, *words)
+        assert "a link that leads out of" in result.err
+        assert result.code == 7
+    assert [path.name for path in mine.iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["log.txt", "state.json"])
+def test_a_file_of_a_run_that_is_none_is_said_with_a_way_out(
+    command: Server, cut_off: Path, tmp_path: Path, name: str
+) -> None:
+    (cut_off / name).unlink(missing_ok=True)
+    (cut_off / name).mkdir()
+    said = one_line(command.run(tmp_path, "resume", "run"), 4)
+    assert f"run/{name} is no file" in said
+    assert "Try: " in said
 
 
 @pytest.mark.parametrize(

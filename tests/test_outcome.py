@@ -75,7 +75,7 @@ def test_what_tlx_does_not_expect_stays_unexplained() -> None:
     ("number", "line"),
     [
         (errno.EDQUOT, "the disk is full: x"),
-        (errno.EFBIG, "no file may grow so large here: x"),
+        (errno.EFBIG, "the limit on the size of files is reached: x"),
         (errno.EROFS, "x may not be read or written"),
         (errno.EMFILE, "too many files are open"),
         (errno.ENOMEM, "memory ran out"),

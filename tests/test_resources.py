@@ -84,17 +84,21 @@ def test_memory_that_runs_out_says_what_takes_less(
 @pytest.mark.parametrize(
     ("fault", "said", "saved"),
     [
-        ("file_size:on_validation_start:1:100000", "cannot write", 2 * BATCHES + 1),
+        (
+            "file_size:on_validation_start:1:100000",
+            "the limit on the size of files is reached",
+            2 * BATCHES + 1,
+        ),
         ("full:metrics.csv", "the disk is full: runs/one", 2 * BATCHES + 1),
         ("full:log.txt", "the disk is full: runs/one", 2 * BATCHES + 1),
-        ("page_size:20000", "no file may grow so large here: runs/one", 4 * BATCHES + 1),
+        ("page_size:20000", "the limit on the size of files is reached: runs/one", 4 * BATCHES + 1),
     ],
 )
 def test_a_full_disk_leaves_the_checkpoint_before_and_the_run_goes_on_once_there_is_room(
     command: Server, never_stopped: Path, tmp_path: Path, fault: str, said: str, saved: int
 ) -> None:
     result = command.run(tmp_path, *SHORT, FAULT=fault)
-    check_line(result, 6, said)
+    check_line(result, 6, said, "then tlx resume runs/one")
     run = tmp_path / "runs" / "one"
     assert position(run) == saved
     for path in [path for path in run.iterdir() if path.is_symlink()]:
@@ -102,8 +106,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_and_the_run_goes_on_once_there
         path.touch()
     resumed = command.run(tmp_path, "resume", "runs/one")
     assert resumed.code == 0, resumed.err
-    if "full" not in fault:  # else the rows of before went with the full disk
-        assert differences(outcome(run), outcome(never_stopped)) == []
+    assert differences(outcome(run), outcome(never_stopped)) == []
 
 
 def test_a_disk_without_room_for_the_run_is_refused_before_the_first_step(
@@ -119,6 +122,21 @@ def test_a_run_directory_that_may_not_be_written_is_one_line(command: Server, tm
     (tmp_path / "runs").mkdir(mode=0o555)
     result = command.run(tmp_path, *SHORT, FAULT="held_to_modes")
     check_line(result, 6, "runs/one may not be read or written. Try: another folder")
+
+
+def test_a_disk_that_is_full_before_the_run_begins_names_it(command: Server, tmp_path: Path) -> None:
+    result = command.run(tmp_path, *SHORT, FAULT="begin:28")
+    check_line(result, 6, "the disk is full: runs/one", "then tlx fit again")
+    assert command.run(tmp_path, *SHORT).code == 0
+    state = tmp_path / "runs" / "one" / "state.json"
+    state.write_text('{"status": "interrupted"}')
+    result = command.run(tmp_path, "resume", "runs/one", FAULT="begin:28")
+    check_line(result, 6, "the disk is full: runs/one", "then tlx resume runs/one")
+    state.chmod(0o444)
+    for folder in (tmp_path / "runs" / "one", *(tmp_path / "runs" / "one").rglob("*/")):
+        folder.chmod(0o555)
+    result = command.run(tmp_path, "resume", "runs/one", FAULT="held_to_modes")
+    check_line(result, 6, "runs/one/.lock may not be read or written", "chmod -R u+w runs/one, or a copy")
 
 
 def test_a_run_directory_that_vanishes_is_one_line(command: Server, tmp_path: Path) -> None:

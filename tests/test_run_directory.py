@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from tlx.run_directory import (
     shown,
     write_text,
 )
+from tlx.run_lock import release
 
 
 @pytest.fixture
@@ -51,6 +54,20 @@ def test_a_run_that_another_process_holds_is_refused_with_its_name(
             with pytest.raises(CheckpointError, match="being trained by process 4711 on far"):
                 attempt()
     assert (run / "state.json").read_text() == before
+
+
+def test_a_killed_run_whose_number_another_process_bears_by_now_is_free(run: Path) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        write_text(run / "state.json", json.dumps(read_state(run) | {"pid": other.pid}))
+        release(run)
+        (run / ".lock").touch()  # as a killed process leaves it
+        check_run(run)
+        (run / ".lock").unlink()  # as by a tlx, or on a file system, without locks
+        with pytest.raises(CheckpointError, match=f"being trained by process {other.pid}"):
+            check_run(run)
+    finally:
+        other.communicate(b"\n")
 
 
 def test_a_resumed_run_keeps_its_start_and_counts(run: Path) -> None:
@@ -97,10 +114,26 @@ def test_a_folder_that_is_no_run_is_refused_with_its_neighbours(run: Path) -> No
         check_run(run.parent)
 
 
+def test_a_start_that_was_cut_off_before_it_was_a_run_is_begun_again(run: Path) -> None:
+    bare = run.parent / "bare"
+    bare.mkdir()
+    for name in (".lock", ".config.yaml", ".config.yaml.7.tmp"):
+        (bare / name).touch()
+    check_free(bare)
+    with pytest.raises(CheckpointError, match="Try: tlx fit again"):
+        check_run(bare)
+    (bare / "thesis.txt").touch()
+    with pytest.raises(ConfigError, match="holds other files"):
+        check_free(bare)
+
+
 def test_damaged_files_are_errors_or_the_cautious_state(run: Path) -> None:
     (run / "state.json").write_text("{")
     assert read_state(run) == {"status": "interrupted", "resumes": 0}
-    for text, said in (("{", "cannot be read"), ("[]", "holds no object")):
+    (run / "state.json").write_text('{"status": [], "resumes": "x", "pid": "7", "host": 5, "more": 1}')
+    assert read_state(run) == {"status": "interrupted", "resumes": 0, "more": 1}
+    begin(run, resumed=True)
+    for text, said in (("{", "cannot be read"), ("[]", "holds no object"), ("[" * 100_000, "cannot be read")):
         (run / "summary.json").write_text(text)
         with pytest.raises(CheckpointError, match=said):
             read_json(run / "summary.json")

@@ -1,11 +1,16 @@
+import errno
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
-from tlx.run_lock import LOCK, acquire, alive, lock_to_inherit, release
+import pytest
+
+from tlx.run_lock import LOCK, acquire, alive, holder_of, lock_to_inherit, release
 
 HOLDER = """
 import os, sys, time
@@ -91,3 +96,36 @@ def test_a_child_that_inherits_the_lock_holds_it_as_long_as_it_lives(tmp_path: P
 def test_a_process_lives_only_as_long_as_it_is_there_and_a_python() -> None:
     assert alive(os.getpid())
     assert not alive(2**22 + 1)
+
+
+def test_who_holds_a_run_is_told_without_taking_it(tmp_path: Path) -> None:
+    assert holder_of(tmp_path) is None
+    first = holder(tmp_path)
+    assert holder_of(tmp_path) == {"pid": first.pid, "host": socket.gethostname()}
+    first.kill()
+    first.wait()
+    assert (tmp_path / LOCK).is_file()
+    assert holder_of(tmp_path) == {}
+    assert acquire(tmp_path) is None
+    assert holder_of(tmp_path) == {}
+    release(tmp_path)
+
+
+def test_on_a_file_system_without_locks_nobody_can_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", without)
+    assert acquire(tmp_path) is None
+    assert holder_of(tmp_path) is None
+
+
+def test_a_lock_that_is_only_looked_at_does_not_keep_a_run_from_being_taken(tmp_path: Path) -> None:
+    (tmp_path / LOCK).touch()
+    looking = os.open(tmp_path / LOCK, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(0.05, os.close, [looking]).start()
+    assert acquire(tmp_path) is None
+    release(tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.command import Server, until
+from tests.command import SMOKE, Server, until
 from tests.faults.outcome import differences, outcome
 from tlx.checkpoint.durable import newest
 
@@ -88,6 +88,28 @@ def test_gathered_gradients_are_stepped_before_they_are_saved(command: Server, t
     stopped = command.run(tmp_path, *argv, FAULT=fault)
     assert (stopped.code, position(tmp_path / "runs" / "one")) == (143, 2 * 4)
     assert "step 1." in stopped.err
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+@pytest.mark.parametrize(
+    ("words", "module"),
+    [
+        (("fit", "run_dir=run"), "tlx.composition.job"),
+        (("fit", "-m", "seed=0,1", "sweep_dir=run"), "tlx.training"),
+        (("plan",), "tlx.assembly"),
+    ],
+)
+def test_a_signal_while_modules_load_is_not_at_their_mercy(
+    command: Server, tmp_path: Path, words: tuple[str, ...], module: str, name: str, code: int
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    verb, *more = words
+    result = command.run(
+        tmp_path, verb, *more, *SMOKE, FAULT=f"loading:{name}:{module}", TMPDIR=str(tmp_path / "tmp")
+    )
+    assert (result.code, result.err) == (code, f"tlx: {'interrupted' if code == 130 else 'terminated'}\n")
+    assert not (tmp_path / "swallowed").exists()
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 def test_a_second_interrupt_leaves_at_once_out_of_a_long_step(command: Server, tmp_path: Path) -> None:

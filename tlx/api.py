@@ -10,13 +10,14 @@ from tlx.composition.changes import changes_between
 from tlx.composition.compose import Composed
 from tlx.composition.compose import compose as compose_config
 from tlx.composition.groups import choices
-from tlx.composition.resolve import from_yaml, to_yaml
 from tlx.errors import ConfigError
-from tlx.run_directory import begin, check_free, check_run, claimed, place, read_json, read_state, write_text
+from tlx.run_directory import begin, check_free, check_run, claimed, place, read_json, read_state
 from tlx.run_record import recorded
 from tlx.signals import saving_in_python
 from tlx.verbs.change import change, settle_change
+from tlx.verbs.completeness import lacking
 from tlx.verbs.launch import prepared
+from tlx.verbs.run_config import begun_config, settle_config, write_config
 
 if TYPE_CHECKING:
     from tlx.backbones.staged import StagedBackbone
@@ -117,7 +118,7 @@ def _begin(run: Path, composed: Composed, objects: Mapping[str, Any]) -> Mapping
     _, work = _work(run, composed, objects)
     with claimed(run):
         check_free(run)
-        write_text(run / "config.yaml", to_yaml(composed.config))
+        write_config(run, composed.config)
         begin(run)
         with saving_in_python(), recorded(run):
             return work()
@@ -128,14 +129,15 @@ def _go_on(
 ) -> Mapping[str, Any]:
     check_run(run)
     settle_change(run)
-    before = from_yaml(run / "config.yaml")
+    before = begun_config(run)
     changed = changes_between(before, composed.config).of_the_result or "strategy" in objects
-    if read_state(run)["status"] == "finished" and not changed:
+    if read_state(run)["status"] == "finished" and not changed and not lacking(run):
         return read_json(run / "summary.json")
     job, work = _work(run, composed, objects)
     with claimed(run):
-        if not change(run, before, composed.config, composed.trust, allow_change, job):
+        if not (change(run, before, composed.config, composed.trust, allow_change, job) or lacking(run)):
             return read_json(run / "summary.json")
+        settle_config(run, composed.config)
         begin(run, resumed=True)
         with saving_in_python(), recorded(run):
             return work()

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tlx.checkpoint.durable import checkpoints, write_durably
+from tlx.checkpoint.durable import write_durably
 from tlx.data.datamodule import TransferData
-from tlx.errors import DataError
+from tlx.errors import CheckpointError, DataError
+from tlx.run_directory import read_json, shown
 from tlx.types import Split
 from tlx.withheld import withheld
 
-__all__ = ["accept_data", "changed_data", "hold_data"]
+__all__ = ["accept_data", "changed_data", "has_trained", "hold_data"]
 
 NAME = "data.json"
 SAMPLES = "data_samples.jsonl.gz"
 """A line for each sample: split, name, hash of its contents, label."""
 BAD_FILES = "bad_files.txt"
 SHOWN = 3
+UNKNOWN = "the data cannot be compared with what the run was started on"
+WAYS = "the data as it was, tlx resume RUN allow_change=true, or a new run"
 
 
 def hold_data(folder: Path, data: TransferData) -> None:
@@ -37,18 +41,19 @@ def hold_data(folder: Path, data: TransferData) -> None:
         data: What is about to be trained on.
 
     Raises:
-        DataError: The run has checkpoints that were made on other data.
+        DataError: The run was begun on other data.
+        CheckpointError: The run has checkpoints, and it cannot be told on which data they were made.
     """
-    if not checkpoints(folder / "checkpoints"):
+    try:
+        told = _changed(folder, data) if has_trained(folder) else None
+    except CheckpointError as error:
+        if has_trained(folder):
+            raise CheckpointError(f"{error.what}, so {UNKNOWN}", fix=WAYS) from error
+        told = None
+    if told is None:
         accept_data(folder, data)
-        return
-    told = changed_data(folder, data)
-    if told:
-        raise DataError(
-            f"the data is not what the run was started on: {told}",
-            where=str(folder),
-            fix="the data as it was, tlx resume RUN allow_change=true, or a new run",
-        )
+    elif told:
+        raise DataError(f"the data is not what the run was started on: {told}", where=str(folder), fix=WAYS)
 
 
 def changed_data(folder: Path, data: TransferData) -> str:
@@ -57,11 +62,15 @@ def changed_data(folder: Path, data: TransferData) -> str:
     Raises:
         DataError: It has other classes, which the network was not made for.
     """
-    path = folder / NAME
-    if not path.is_file():
-        return ""
-    held = json.loads(path.read_text(encoding="utf-8"))
-    if held.get("classes", list(data.classes)) != list(data.classes):
+    try:
+        return _changed(folder, data)
+    except CheckpointError as error:
+        return f"{error.what}, so {UNKNOWN}" if has_trained(folder) else ""
+
+
+def _changed(folder: Path, data: TransferData) -> str:
+    held = _held(folder)
+    if held["classes"] != list(data.classes):
         raise DataError(
             f"the data is not what the run was started on: it had the classes {_few(held['classes'])}, "
             f"now {_few(data.classes)}",
@@ -72,6 +81,26 @@ def changed_data(folder: Path, data: TransferData) -> str:
         return ""
     counts = f"it had {_told(held['samples'])}, now {_told(_samples(data))}"
     return "; ".join([counts, *_differing(folder / SAMPLES, data)])
+
+
+def _held(folder: Path) -> dict[str, Any]:
+    """What data.json holds.
+
+    Raises:
+        CheckpointError: It is missing, or not as it was written.
+    """
+    held = read_json(folder / NAME)
+    kinds = {"fingerprint": str, "samples": dict, "classes": list}
+    if not all(isinstance(held.get(key), kind) for key, kind in kinds.items()):
+        raise CheckpointError(f"{shown(folder / NAME)} is not what tlx wrote there")
+    return held
+
+
+def has_trained(folder: Path) -> bool:
+    """Whether there is or was a checkpoint: beside it lie weights, and a row is written before it."""
+    metrics = folder / "metrics.csv"
+    rows = metrics.read_bytes().count(b"\n") if metrics.is_file() else 0
+    return rows > 1 or any(path.suffix != ".tmp" for path in (folder / "checkpoints").glob("*"))
 
 
 def accept_data(folder: Path, data: TransferData) -> None:
@@ -113,9 +142,8 @@ def _differing(path: Path, data: TransferData) -> list[str]:
     keys, values = _hashed(data)
     seen = np.zeros(len(keys), dtype=bool)
     changed, gone, new = _Found("changed"), _Found("gone"), _Found("new")
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            row = json.loads(line)
+    try:
+        for row in _recorded(path):
             key, value = _words(row)
             at = int(np.searchsorted(keys, key))
             if at < len(keys) and keys[at] == key:
@@ -123,9 +151,17 @@ def _differing(path: Path, data: TransferData) -> list[str]:
                 changed.add(row, values[at] != value)
             else:
                 gone.add(row)
+    except (OSError, EOFError, ValueError, TypeError, IndexError, zlib.error, RecursionError):
+        return [f"in what, nobody knows: {SAMPLES} cannot be read"]
     for row in _rows(data) if not seen.all() else ():
         new.add(row, not seen[np.searchsorted(keys, _words(row)[0])])
     return [found.told() for found in (changed, gone, new) if found.count]
+
+
+def _recorded(path: Path) -> Iterator[list[Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
 
 
 class _Found:

@@ -12,9 +12,10 @@ from torch import Tensor
 from tlx.checkpoint.bundle import Bundle, load_bundle
 from tlx.checkpoint.durable import write_durably
 from tlx.data.datamodule import TransferData
-from tlx.errors import ConfigError, DataError
+from tlx.errors import CheckpointError, ConfigError, DataError
 from tlx.evaluation import evaluate, to_device
 from tlx.modules.network import Network
+from tlx.run_directory import shown
 from tlx.trainer import TrainerSettings, World
 from tlx.types import PADDING, Batch, Inputs, Preprocessing, Split
 
@@ -149,7 +150,14 @@ def _predictions(
 
 
 def _bundle(run: Path, trust: Iterable[str] = ()) -> Bundle:
-    return load_bundle(run / BUNDLE if (run / BUNDLE).is_dir() else run, trust)
+    try:
+        return load_bundle(run / BUNDLE if (run / BUNDLE).is_dir() else run, trust)
+    except CheckpointError as error:
+        if (run / "state.json").is_file() and not ((run / BUNDLE).is_dir() and error.fix):
+            fix = f"tlx resume {shown(run)}, which makes it again"
+        else:
+            fix = error.fix or "a whole copy of the bundle"
+        raise CheckpointError(error.what, error.where, fix) from error
 
 
 def split_of(data: TransferData, name: str) -> Split:

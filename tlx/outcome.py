@@ -80,18 +80,31 @@ def _is_memory(error: Exception, text: str) -> bool:
 
 
 def _of_the_system(error: OSError, text: str) -> ResourceError | None:
-    place = error.filename or text
+    place, again = error.filename or text, _way_on(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ResourceError(f"the disk is full: {place}", fix="free some space, then tlx resume")
+        return ResourceError(f"the disk is full: {place}", fix=f"free some space, then {again}")
     if error.errno == errno.EFBIG:
-        return ResourceError(f"no file may grow so large here: {place}", fix="ulimit -f, then tlx resume")
+        return ResourceError(
+            f"the limit on the size of files is reached: {place}", fix=f"ulimit -f unlimited, then {again}"
+        )
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return ResourceError("too many files are open", fix="ulimit -n 4096, or fewer data.num_workers")
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        return ResourceError(f"{place} may not be read or written", fix="another folder")
+        run = getattr(error, "run", None)
+        begun = run is not None and "resume" in again
+        fix = f"chmod -R u+w {run}, or a copy of it elsewhere" if begun else "another folder"
+        return ResourceError(f"{place} may not be read or written", fix=fix)
     if error.errno in GONE:
-        return ResourceError(f"the disk does not answer: {place} ({error.strerror})", fix="tlx resume later")
+        return ResourceError(f"the disk does not answer: {place} ({error.strerror})", fix=f"{again} later")
     return None
+
+
+def _way_on(error: OSError) -> str:
+    """What goes on with the run that an error happened in; it may not have come to be one."""
+    run = getattr(error, "run", None)
+    if run is not None and not Path(run, "config.yaml").is_file():
+        return "tlx fit again"
+    return f"tlx resume {run or 'RUN'}"
 
 
 def _fail(error: Exception, crash_log: Path | None) -> int:
@@ -99,6 +112,7 @@ def _fail(error: Exception, crash_log: Path | None) -> int:
         traceback.print_exception(error)
     known = explained(error)
     if known is not None:
+        known.fix = known.fix.replace("tlx resume RUN", f"tlx resume {getattr(error, 'run', 'RUN')}")
         return _write(known.line(), known.exit_code)
     what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     crash_log = getattr(error, "crash_log", crash_log)

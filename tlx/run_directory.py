@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tlx.errors import CheckpointError, ConfigError, SecurityError
+from tlx.errors import CheckpointError, ConfigError, TlxError
 from tlx.made_by import made_by, refuse_newer
-from tlx.run_lock import LOCK, acquire, alive, release
-from tlx.run_name import refuse_name
+from tlx.run_entries import refuse_links, refuse_other_kinds
+from tlx.run_lock import LOCK, acquire, alive, holder_of, release
+from tlx.run_name import refuse_name, shown
 from tlx.withheld import without_withheld
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "check_run",
     "claimed",
     "how_left",
+    "name_run",
     "now",
     "place",
     "read_json",
@@ -30,10 +32,10 @@ __all__ = [
     "write_text",
 ]
 
-WRITTEN = ("config.yaml", "crash.log", "log.txt", "metrics.csv", "plan.json", "ranks.log", "state.json")
-"""Files of a run that are written to where they lie."""
-
 LEFT_BY_A_START = ("plan.json", "phases.json", "metrics.csv", "log.txt", "crash.log")
+
+STATE = {"status": str, "pid": int, "host": str, "started": str, "resumes": int, "error": str}
+"""What kinds of values a state has; others are left out."""
 
 
 def place(wish: str | None, home: str, name: str) -> Path:
@@ -45,7 +47,7 @@ def place(wish: str | None, home: str, name: str) -> Path:
     if wish is None:
         return Path.cwd() / home / name
     refuse_name(wish)
-    return Path(os.path.abspath(Path(wish).expanduser()))
+    return Path(os.path.abspath(Path(str(wish)).expanduser()))
 
 
 def check_free(run: Path) -> None:
@@ -55,9 +57,11 @@ def check_free(run: Path) -> None:
 
     Raises:
         ConfigError: The run is finished, is going on, or can be resumed.
+        SecurityError: Something in it is a link that leads out of it.
     """
-    if not run.exists() or not any(path.name != LOCK for path in run.iterdir()):
+    if not run.exists() or _is_bare(run):
         return
+    refuse_links(run)
     here = shown(run)
     if not (run / "config.yaml").is_file():
         raise ConfigError(f"{here} holds other files", fix="run_dir=ANOTHER_FOLDER")
@@ -77,7 +81,7 @@ def check_run(run: Path) -> None:
 
     Raises:
         CheckpointError: It is not there, or no run, of a newer tlx, or another process trains it.
-        SecurityError: One of its files is a link that leads out of it.
+        SecurityError: Something in it is a link that leads out of it.
     """
     if not os.path.isdir(run):
         near = (
@@ -88,10 +92,10 @@ def check_run(run: Path) -> None:
             f"no run at {shown(run)}{others}", fix="tlx fit, which prints where its run lives"
         )
     if not (run / "config.yaml").is_file():
-        raise CheckpointError(
-            f"{shown(run)} is no run: there is no config.yaml", fix="a folder that tlx fit made"
-        )
-    _check_links(run)
+        way_out = "tlx fit again: nothing was begun there" if _is_bare(run) else "a folder that tlx fit made"
+        raise CheckpointError(f"{shown(run)} is no run: there is no config.yaml", fix=way_out)
+    refuse_links(run)
+    refuse_other_kinds(run)
     refuse_newer(read_state(run).get("made_by"), "the run", run)
     _check_not_running(run)
 
@@ -112,7 +116,7 @@ def begin(run: Path, resumed: bool = False) -> None:
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "started": before.get("started") or now(),
-        "resumes": int(before.get("resumes", 0)) + int(resumed),
+        "resumes": before.get("resumes", 0) + int(resumed),
         "made_by": made_by(),
     }
     write_state(run, state)
@@ -120,16 +124,33 @@ def begin(run: Path, resumed: bool = False) -> None:
 
 @contextlib.contextmanager
 def claimed(run: Path) -> Iterator[None]:
-    """Keep every other process from training the run.
+    """Keep every other process from training the run; what fails inside knows which run it was.
 
     Raises:
         CheckpointError: Another process trains it.
     """
-    _claim(run)
     try:
+        _claim(run)
         yield
+    except Exception as error:
+        name_run(error, run)
+        raise
     finally:
         release(run)
+
+
+def name_run(error: BaseException, run: Path) -> None:
+    """Give an error the run it happened in, as `run`: what fails while it writes does not know where.
+
+    Args:
+        error: Any; a way out of it that says RUN says the run's name from now on.
+        run: Its directory.
+    """
+    error.__dict__["run"] = shown(run)
+    if isinstance(error, OSError) and error.errno and error.filename is None:
+        error.filename = shown(run)
+    if isinstance(error, TlxError):
+        error.fix = error.fix.replace("tlx resume RUN", f"tlx resume {shown(run)}")
 
 
 def read_state(run: Path) -> dict[str, Any]:
@@ -138,7 +159,8 @@ def read_state(run: Path) -> dict[str, Any]:
         state = read_json(run / "state.json")
     except CheckpointError:
         state = {}
-    return {"status": "interrupted", "resumes": 0} | state
+    usable = {key: value for key, value in state.items() if isinstance(value, STATE.get(key, object))}
+    return {"status": "interrupted", "resumes": 0} | usable
 
 
 def how_left(run: Path) -> str:
@@ -160,7 +182,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(f"there is no {path.name} in {shown(path.parent)}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{shown(path)} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(value, dict):
         raise CheckpointError(f"{shown(path)} holds no object")
@@ -171,11 +193,15 @@ def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader, or a kill, never meets half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def now() -> str:
@@ -188,12 +214,25 @@ def write_state(run: Path, state: Mapping[str, Any]) -> None:
     write_text(run / "state.json", json.dumps(without_withheld(state), indent=2) + "\n")
 
 
+def _is_bare(run: Path) -> bool:
+    """Whether a folder holds nothing but what a start leaves that was cut off before it was a run."""
+    return all(
+        path.name in (LOCK, ".config.yaml") or (path.name.startswith(".") and path.suffix == ".tmp")
+        for path in run.iterdir()
+    )
+
+
 def _check_not_running(run: Path) -> None:
+    """Where there is a lock, it decides: a number can be another process's by now."""
     state = read_state(run)
-    pid = state.get("pid")
-    here = state.get("host") == socket.gethostname()
-    if state["status"] == "running" and here and isinstance(pid, int) and pid != os.getpid() and alive(pid):
-        raise _trained_elsewhere(run, state)
+    if state["status"] != "running":
+        return
+    holder = holder_of(run)
+    if holder is None:
+        pid, here = state.get("pid", os.getpid()), state.get("host") == socket.gethostname()
+        holder = state if here and pid != os.getpid() and alive(pid) else {}
+    if holder:
+        raise _trained_elsewhere(run, holder)
 
 
 def _trained_elsewhere(run: Path, holder: Mapping[str, Any]) -> CheckpointError:
@@ -207,21 +246,3 @@ def _claim(run: Path) -> None:
     holder = acquire(run)
     if holder is not None:
         raise _trained_elsewhere(run, holder)
-
-
-def _check_links(run: Path) -> None:
-    """Refuse a run in which writing the log would write somewhere else."""
-    home = run.resolve()
-    for path in (run / name for name in WRITTEN):
-        if path.is_symlink() and not path.resolve().is_relative_to(home):
-            raise SecurityError(
-                f"{shown(path)} is a link that leads out of the run", fix="the file itself in its place"
-            )
-
-
-def shown(path: Path) -> str:
-    """A path as a person would type it here."""
-    try:
-        return str(Path(os.path.abspath(path)).relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

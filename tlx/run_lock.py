@@ -3,17 +3,25 @@
 import contextlib
 import errno
 import fcntl
+import itertools
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LOCK", "acquire", "alive", "lock_to_inherit", "release"]
+__all__ = ["LOCK", "acquire", "alive", "holder_of", "lock_to_inherit", "release"]
 
 LOCK = ".lock"
 """The file in a run directory that is locked while a process trains the run."""
+
+HELD = (errno.EWOULDBLOCK, errno.EACCES)
+"""What a file system with locks says of one that somebody has."""
+
+LOOKS = 3
+"""Times that a lock is tried again: somebody may only have looked at it."""
 
 _held: dict[Path, int] = {}
 """Runs that this process trains, each with the descriptor of its lock."""
@@ -34,13 +42,18 @@ def acquire(run: Path) -> dict[str, Any] | None:
         return None
     run.mkdir(parents=True, exist_ok=True)
     path = run / LOCK
-    while True:
+    for patience in itertools.count():
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(lock)
-            return _holder(path) if error.errno in (errno.EWOULDBLOCK, errno.EACCES) else None
+            if error.errno not in HELD:
+                return None
+            if patience >= LOOKS:
+                return _holder(path)
+            time.sleep(0.1)
+            continue
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_ino == os.fstat(lock).st_ino:
                 break
@@ -49,6 +62,28 @@ def acquire(run: Path) -> dict[str, Any] | None:
     os.ftruncate(lock, 0)
     os.write(lock, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
     return None
+
+
+def holder_of(run: Path) -> dict[str, Any] | None:
+    """Which other process trains a run, as its lock tells.
+
+    Returns:
+        Its pid and host as far as they are known, an empty mapping where no other process has it, and
+        None where there is no lock to tell.
+    """
+    if run.resolve() in _held:
+        return {}
+    try:
+        lock = os.open(run / LOCK, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return (_holder(run / LOCK) or {"pid": "unknown"}) if error.errno in HELD else None
+    finally:
+        os.close(lock)
+    return {}
 
 
 def release(run: Path) -> None:

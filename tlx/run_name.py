@@ -1,11 +1,11 @@
-"""What a folder for a run may be called."""
+"""What a folder for a run may be called, and how it is shown."""
 
 import os
 from pathlib import Path
 
 from tlx.errors import ConfigError, printable
 
-__all__ = ["refuse_name"]
+__all__ = ["refuse_name", "shown"]
 
 LONGEST = 255
 """Bytes of one part of a path that file systems take."""
@@ -40,3 +40,11 @@ def refuse_name(wish: str) -> None:
     raise ConfigError(
         f"the folder {printable(text, 80)!r} is not usable. Expected {want}", fix="run_dir=runs/first"
     )
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it here."""
+    try:
+        return str(Path(os.path.abspath(path)).relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

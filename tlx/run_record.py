@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tlx.errors import TlxError
-from tlx.run_directory import now, read_state, shown, write_state
+from tlx.run_directory import name_run, now, read_state, write_state
 from tlx.run_lock import release
 from tlx.withheld import withheld
 
@@ -60,7 +60,7 @@ def record_change(run: Path, lines: Sequence[str]) -> None:
     A line that is in its log already was written by a change that was cut off behind it.
     """
     log = run / "log.txt"
-    known = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    known = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     new = [f"{line}\n" for line in lines if line not in known[-len(lines) :]]
     with log.open("a", encoding="utf-8") as file:
         file.writelines(new)
@@ -71,8 +71,7 @@ def record_change(run: Path, lines: Sequence[str]) -> None:
 
 def _record_failure(run: Path, error: BaseException) -> None:
     stopped = isinstance(error, KeyboardInterrupt)
-    if isinstance(error, OSError) and error.errno and error.filename is None:
-        error.filename = shown(run)  # what fails while it writes does not know where
+    name_run(error, run)
     state = read_state(run) | {"status": "interrupted" if stopped else "failed"}
     if not stopped:
         state["error"] = str(error) if isinstance(error, TlxError) else f"{type(error).__name__}: {error}"

@@ -1,7 +1,7 @@
 """What it means that somebody asks a process to end: at once, or after the next checkpoint.
 
-SIGTERM, SIGHUP and SIGINT end a command. While a training loop runs, they wait for its next
-checkpoint; a second SIGINT does not wait.
+SIGTERM, SIGHUP and SIGINT end a command: while modules are imported on the spot, otherwise by an
+exception. While a training loop runs, they wait for its next checkpoint; a second SIGINT does not.
 """
 
 import contextlib
@@ -12,9 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
-from tlx.children import die_with_parent, end_children
+from tlx.children import die_with_parent
+from tlx.leaving import ENDING, INTERRUPTED, TERMINATED, leave, loading
 
 __all__ = [
     "ENDING",
@@ -31,10 +32,6 @@ __all__ = [
     "stop",
     "stoppable",
 ]
-
-INTERRUPTED, TERMINATED = 130, 143
-ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-"""The signals that ask a process to end."""
 
 PATIENCE = 1.0
 """Seconds that a second SIGINT waits for Python to run again inside a long computation."""
@@ -55,6 +52,7 @@ class _Answer:
     note: Callable[[], None] | None = None  # what is written down before it is left at once
     insisted = True
     owner = 0
+    command: tuple[int, int] = 0, 0  # the process of `stoppable`, and the imports that it was called in
     wakeup: tuple[int, int] | None = None
     mask: set[int | signal.Signals] | None = None
 
@@ -82,6 +80,9 @@ def stop(number: int, what: str = "") -> KeyboardInterrupt:
 def stoppable() -> Iterator[None]:
     """Make SIGTERM and SIGHUP end the work inside as an interrupt does; what nohup ignores stays so."""
     heard = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) != signal.SIG_IGN]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        heard.append(signal.SIGINT)
+    _answer.command = os.getpid(), loading(sys._getframe())
     before = {number: signal.signal(number, _stop) for number in heard}
     try:
         yield
@@ -106,10 +107,7 @@ def left_at_once(note: Callable[[], None], insisted: bool = True) -> Iterator[No
     if signal.getsignal(signal.SIGTERM) is not _stop:
         yield
         return
-    heard = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is _stop]
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        heard.append(signal.SIGINT)
-
+    heard = [number for number in ENDING if signal.getsignal(number) is _stop]
     _answer.number, _answer.owner, _answer.insisted = 0, os.getpid(), insisted
     _answer.note = note
     before = {number: signal.signal(number, _hear) for number in heard}
@@ -188,7 +186,10 @@ def ends_by_the_parent() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+    process, imports = _answer.command
+    if os.getpid() == process and loading(frame) > imports:
+        leave(number)
+    raise stop(number)
 
 
 def _hear(number: int, frame: FrameType | None) -> None:
@@ -196,7 +197,7 @@ def _hear(number: int, frame: FrameType | None) -> None:
         return
     again = _answer.insisted and number == signal.SIGINT and _answer.number
     if again or not _answer.saves:
-        _leave(number)
+        leave(number, _answer.note)
     if not _answer.number:
         show_notice(stop(number))
     _answer.number = _answer.number or number
@@ -210,26 +211,6 @@ def _hear_in_python(number: int, frame: FrameType | None) -> None:
     if not waits:
         raise stop(number)
     show_notice(stop(number))
-
-
-def _leave(number: int) -> NoReturn:
-    if threading.current_thread() is threading.main_thread():
-        for each in ENDING:
-            signal.signal(each, signal.SIG_IGN)
-    if _answer.note is not None:
-        with contextlib.suppress(Exception):
-            _answer.note()
-    end_children()
-    interrupted = number == signal.SIGINT
-    _say("interrupted" if interrupted else "terminated")
-    os._exit(INTERRUPTED if interrupted else TERMINATED)
-
-
-def _say(what: str) -> None:
-    with contextlib.suppress(OSError, ValueError, RuntimeError):  # RuntimeError: it was being written to
-        sys.stdout.flush()
-    with contextlib.suppress(OSError):
-        os.write(2, f"tlx: {what}\n".encode())
 
 
 @contextlib.contextmanager
@@ -255,7 +236,7 @@ def _watch(reader: int) -> None:
             if not _answer.saves or (before and number == signal.SIGINT):
                 time.sleep(PATIENCE)
                 if _answer.note is not None:
-                    _leave(number)
+                    leave(number, _answer.note)
             before = True
     os.close(reader)
 

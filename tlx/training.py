@@ -29,7 +29,7 @@ from tlx.checkpoint.space import bytes_kept, check_space
 from tlx.checkpoint.weights import load_weights, save_weights
 from tlx.conclusion import conclude
 from tlx.data.loader import failure_of_a_worker
-from tlx.data_record import hold_data
+from tlx.data_record import has_trained, hold_data
 from tlx.forgetting import Place, note_before
 from tlx.job import Job, Run
 from tlx.modules.averaging import WeightAveraging
@@ -170,6 +170,8 @@ def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
         ledger.load_state_dict(content["callbacks"][ledger.state_key])
         run.module.load_state_dict(content["state_dict"])  # the frozen part is computed before Lightning does
     else:
+        if has_trained(run.folder):
+            run.tell("there is no checkpoint to go on from; the run begins anew")
         _reinitialise(run, run.plan.phases[0].reinitialise)
     return ledger, path
 
@@ -186,7 +188,11 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
         run.console.print(f"phase {len(ledger.ends) + 1}/{len(run.plan.phases)}: {phase.name}", markup=False)
     job.data.augmenting = job.data.phase_augments(phase)
     recorder = Recorder(
-        run.folder / "metrics.csv", lambda: len(ledger.ends), (*run.plan.stages, HEAD), job.task.name
+        run.folder / "metrics.csv",
+        lambda: len(ledger.ends),
+        (*run.plan.stages, HEAD),
+        job.task.name,
+        run.tell,
     )
     settings = job.trainer
     agreement = Agreement(run.world.size, settings.rank_timeout)

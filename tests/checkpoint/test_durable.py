@@ -111,7 +111,7 @@ def test_the_hash_is_in_place_before_the_data(tmp_path: Path, monkeypatch: pytes
     "error",
     [
         OSError(errno.ENOSPC, "No space left on device"),
-        SafetensorError("I/O error: File too large (os error 27)"),
+        SafetensorError("I/O error: No space left on device (os error 28)"),
         RuntimeError(
             "[enforce fail at inline_container.cc:668] PytorchStreamWriter failed writing file data/1"
         ),
@@ -124,6 +124,17 @@ def test_a_full_disk_is_said_in_one_way_whoever_writes(tmp_path: Path, error: Ex
         raise error
 
     with pytest.raises(ResourceError, match="cannot write result.*Try: free some space"):
+        write_durably(tmp_path / "result", fail)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EFBIG, "File too large"), SafetensorError("I/O error: x (os error 27)")]
+)
+def test_a_limit_on_the_size_of_files_is_no_full_disk(tmp_path: Path, error: Exception) -> None:
+    def fail(to: Path) -> None:
+        raise error
+
+    with pytest.raises(ResourceError, match="limit on the size of files.*Try: ulimit -f unlimited"):
         write_durably(tmp_path / "result", fail)
 
 

@@ -40,6 +40,24 @@ def _signal(name: str, hook: str, count: str) -> None:
     _at(hook, count, lambda *_: os.kill(os.getpid(), getattr(signal, name)))
 
 
+def _loading(name: str, module: str) -> None:
+    """A signal comes while a module is imported by something that swallows every exception."""
+    import sys
+    import time
+
+    class Swallows:
+        def find_spec(self, wanted: str, *_: Any) -> None:
+            if wanted == module:
+                try:
+                    os.kill(os.getpid(), getattr(signal, name))
+                    time.sleep(1)
+                except BaseException:
+                    Path("swallowed").touch()
+
+    sys.modules.pop(module, None)
+    sys.meta_path.insert(0, Swallows())  # type: ignore[arg-type]
+
+
 def _stuck(count: str) -> None:
     """One computation of a minute, which says when it begins."""
 
@@ -113,6 +131,18 @@ def _full(name: str) -> None:
     _at("on_validation_start", "1", replace)
 
 
+def _begin(number: str) -> None:
+    """The state of a run cannot be flushed to the disk, nor what comes before it."""
+    flush = os.fsync
+
+    def fail(descriptor: int) -> None:
+        if Path(os.readlink(f"/proc/self/fd/{descriptor}")).parent.name == "one":
+            raise OSError(int(number), os.strerror(int(number)))
+        flush(descriptor)
+
+    os.fsync = fail
+
+
 def _little_room(free: str) -> None:
     """The disk has so many bytes left."""
     import shutil
@@ -149,6 +179,7 @@ def _gone() -> None:
 
 FAULTS: dict[str, Callable[..., None]] = {
     "signal": _signal,
+    "loading": _loading,
     "stuck": _stuck,
     "loss": _loss,
     "weight": _weight,
@@ -156,6 +187,7 @@ FAULTS: dict[str, Callable[..., None]] = {
     "file_size": _file_size,
     "page_size": _page_size,
     "full": _full,
+    "begin": _begin,
     "little_room": _little_room,
     "held_to_modes": _held_to_modes,
     "gone": _gone,

@@ -45,6 +45,40 @@ def test_a_record_longer_than_the_checkpoint_knew_is_cut_back(tmp_path: Path) ->
     assert path.read_bytes() == kept
 
 
+@pytest.mark.parametrize("damage", [None, b"", b"epoch,st", b"\0" * 500, b"\xff" * 10])
+def test_a_record_that_is_gone_or_damaged_is_written_again_from_the_checkpoint(
+    tmp_path: Path, damage: bytes | None
+) -> None:
+    path = tmp_path / "metrics.csv"
+    recorder = Recorder(path, lambda: 0, ("head",))
+    recorder._cut_back()
+    recorder.row = {"epoch": 1}
+    recorder._append()
+    kept, state = path.read_bytes(), recorder.state_dict()
+    path.unlink() if damage is None else path.write_bytes(damage)
+    again = Recorder(path, lambda: 0, ("head",))
+    again.load_state_dict(state)
+    again._cut_back()
+    assert path.read_bytes() == kept
+
+
+@pytest.mark.parametrize("left", [None, b"", b"epoch,st", b"epoch\n1\n2"])
+def test_a_checkpoint_of_before_that_holds_no_rows_goes_on_and_says_so(
+    tmp_path: Path, left: bytes | None
+) -> None:
+    path, said = tmp_path / "metrics.csv", list[str]()
+    if left is not None:
+        path.write_bytes(left)
+    again = Recorder(path, lambda: 0, ("head",), say=said.append)
+    again.load_state_dict({"length": 100, "seconds": 1.0, "sums": [[0.0, 0.0, 0.0]]})
+    again._cut_back()
+    assert "epochs before this one are missing" in said[0]
+    again.row = {"epoch": 7}
+    again._append()
+    assert [row["epoch"] for row in epochs(tmp_path)][-1] == "7"
+    assert path.read_text().startswith("epoch")
+
+
 def test_a_run_without_a_checkpoint_starts_its_record_anew(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_text("left over\n")

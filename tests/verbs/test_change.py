@@ -6,7 +6,7 @@ import pytest
 
 from tlx.composition.compose import compose
 from tlx.composition.resolve import from_yaml, to_yaml
-from tlx.errors import ConfigError
+from tlx.errors import CheckpointError, ConfigError
 from tlx.run_directory import write_text
 from tlx.verbs import change as module
 from tlx.verbs.change import change, settle_change
@@ -50,7 +50,7 @@ def test_a_strategy_that_is_not_only_longer_is_refused_unless_the_change_is_allo
 def test_a_change_that_is_cut_off_anywhere_is_whole_in_the_end(
     run: Path, monkeypatch: pytest.MonkeyPatch, cut: int
 ) -> None:
-    """Its journal, config and plan are written, then the log: each may be the last thing that happens."""
+    """Journal, config and plan are written, then the log: each may be the last thing that happens."""
     calls = iter(range(cut))
 
     def stopping(original: Any) -> Any:
@@ -61,7 +61,7 @@ def test_a_change_that_is_cut_off_anywhere_is_whole_in_the_end(
 
         return call
 
-    for name in ("write_text", "record_change"):
+    for name in ("write_text", "write_config", "record_change"):
         monkeypatch.setattr(module, name, stopping(getattr(module, name)))
     monkeypatch.setattr(Path, "unlink", stopping(Path.unlink))
     with pytest.raises(KeyboardInterrupt):
@@ -78,3 +78,20 @@ def test_a_change_that_is_cut_off_anywhere_is_whole_in_the_end(
 def test_more_devices_are_told_what_they_keep(run: Path) -> None:
     changed(run, "trainer.devices=2")
     assert "the order of the samples stays" in (run / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "{", '{"config": 5, "lines": [], "plan": null}', "[" * 100_000, "\xff"]
+)
+def test_a_journal_that_tlx_did_not_write_is_refused_with_a_way_out(run: Path, text: str) -> None:
+    before = (run / "config.yaml").read_bytes()
+    (run / module.JOURNAL).write_text(text, encoding="latin-1")
+    with pytest.raises(CheckpointError, match=r"\.change\.json.*Try: delete it"):
+        settle_change(run)
+    assert (run / "config.yaml").read_bytes() == before
+
+
+def test_a_log_that_is_no_text_is_gone_on_with(run: Path) -> None:
+    (run / "log.txt").write_bytes(b"\xff\xfe\n")
+    changed(run, "strategy.epochs=30")
+    assert b"changed: strategy.epochs 20 -> 30\n" in (run / "log.txt").read_bytes()

@@ -18,6 +18,7 @@ def test_a_run_directory_is_complete_and_nothing_else_appears(command: Server, t
     run = tmp_path / "runs" / "one"
     expected = {
         "config.yaml",
+        ".config.yaml",
         "data.json",
         "samples.npz",
         "data_samples.jsonl.gz",
@@ -127,3 +128,15 @@ def test_a_secret_as_plain_text_is_refused_before_anything_is_written(
     assert "data.api_key holds a secret" in result.err
     assert "hunter2" not in result.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_is_announced_can_be_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal may come right behind the line."""
+    from tlx.composition.compose import compose
+    from tlx.verbs.fit import _begun
+
+    run, seen = tmp_path / "run", []
+    monkeypatch.setattr("builtins.print", lambda *_, **__: seen.append((run / "config.yaml").is_file()))
+    with pytest.raises(KeyboardInterrupt), _begun(run, compose("fit").config):
+        raise KeyboardInterrupt
+    assert seen == [True]

@@ -63,7 +63,8 @@ def test_a_run_made_of_python_objects_is_left_to_python(
     shutil.copytree(finished, run)
     (run / "state.json").write_text('{"status": "interrupted"}')
     text = (run / "config.yaml").read_text()
-    (run / "config.yaml").write_text(text.replace("model:\n", "model:\n  object: given as an object\n"))
+    for name in ("config.yaml", ".config.yaml"):
+        (run / name).write_text(text.replace("model:\n", "model:\n  object: given as an object\n"))
     result = command.run(tmp_path, "resume", "run")
     assert (result.code, "made from Python objects" in result.err) == (2, True)
 
@@ -154,6 +155,34 @@ def test_another_config_is_refused_with_the_difference_unless_the_change_is_allo
     assert allowed.code == 0, allowed.err
     assert "\n  batch_size: 8\n" in (run / "config.yaml").read_text()
     assert "changed: data.batch_size 32 -> 8" in (run / "log.txt").read_text()
+
+
+def test_an_edit_of_the_config_by_hand_counts_as_asked_for(
+    command: Server, finished: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    unfinished(finished, run)
+    config = run / "config.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("batch_size: 32", "batch_size: 8").replace("seed: 0", "seed: 3"))
+    refused = command.run(tmp_path, "resume", "run")
+    assert refused.code == 2
+    for said in ("data.batch_size=32 there and 8 here", "run/config.yaml was edited", "allow_change=true"):
+        assert said in refused.err
+    config.write_text(f"# mine\n{text}".replace("checkpoint_seconds: 60.0", "checkpoint_seconds: 5"))
+    free = command.run(tmp_path, "resume", "run")
+    assert free.code == 0, free.err
+    log = run / "log.txt"
+    assert "changed: trainer.checkpoint_seconds 60.0 -> 5" in log.read_text()
+    config.write_text(config.read_text().replace("limit_epochs: 1", "limit_epochs: 2"))
+    longer = command.run(tmp_path, "resume", "run")
+    assert longer.code == 0, longer.err
+    assert json.loads((run / "summary.json").read_text())["train/epochs"] == 2
+    (run / ".config.yaml").unlink()
+    (run / "state.json").write_text('{"status": "interrupted"}')
+    before_copies = command.run(tmp_path, "resume", "run")
+    assert before_copies.code == 0, before_copies.err
+    assert (run / ".config.yaml").read_text() == config.read_text()
 
 
 def test_what_changes_no_bit_may_change_and_is_written_down(

@@ -160,3 +160,47 @@ def test_the_table_of_jobs_keeps_every_word_of_a_job(
     assert folded.count("x") == 90
     assert "0.1234" in folded
     assert "…" not in folded
+
+
+@pytest.mark.parametrize("text", ['{"overrides": 5}', "{", '{"overrides": [], "folder": 7}', "[" * 100_000])
+def test_a_note_of_a_sweep_that_is_damaged_is_said_with_a_way_out(
+    command: Server, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "sweep.json").write_text(text)
+    result = command.run(tmp_path, "resume", "sweep")
+    assert (result.code, result.err.count("\n")) == (4, 1), result.err
+    assert "sweep/sweep.json" in result.err
+    assert "Try: tlx fit -m" in result.err
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ('sweep_dir="hx"', "hx"),
+        ("sweep_dir=${oc.env:HX}/in", "home/in"),
+        ("++sweep_dir=2024", "2024"),
+        ("sweep_dir='a b'", "a b"),
+    ],
+)
+def test_where_a_sweep_lives_is_read_as_any_other_key(
+    command: Server, tmp_path: Path, word: str, name: str
+) -> None:
+    words = ("fit", "-m", *SMOKE, "seed=0", "data.per_class=zero")
+    command.run(tmp_path, *words, word, HX=str(tmp_path / "home"))
+    assert (tmp_path / name / "sweep.json").is_file()
+    assert "sweep_dir" not in (tmp_path / name / "sweep.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("sweep_dir=${seed}", "sweep_dir=${seed} cannot be resolved"),
+        ("sweep_dir=a,b", "sweep_dir=a,b is not usable"),
+        ("sweep_dir=[a]", "sweep_dir=[a] is not usable"),
+    ],
+)
+def test_a_sweep_has_one_folder(command: Server, tmp_path: Path, word: str, said: str) -> None:
+    result = command.run(tmp_path, "fit", "-m", *SMOKE, "seed=0,1", word)
+    assert (result.code, said in result.err) == (2, True), result.err
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import resource
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def write_durably(
             _write_sidecar(path, {path.name: digest, **(needs or {})})
         os.replace(temporary, path)
     except (OSError, RuntimeError, SafetensorError) as error:
-        known = _explained(error, path)
+        known = _explained(error, path, temporary)
         if known is None:
             raise
         raise known from error
@@ -224,7 +225,7 @@ def _set_aside(path: Path, damaged: Iterable[str]) -> None:
         _sidecar(path).unlink()
 
 
-def _explained(error: Exception, path: Path) -> ResourceError | None:
+def _explained(error: Exception, path: Path, temporary: Path) -> ResourceError | None:
     """Writers report a full disk in ways of their own: safetensors by text, torch by its zip writer."""
     text = str(error)
     number = getattr(error, "errno", None) or next(
@@ -232,10 +233,24 @@ def _explained(error: Exception, path: Path) -> ResourceError | None:
     )
     if number not in UNWRITABLE and not any(words in text for words in TORCH_WROTE_SHORT):
         return None
+    if number == errno.EFBIG or (number is None and _at_the_limit(temporary)):
+        return ResourceError(
+            f"the limit on the size of files is reached: cannot write {path.name}",
+            where=str(path.parent),
+            fix="ulimit -f unlimited, then tlx resume RUN",
+        )
     reason = os.strerror(number) if number else "the write came out short, as on a full disk"
     return ResourceError(
-        f"cannot write {path.name}: {reason}", where=str(path.parent), fix="free some space, then tlx resume"
+        f"cannot write {path.name}: {reason}",
+        where=str(path.parent),
+        fix="free some space, then tlx resume RUN",
     )
+
+
+def _at_the_limit(path: Path) -> bool:
+    """Whether a file is as large as this process may make one."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return limit != resource.RLIM_INFINITY and path.is_file() and path.stat().st_size >= limit
 
 
 def _umask() -> int:

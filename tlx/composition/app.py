@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,8 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from tlx.composition.compose import (
     VERSION_BASE,
@@ -27,8 +29,9 @@ from tlx.composition.explain import EXPLAINED, check_words
 from tlx.composition.groups import conf_folder, groups
 from tlx.composition.hydra_settings import from_elsewhere
 from tlx.errors import ConfigError, SecurityError, nearest
+from tlx.leaving import undone
 
-__all__ = ["Arguments", "parse", "run", "sweep"]
+__all__ = ["Arguments", "parse", "run", "sweep", "sweep_dir"]
 
 FLAGS = (
     "--multirun",
@@ -117,6 +120,30 @@ def sweep(
     _hydra_main(verb, argv, task, told)
 
 
+def sweep_dir(overrides: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Where the jobs of a sweep are wished to live, and the overrides without that word.
+
+    It is read before there is a job, so it may refer to the environment, not to other keys.
+
+    Raises:
+        ConfigError: It is no single name, or cannot be resolved.
+    """
+    words = [word for word in overrides if word.lstrip("+").partition("=")[0] == "sweep_dir"]
+    others = [word for word in overrides if word not in words]
+    if not words:
+        return None, others
+    try:
+        override = OverridesParser.create().parse_override(words[-1])
+        swept = override.is_sweep_override()
+        value = None if swept else OmegaConf.create({"it": override.value()}).it
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"{words[-1]} cannot be resolved: {reason}", fix="sweep_dir=FOLDER") from error
+    if swept or not (value is None or isinstance(value, str | int | float)):
+        raise ConfigError(f"{words[-1]} is not usable. Expected one folder", fix="sweep_dir=FOLDER")
+    return None if value is None else str(value), others
+
+
 def _hydra_main(
     verb: str, argv: Sequence[str], task: Callable[[DictConfig], Any], told: Mapping[str, str] | None = None
 ) -> None:
@@ -188,7 +215,10 @@ def _quiet(arguments: Any, folder: str) -> list[str]:
 @contextlib.contextmanager
 def _own_folder() -> Iterator[str]:
     """A place for what Hydra writes; removed by the process that made it, not by its forks."""
-    with tempfile.TemporaryDirectory(prefix="tlx-hydra-", ignore_cleanup_errors=True) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="tlx-hydra-", ignore_cleanup_errors=True) as folder,
+        undone(lambda: shutil.rmtree(folder, ignore_errors=True)),
+    ):
         yield folder
 
 

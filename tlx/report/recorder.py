@@ -14,6 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from tlx.figures import TASK_FIGURES, TRAIN_FIGURE
+from tlx.run_directory import write_text
 
 __all__ = ["Recorder"]
 
@@ -21,22 +22,29 @@ __all__ = ["Recorder"]
 class Recorder(Callback):
     """Writes one row of metrics.csv per epoch.
 
-    The open epoch's sums, the file's length and the training seconds are in the checkpoint: a
-    resumed run cuts the file back to where the checkpoint stood and goes on, so the file ends up
-    the same as that of a run that was never killed.
+    The open epoch's sums, the rows so far and the training seconds are in the checkpoint: a
+    resumed run has the file as it was when the checkpoint was written, whatever became of it, and
+    goes on, so the file ends up the same as that of a run that was never killed.
 
     Args:
         path: The metrics.csv to write.
         phase: The position of the running phase.
         parts: Stages and head, in the order of their rate columns.
         task: The task's name, which says what is measured.
+        say: Told where rows are missing, where a checkpoint of an older tlx holds none.
     """
 
     def __init__(
-        self, path: Path, phase: Callable[[], int], parts: tuple[str, ...], task: str = "multiclass"
+        self,
+        path: Path,
+        phase: Callable[[], int],
+        parts: tuple[str, ...],
+        task: str = "multiclass",
+        say: Callable[[str], object] = lambda line: None,
     ) -> None:
         self.path = path
         self.phase = phase
+        self.say = say
         self.train_figure = f"train/{TRAIN_FIGURE[task]}"
         self.columns = [
             "epoch",
@@ -47,7 +55,7 @@ class Recorder(Callback):
             *(f"val/{name}" for name in TASK_FIGURES[task]),
             *(f"rate/{part}" for part in parts),
         ]
-        self.length = 0
+        self.text = ""  # of the file
         self.seconds = 0.0
         self.spent = 0.0  # on the phase before it began, which counts as training
         self.row: dict[str, Any] = {}
@@ -99,10 +107,10 @@ class Recorder(Callback):
     def state_dict(self) -> dict[str, Any]:
         self._stop_clock()
         sums = self._gathered().tolist()
-        return {"length": self.length, "seconds": self.seconds, "sums": sums}
+        return {"rows": self.text, "seconds": self.seconds, "sums": sums}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.length = state_dict["length"]
+        self.text = state_dict["rows"] if "rows" in state_dict else self._rows(state_dict["length"])
         self.seconds = state_dict["seconds"]
         self._saved_sums = state_dict["sums"]
 
@@ -129,22 +137,23 @@ class Recorder(Callback):
             self.seconds += now - self._since
             self._since = now
 
+    def _rows(self, length: int) -> str:
+        """What the file held when a checkpoint was written that knows its length only."""
+        found = self.path.read_bytes()[:length] if self.path.is_file() else b""
+        whole, end, _ = found.decode("utf-8", "replace").rpartition("\n")
+        if len(found) < length:
+            self.say(f"{self.path.name} was damaged; epochs before this one are missing in it")
+        return whole + end
+
     def _cut_back(self) -> None:
-        if self.length == 0:
-            self.path.write_text("")
-            self._append_text(",".join(self.columns) + "\n")
-            return
-        with self.path.open("r+b") as file:
-            file.truncate(self.length)
+        self.text = self.text or ",".join(self.columns) + "\n"
+        write_text(self.path, self.text)
 
     def _append(self) -> None:
         text = io.StringIO()
         csv.DictWriter(text, self.columns, lineterminator="\n").writerow(self.row)
-        self._append_text(text.getvalue())
-
-    def _append_text(self, text: str) -> None:
         with self.path.open("a") as file:
-            file.write(text)
+            file.write(text.getvalue())
             file.flush()
             os.fsync(file.fileno())
-            self.length = file.tell()
+        self.text += text.getvalue()

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from tlx.composition.changes import Changes, changes_between
 from tlx.composition.resolve import to_yaml
-from tlx.errors import ConfigError
+from tlx.errors import CheckpointError, ConfigError
 from tlx.run_directory import claimed, read_json, read_state, shown, write_text
 from tlx.run_record import record_change
+from tlx.verbs.run_config import write_config
 
 if TYPE_CHECKING:
     from tlx.extension import Extension
@@ -36,7 +37,7 @@ def change(
 
     Args:
         run: Its directory, which this process has to itself.
-        before: The config in its config.yaml.
+        before: The config it was begun with, or last changed to.
         after: The config it shall go on with.
         trust: Packages that the person trusts.
         allow_change: Whether the result may be another than was begun.
@@ -81,7 +82,7 @@ def settle_change(run: Path) -> None:
     """Write the rest of a change that was cut off in the midst, where there is one.
 
     Raises:
-        CheckpointError: Another process trains the run.
+        CheckpointError: Another process trains the run, or the journal is not one that tlx wrote.
     """
     if (run / JOURNAL).is_file():
         with claimed(run):
@@ -89,12 +90,24 @@ def settle_change(run: Path) -> None:
 
 
 def _complete(run: Path) -> None:
-    journal = read_json(run / JOURNAL)
-    write_text(run / "config.yaml", journal["config"])
+    journal = _journal(run / JOURNAL)
+    write_config(run, journal["config"])
     if journal["plan"] is not None:
         write_text(run / "plan.json", json.dumps(journal["plan"], indent=1))
     record_change(run, journal["lines"])
     (run / JOURNAL).unlink()
+
+
+def _journal(path: Path) -> dict[str, Any]:
+    way_out = "delete it, and ask for the change again"
+    try:
+        journal = read_json(path)
+    except CheckpointError as error:
+        raise CheckpointError(error.what, fix=way_out) from error
+    kinds: dict[str, Any] = {"config": str, "lines": list, "plan": dict | None}
+    if not all(key in journal and isinstance(journal[key], kind) for key, kind in kinds.items()):
+        raise CheckpointError(f"{shown(path)} is no change that tlx wrote down", fix=way_out)
+    return journal
 
 
 def _write(run: Path, journal: Mapping[str, Any]) -> None:

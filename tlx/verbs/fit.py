@@ -7,13 +7,14 @@ from typing import Any
 
 from tlx.composition import app
 from tlx.composition.compose import Composed
-from tlx.composition.resolve import to_yaml
 from tlx.errors import ConfigError
-from tlx.run_directory import begin, check_free, claimed, place, shown, write_text
+from tlx.run_directory import begin, check_free, claimed, place, shown
 from tlx.run_record import recorded
+from tlx.signals import left_at_once
 from tlx.verbs.announce import announce
 from tlx.verbs.launch import prepared
 from tlx.verbs.nodes import launched, together
+from tlx.verbs.run_config import write_config
 
 __all__ = ["fit", "plan", "start"]
 
@@ -75,7 +76,8 @@ def start(run: Path, composed: Composed) -> Mapping[str, Any]:
         CheckpointError: Another process trains it.
     """
     check_free(run)
-    work = prepared(composed.config, composed.trust)
+    with left_at_once(lambda: None, insisted=False):  # there is nothing yet to be lost
+        work = prepared(composed.config, composed.trust)
     with _begun(run, composed.config):
         return work(run)
 
@@ -86,8 +88,8 @@ def _begun(run: Path, config: Mapping[str, Any]) -> Iterator[None]:
     check_free(run)
     with claimed(run):
         check_free(run)
-        print(f"run {shown(run)}", flush=True)  # noqa: T201
-        write_text(run / "config.yaml", to_yaml(config))
+        write_config(run, config)
+        print(f"run {shown(run)}", flush=True)  # noqa: T201  # from here on it can be resumed
         begin(run)
         with recorded(run):
             yield

@@ -14,7 +14,7 @@ from tlx import errors
 from tlx.children import die_with_parent
 from tlx.errors import ConfigError, DistributedError, TlxError
 from tlx.outcome import explained
-from tlx.run_directory import read_json, shown
+from tlx.run_directory import read_json, shown, write_text
 from tlx.run_lock import lock_to_inherit
 from tlx.run_record import record_interruption
 from tlx.signals import (
@@ -208,10 +208,10 @@ def note_failure(run: Path, rank: int, error: Exception, seconds: float) -> None
         note |= {"code": DistributedError.exit_code, "what": f"rank {rank}: {type(error).__name__}: {error}"}
     else:
         note |= {"code": known.exit_code, "what": known.what, "where": known.where, "fix": known.fix}
-    (run / f"rank-{rank}.json").write_text(json.dumps(without_withheld(note)), encoding="utf-8")
+    write_text(run / f"rank-{rank}.json", json.dumps(without_withheld(note)))
 
 
 def note_stop(run: Path, rank: int, became: str = "") -> None:
     """Write down that a rank ends because it was asked to, and what became of the run."""
     note = {"rank": rank, "code": TERMINATED, "what": became}
-    (run / f"rank-{rank}.json").write_text(json.dumps(note), encoding="utf-8")
+    write_text(run / f"rank-{rank}.json", json.dumps(note))

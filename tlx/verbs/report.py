@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tlx.errors import CheckpointError, unknown_name
 from tlx.run_directory import shown
+from tlx.run_entries import refuse_links
 from tlx.verbs.words import read_words
 
 __all__ = ["USAGE", "report"]
@@ -22,6 +23,7 @@ def report(argv: Sequence[str]) -> None:
         raise unknown_name("key of report", next(iter(options)), [])
     folder = Path(path)
     if (folder / "sweep.json").is_file():
+        refuse_links(folder, depth=1)
         from tlx.report.sweep import write_sweep
 
         page, table = write_sweep(folder)
@@ -29,6 +31,7 @@ def report(argv: Sequence[str]) -> None:
         return
     if not (folder / "config.yaml").is_file():
         raise CheckpointError(f"{path} is neither a run nor a sweep", fix="a folder that tlx fit made")
+    refuse_links(folder)
     from tlx.report.page import write_page
 
     print(f"page    {shown(write_page(folder))}", flush=True)  # noqa: T201

@@ -13,10 +13,13 @@ from tlx.composition.resolve import saved_run
 from tlx.errors import ConfigError, bad_value
 from tlx.run_directory import begin, check_run, claimed, read_json, read_state, shown
 from tlx.run_record import recorded
+from tlx.signals import left_at_once
 from tlx.verbs.announce import announce
 from tlx.verbs.change import change, settle_change
+from tlx.verbs.completeness import check_concludable, lacking
 from tlx.verbs.launch import prepared
 from tlx.verbs.nodes import launched, together
+from tlx.verbs.run_config import begun_config, settle_config, told_of_an_edit
 from tlx.verbs.words import read_words, trusted
 
 __all__ = ["USAGE", "resume", "resume_run"]
@@ -28,6 +31,8 @@ The result has the bits of a run that was never cut off.
   tlx resume RUN strategy.epochs=20    a longer run; what is over stays as it was, also of a finished run
   tlx resume RUN data.num_workers=4    what changes no bit of the result may change
   tlx resume RUN data.batch_size=16 allow_change=true    anything else, written down in the run
+
+What is edited in RUN/config.yaml counts as asked for here.
 """
 
 
@@ -55,7 +60,7 @@ def resume_run(
     options: Mapping[str, str] | None = None,
     allow_change: bool = False,
 ) -> None:
-    """Go on with one run; a finished one is only announced, unless it is made longer.
+    """Go on with one run; a finished one is only announced, unless it is made longer or lacks a part.
 
     Args:
         folder: The run directory.
@@ -66,18 +71,25 @@ def resume_run(
     Raises:
         ConfigError: A change is not allowed, or cannot be made of this run.
         DataError: The data is not what the run was begun on.
+        CheckpointError: It is no run, or lacks what cannot be made again.
     """
     check_run(folder)
     run = folder.resolve()
     if os.environ.get("RANK", "0") == "0":
         settle_change(run)
-    before = saved_run(run / "config.yaml")
-    after = changed(before, options) if options else before
-    if read_state(run)["status"] == "finished" and not changes_between(before, after).of_the_result:
-        print(f"run {shown(run)} is already complete", flush=True)  # noqa: T201
-        announce(run, read_json(run / "summary.json"))
-        return
-    if any(isinstance(node, dict) and "object" in node for node in before.values()):
+    found, before = saved_run(run / "config.yaml"), begun_config(run)
+    after = changed(found, options) if options else found
+    with told_of_an_edit(run):
+        changes = changes_between(before, after)
+    if read_state(run)["status"] == "finished" and not changes.of_the_result:
+        lacks = lacking(run)
+        if not lacks:
+            print(f"run {shown(run)} is already complete", flush=True)  # noqa: T201
+            announce(run, read_json(run / "summary.json"))
+            return
+        check_concludable(run, lacks)
+        print(f"{lacks}; the run is concluded again", flush=True)  # noqa: T201
+    if any(isinstance(node, dict) and "object" in node for node in after.values()):
         raise ConfigError(
             f"{shown(run)} was made from Python objects, which only Python can give again",
             fix="tlx.fit(..., run_dir=..., resume=True) with the same objects",
@@ -88,7 +100,8 @@ def resume_run(
         if shared is not None:
             announce(run, shared)
         return
-    work = prepared(after, trust)
+    with left_at_once(lambda: None, insisted=False):  # nothing is written yet
+        work = prepared(after, trust)
     with begun(run, after):
         summary = work(run)
     announce(run, summary)
@@ -111,7 +124,9 @@ def _begun(
     """Have the run to oneself, change it where that is asked for, and note how it ends."""
     with claimed(run):
         print(f"run {shown(run)}", flush=True)  # noqa: T201
-        change(run, before, config, trust, allow_change)
+        with told_of_an_edit(run):
+            change(run, before, config, trust, allow_change)
+        settle_config(run, config)
         begin(run, resumed=True)
         with recorded(run):
             yield

@@ -11,12 +11,12 @@ from typing import Any
 from tlx.composition import app
 from tlx.composition.compose import Composed, digest, plain_stem
 from tlx.composition.hydra_settings import sets_environment
-from tlx.composition.resolve import to_yaml
 from tlx.composition.trust import gives_trust
 from tlx.errors import CheckpointError, ConfigError, SecurityError, SweepError
 from tlx.figures import figures_of
 from tlx.outcome import INTERNAL, ending
 from tlx.run_directory import begin, claimed, place, read_json, read_state, shown, write_text
+from tlx.run_entries import refuse_links
 from tlx.run_record import record_death, record_interruption, recorded
 from tlx.signals import (
     INTERRUPTED,
@@ -28,7 +28,9 @@ from tlx.signals import (
     stop,
     stoppable,
 )
+from tlx.verbs.completeness import lacking
 from tlx.verbs.launch import train
+from tlx.verbs.run_config import write_config
 
 __all__ = ["resume_sweep", "sweep"]
 
@@ -46,8 +48,7 @@ def sweep(argv: Sequence[str], home: Path | None = None) -> None:
     """
     arguments = app.parse(argv)
     _refuse(arguments.overrides)
-    wish = next((o.partition("=")[2] for o in arguments.overrides if o.startswith("sweep_dir=")), None)
-    asked = [override for override in arguments.overrides if not override.startswith("sweep_dir=")]
+    wish, asked = app.sweep_dir(arguments.overrides)
     home = home or place(wish, "sweeps", f"{plain_stem(asked)[:60].rstrip('-')}-{digest(asked)}")
     flags = ["--config-dir", os.path.abspath(arguments.config_dir)] if arguments.config_dir else []
     kept = [override for override in asked if not gives_trust(override)]  # it is given each time
@@ -58,9 +59,7 @@ def sweep(argv: Sequence[str], home: Path | None = None) -> None:
 
 def resume_sweep(home: Path, trust: Sequence[str] = ()) -> None:
     """Run what is missing of the sweep in a directory, from the folder it was started in."""
-    note = read_json(home / "sweep.json")
-    folder = Path(str(note.get("folder", "")))
-    overrides = [str(override) for override in note.get("overrides", [])]
+    folder, overrides = _note(home / "sweep.json")
     if any(gives_trust(word) or sets_environment(word) for word in overrides):
         raise SecurityError(
             f"{shown(home / 'sweep.json')} says whom to trust, or sets variables of the environment",
@@ -71,6 +70,19 @@ def resume_sweep(home: Path, trust: Sequence[str] = ()) -> None:
     home = home.resolve()
     os.chdir(folder)
     sweep(["-m", *overrides, *([f"trust=[{','.join(trust)}]"] if trust else [])], home)
+
+
+def _note(path: Path) -> tuple[Path, list[str]]:
+    """Where a sweep was started, and with which words."""
+    way_out = "tlx fit -m with the words it was begun with, and sweep_dir=THIS_FOLDER"
+    try:
+        note = read_json(path)
+    except CheckpointError as error:
+        raise CheckpointError(error.what, fix=way_out) from error
+    folder, words = note.get("folder"), note.get("overrides")
+    if not (isinstance(folder, str) and isinstance(words, list) and all(isinstance(w, str) for w in words)):
+        raise CheckpointError(f"{shown(path)} is no note that tlx wrote down", fix=way_out)
+    return Path(folder), words
 
 
 class Jobs:
@@ -102,8 +114,9 @@ class Jobs:
         if folder in self.folders:
             return _monitored(folder, composed)
         print(f"job {self._number} {said or folder.name}", flush=True)  # noqa: T201
+        refuse_links(folder)
         self.folders.append(folder)
-        if read_state(folder)["status"] == "finished":
+        if read_state(folder)["status"] == "finished" and not lacking(folder, weights=False):
             print("is finished already", flush=True)  # noqa: T201
             return _monitored(folder, composed)
         write_text(folder / "job.json", json.dumps({"overrides": varied}, indent=1) + "\n")
@@ -141,6 +154,7 @@ class Jobs:
             )
 
     def _begin(self) -> None:
+        refuse_links(self.home, depth=2)
         write_text(self.home / "sweep.json", json.dumps(self.note, indent=1) + "\n")
         print(f"sweep {shown(self.home)}", flush=True)  # noqa: T201
         _import_everything()
@@ -164,7 +178,7 @@ def _train(folder: Path, composed: Composed) -> None:
     """What the job's own process does."""
     with stoppable(), claimed(folder):
         resumed = (folder / "config.yaml").is_file() and any((folder / "checkpoints").glob("*"))
-        write_text(folder / "config.yaml", to_yaml(composed.config))
+        write_config(folder, composed.config)
         begin(folder, resumed)
         with recorded(folder):
             train(folder, composed.config, composed.trust)
@@ -228,7 +242,8 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 def _row(folder: Path, figures: Sequence[str]) -> tuple[str, ...]:
     state, summary = read_state(folder), _summary(folder)
-    varied = read_json(folder / "job.json").get("overrides", {})
+    given = read_json(folder / "job.json").get("overrides")
+    varied = given if isinstance(given, dict) else {}
     name = " ".join(f"{key}={value}" for key, value in varied.items()) or folder.name
     status = str(state["status"])
     if status != "finished" and state.get("error"):
