@@ -142,3 +142,16 @@ def test_the_data_is_compared_also_where_the_checkpoints_are_gone(tmp_path: Path
     shutil.rmtree(tmp_path / "checkpoints")
     with pytest.raises(DataError, match="now 51 train"):
         hold_data(tmp_path, TransferData(MadeUp(train=51)))
+
+
+def test_what_the_weights_knew_has_a_record_of_its_own(tmp_path: Path) -> None:
+    started(tmp_path)
+    source = TransferData(MadeUp(train=40, first=500))
+    source.node = "source"
+    accept_data(tmp_path, source)
+    hold_data(tmp_path, source)
+    hold_data(tmp_path, TransferData(MadeUp()))
+    other = TransferData(MadeUp(train=39, first=500))
+    other.node = "source"
+    with pytest.raises(DataError, match="the source is not what the run was started on: it had 40 train"):
+        hold_data(tmp_path, other)

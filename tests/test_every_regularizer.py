@@ -101,3 +101,11 @@ def test_a_source_alone_tells_what_is_forgotten(tmp_path: Path) -> None:
     assert summary["source/forgetting"] == before - after
     assert summary["source/samples"] == 17
     assert before * 17 == pytest.approx(round(before * 17))
+
+
+def test_another_source_is_noticed_when_a_run_goes_on(tmp_path: Path) -> None:
+    job: dict[str, Any] = {"strategy": UPPER, "regularizers": REGULARIZERS["replay"]}
+    assert run_process(tmp_path, kill=("on_train_batch_end", 4), knows=SOURCE, **job) == [KILLED]
+    assert run_process(tmp_path, knows=SOURCE - 1, **job) == [1]
+    assert not (tmp_path / "summary.json").exists()
+    assert run_process(tmp_path, knows=SOURCE, **job) == [0]

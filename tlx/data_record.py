@@ -21,10 +21,10 @@ from tlx.withheld import withheld
 
 __all__ = ["accept_data", "changed_data", "has_trained", "hold_data"]
 
-NAME = "data.json"
-SAMPLES = "data_samples.jsonl.gz"
+RECORD = "{node}.json"
+SAMPLES = "{node}_samples.jsonl.gz"
 """A line for each sample: split, name, hash of its contents, label."""
-BAD_FILES = "bad_files.txt"
+BAD_FILES = {"data": "bad_files.txt", "source": "source_bad_files.txt"}
 SHOWN = 3
 UNKNOWN = "the data cannot be compared with what the run was started on"
 WAYS = "the data as it was, tlx resume RUN allow_change=true, or a new run"
@@ -34,7 +34,7 @@ def hold_data(folder: Path, data: TransferData) -> None:
     """Write data.json at a run's start, and hold the data against it when the run goes on.
 
     Where files were left out because they cannot be used, bad_files.txt lists them, a path and
-    a reason a line.
+    a reason a line. What the weights knew before has files of its own, source.json and so on.
 
     Args:
         folder: The run directory.
@@ -53,7 +53,9 @@ def hold_data(folder: Path, data: TransferData) -> None:
     if told is None:
         accept_data(folder, data)
     elif told:
-        raise DataError(f"the data is not what the run was started on: {told}", where=str(folder), fix=WAYS)
+        raise DataError(
+            f"the {data.node} is not what the run was started on: {told}", where=str(folder), fix=WAYS
+        )
 
 
 def changed_data(folder: Path, data: TransferData) -> str:
@@ -69,10 +71,11 @@ def changed_data(folder: Path, data: TransferData) -> str:
 
 
 def _changed(folder: Path, data: TransferData) -> str:
-    held = _held(folder)
+    held = _held(folder / RECORD.format(node=data.node))
     if held["classes"] != list(data.classes):
         raise DataError(
-            f"the data is not what the run was started on: it had the classes {_few(held['classes'])}, "
+            f"the {data.node} is not what the run was started on: it had the classes "
+            f"{_few(held['classes'])}, "
             f"now {_few(data.classes)}",
             where=str(folder),
             fix="the data as it was, or a new run",
@@ -80,19 +83,19 @@ def _changed(folder: Path, data: TransferData) -> str:
     if held["fingerprint"] == data.fingerprint():
         return ""
     counts = f"it had {_told(held['samples'])}, now {_told(_samples(data))}"
-    return "; ".join([counts, *_differing(folder / SAMPLES, data)])
+    return "; ".join([counts, *_differing(folder / SAMPLES.format(node=data.node), data)])
 
 
-def _held(folder: Path) -> dict[str, Any]:
+def _held(path: Path) -> dict[str, Any]:
     """What data.json holds.
 
     Raises:
         CheckpointError: It is missing, or not as it was written.
     """
-    held = read_json(folder / NAME)
+    held = read_json(path)
     kinds = {"fingerprint": str, "samples": dict, "classes": list}
     if not all(isinstance(held.get(key), kind) for key, kind in kinds.items()):
-        raise CheckpointError(f"{shown(folder / NAME)} is not what tlx wrote there")
+        raise CheckpointError(f"{shown(path)} is not what tlx wrote there")
     return held
 
 
@@ -105,15 +108,16 @@ def has_trained(folder: Path) -> bool:
 
 def accept_data(folder: Path, data: TransferData) -> None:
     """Write down the data as it is now: what the run goes on with."""
-    lines = _lines(data)
+    lines, samples = _lines(data), folder / SAMPLES.format(node=data.node)
     if lines:
         table = gzip.compress(lines, compresslevel=6, mtime=0)
-        write_durably(folder / SAMPLES, lambda to: to.write_bytes(table))
+        write_durably(samples, lambda to: to.write_bytes(table))
     else:  # of a source that cannot tell its samples apart
-        (folder / SAMPLES).unlink(missing_ok=True)
+        samples.unlink(missing_ok=True)
     found = {"fingerprint": data.fingerprint(), "samples": _samples(data), "classes": list(data.classes)}
-    write_durably(folder / NAME, lambda to: to.write_text(json.dumps(found, indent=1), encoding="utf-8"))
-    bad = folder / BAD_FILES
+    record = folder / RECORD.format(node=data.node)
+    write_durably(record, lambda to: to.write_text(json.dumps(found, indent=1), encoding="utf-8"))
+    bad = folder / BAD_FILES[data.node]
     if data.skipped:
         listed = withheld("".join(f"{name}\t{' '.join(reason.split())}\n" for name, reason in data.skipped))
         write_durably(bad, lambda to: to.write_text(listed, encoding="utf-8", errors="surrogateescape"))
@@ -152,7 +156,7 @@ def _differing(path: Path, data: TransferData) -> list[str]:
             else:
                 gone.add(row)
     except (OSError, EOFError, ValueError, TypeError, IndexError, zlib.error, RecursionError):
-        return [f"in what, nobody knows: {SAMPLES} cannot be read"]
+        return [f"in what, nobody knows: {path.name} cannot be read"]
     for row in _rows(data) if not seen.all() else ():
         new.add(row, not seen[np.searchsorted(keys, _words(row)[0])])
     return [found.told() for found in (changed, gone, new) if found.count]

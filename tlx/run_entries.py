@@ -24,11 +24,14 @@ FILES = (
     "plan.json",
     "ranks.log",
     "report.html",
+    "source.json",
+    "source_bad_files.txt",
+    "source_samples.jsonl.gz",
     "state.json",
     "summary.json",
     "sweep.json",
 )
-FOLDERS = ("bundle", "checkpoints", "jobs", "tensorboard")
+FOLDERS = ("bundle", "checkpoints", "jobs", "known", "tensorboard")
 
 
 def refuse_links(folder: Path, depth: int | None = None) -> None:
@@ -58,11 +61,10 @@ def refuse_other_kinds(folder: Path) -> None:
     Raises:
         CheckpointError: A file is a folder or a pipe, or a folder is none.
     """
-    kinds = [(name, os.path.isfile, "file") for name in FILES]
-    kinds += [(name, os.path.isdir, "folder") for name in FOLDERS]
-    for name, is_kind, word in kinds:
+    for name, word in (*((name, "file") for name in FILES), *((name, "folder") for name in FOLDERS)):
         path = folder / name
-        if os.path.lexists(path) and not is_kind(path):
+        is_one = path.is_file() if word == "file" else path.is_dir()
+        if os.path.lexists(path) and not is_one:
             raise CheckpointError(f"{shown(path)} is no {word}", fix="the one that tlx wrote, or delete it")
 
 

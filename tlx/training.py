@@ -116,7 +116,8 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     if world.is_first:
         for place in (folder, folder / "bundle", folder / "known"):
             sweep(place)
-        hold_data(folder, job.data)
+        for data in filter(None, (job.data, job.source)):
+            hold_data(folder, data)
         _check_space(folder / "checkpoints", job, plan, network)
         table = save_plan(folder, plan, network, job.data, cache, job.mixup > 0)
         console.print("\n".join([table, *held_on_to(job)]), highlight=False, markup=False)

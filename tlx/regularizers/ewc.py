@@ -96,10 +96,22 @@ class EWC(Callback):
         return term.to(step.logits.device)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"origin": self._origin.digest, "fisher": self._hash}
+        return {"origin": self._origin.digest, "fisher": self._hash, "made_by": self._made_by}
+
+    @property
+    def _made_by(self) -> dict[str, Any]:
+        """What the information depends on, beside the network and the samples."""
+        return {"estimator": self.estimator, "samples": self.samples, "draws": self.draws}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._origin.check(state_dict["origin"])
+        before = state_dict["made_by"]
+        if before != self._made_by:
+            settings = ", ".join(f"{name}={value}" for name, value in before.items())
+            raise CheckpointError(
+                f"the Fisher information of this run was made by {settings}, and is not made again",
+                fix="regularizer.ewc as it was but for its strength, or a new run",
+            )
         if state_dict["fisher"] != self._hash:
             raise CheckpointError(
                 "the Fisher information of regularizer=ewc is another one than when the run began",

@@ -89,5 +89,5 @@ class Replay(Callback):
         if not torch.equal(state_dict["buffer"], self._ids):
             raise CheckpointError(
                 "the buffer of regularizer=replay holds other samples than when the run began",
-                fix="the source as it was, or a new run",
+                fix="the source and regularizer.replay as they were, or a new run",
             )

@@ -68,13 +68,14 @@ def change(
             raise _nothing_of(run, changes)
         return False
     told = _held(run, job, allow_change) if job is not None and (allow_change or loads_elsewhere) else ""
-    lines = [*_lines(changes, extended), *([f"changed: the data; {told}"] if told else [])]
+    lines = [*_lines(changes, extended), *([f"changed: {told}"] if told else [])]
     if lines:
         _write(run, {"config": to_yaml(after), "lines": lines, "plan": _plain(extended, job)})
     if told and job is not None:
         from tlx.data_record import accept_data
 
-        accept_data(run, job.data)
+        for data in filter(None, (job.data, job.source)):
+            accept_data(run, data)
     return True
 
 
@@ -132,13 +133,17 @@ def _job(config: Mapping[str, Any], trust: Sequence[str]) -> "Job":
 
 
 def _held(run: Path, job: "Job", allow_change: bool) -> str:
-    """How the data differs from what the run was begun on, where that is allowed."""
+    """How the data, and the source, differ from what the run was begun on, where that is allowed."""
     from tlx.data_record import changed_data, hold_data
 
-    if allow_change:
-        return changed_data(run, job.data)
-    hold_data(run, job.data)
-    return ""
+    told = []
+    for data in filter(None, (job.data, job.source)):
+        if allow_change:
+            changed = changed_data(run, data)
+            told += [f"the {data.node}; {changed}"] if changed else []
+        else:
+            hold_data(run, data)
+    return "; ".join(told)
 
 
 def _extension(run: Path, job: "Job", before: Mapping[str, Any], trust: Sequence[str]) -> "Extension | None":
