@@ -58,12 +58,12 @@ def refuse_other_kinds(folder: Path) -> None:
     Raises:
         CheckpointError: A file is a folder or a pipe, or a folder is none.
     """
-    kinds = [(name, os.path.isfile, "file") for name in FILES]
-    kinds += [(name, os.path.isdir, "folder") for name in FOLDERS]
-    for name, is_kind, word in kinds:
-        path = folder / name
-        if os.path.lexists(path) and not is_kind(path):
-            raise CheckpointError(f"{shown(path)} is no {word}", fix="the one that tlx wrote, or delete it")
+    for names, is_kind, word in ((FILES, os.path.isfile, "file"), (FOLDERS, os.path.isdir, "folder")):
+        for path in (folder / name for name in names):
+            if os.path.lexists(path) and not is_kind(path):
+                raise CheckpointError(
+                    f"{shown(path)} is no {word}", fix="the one that tlx wrote, or delete it"
+                )
 
 
 def _links(folder: Path, depth: int | None) -> Iterator[Path]:
