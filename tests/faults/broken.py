@@ -1,6 +1,7 @@
 """A source of data for real ranks, one of which breaks in the middle of its second epoch."""
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ class BrokenSplit(MadeUpSplit):
             Path(os.environ["BROKEN"]).touch()
             if self.how == "exits":
                 os._exit(3)
+            if self.how == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
             if self.how == "hangs":
                 time.sleep(600)
         return super().read(index).convert("L").resize((32, 32))
@@ -38,7 +41,7 @@ class Broken(MadeUp):
     """The made-up images, large enough for the built-in network.
 
     Args:
-        how: What rank 1 does: `raises`, `exits`, `hangs` or nothing.
+        how: What rank 1 does: `raises`, `exits`, is `killed`, `hangs` or nothing.
     """
 
     def __init__(self, how: str = "never") -> None:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from tests.command import SMOKE, Server, until
 from tests.faults.outcome import differences, outcome
+from tlx.composition.changes import FREE
 from tlx.run_lock import acquire, release
 
 
@@ -234,3 +235,8 @@ def test_the_jobs_of_a_sweep_go_on_with_what_they_were_begun_with(command: Serve
     (tmp_path / "sweep" / "sweep.json").write_text("{}")
     result = command.run(tmp_path, "resume", "sweep", "seed=3")
     assert (result.code, "is a sweep" in result.err) == (2, True)
+
+
+def test_the_help_names_every_key_that_is_free_to_change(command: Server, tmp_path: Path) -> None:
+    said = command.run(tmp_path, "resume", "--help").out
+    assert all(f"  {key:26} {why}" in said for key, why in FREE.items())

@@ -83,11 +83,11 @@ class Changes:
         """
         if not self.other:
             return
-        free = "; ".join(f"{key} ({why})" for key, why in FREE.items())
         raise ConfigError(
             f"the run has another config than is asked for, and the result would be another: "
-            f"{_told(self.other)}. Free to change: {free}; {', '.join(MOVED)}; more epochs in strategy",
-            fix="allow_change=true, which goes on with the new values and writes them down, or a new run",
+            f"{_told(self.other)}",
+            fix="allow_change=true, which goes on with the new values and writes them down, or a new run; "
+            "tlx resume --help names the keys that are free to change",
         )
 
     def refuse_planned(self) -> None:

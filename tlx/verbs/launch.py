@@ -26,6 +26,7 @@ from tlx.signals import (
     show_notice,
     stop,
 )
+from tlx.verbs.dead_ranks import dead_ranks, told_since
 from tlx.withheld import without_withheld
 
 __all__ = ["as_error", "note_failure", "note_stop", "prepared", "rank_failures", "train"]
@@ -115,6 +116,7 @@ def _launch(run: Path, devices: int, trust: Sequence[str]) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     log = run / "ranks.log"
     with log.open("ab") as errors_of_ranks, _ended_with(run) as started:
+        begun = errors_of_ranks.tell()
         with lock_to_inherit(run) as lock:
             launcher = subprocess.Popen(
                 command,
@@ -126,10 +128,10 @@ def _launch(run: Path, devices: int, trust: Sequence[str]) -> None:
             )
             started.append(launcher)
         code = launcher.wait()
-    _judge(run, devices, code, rank_failures(run))
+    _judge(run, devices, code, rank_failures(run), told_since(log, begun))
 
 
-def _judge(run: Path, devices: int, code: int, notes: Sequence[Mapping[str, Any]]) -> None:
+def _judge(run: Path, devices: int, code: int, notes: Sequence[Mapping[str, Any]], told: str = "") -> None:
     """Raise what ended the ranks, unless they did their work.
 
     A rank that a signal ended counts only where all were: it may have come from the launcher,
@@ -145,8 +147,15 @@ def _judge(run: Path, devices: int, code: int, notes: Sequence[Mapping[str, Any]
     if known:
         raise as_error(known[0])
     what = str(failures[0].get("what", "")) if failures else "none of them said why"
+    dead = dead_ranks(devices, notes, told)
     if any(words in what.lower() for words in ("timed out", "timeout")):  # gloo and NCCL say either
         what = f"trainer.rank_timeout is over: {what}"
+    elif dead:
+        raise DistributedError(
+            f"{dead}, and the others of {devices} processes ended with it",
+            where=f"see {shown(run / 'ranks.log')}",
+            fix=f"tlx resume {shown(run)}",
+        )
     raise DistributedError(
         f"one of {devices} processes died, hung or lost the others ({what[:160]})",
         where=f"see {shown(run / 'ranks.log')}",

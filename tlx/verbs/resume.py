@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tlx.composition.amend import changed
-from tlx.composition.changes import changes_between
+from tlx.composition.changes import FREE, MOVED, changes_between
 from tlx.composition.resolve import saved_run
 from tlx.errors import ConfigError, bad_value
 from tlx.run_directory import begin, check_run, claimed, read_json, read_state, shown
@@ -32,8 +32,10 @@ The result has the bits of a run that was never cut off.
   tlx resume RUN data.num_workers=4    what changes no bit of the result may change
   tlx resume RUN data.batch_size=16 allow_change=true    anything else, written down in the run
 
-What is edited in RUN/config.yaml counts as asked for here.
+What is edited in RUN/config.yaml counts as asked for here. Free to change, besides more epochs:
+
 """
+USAGE += "".join(f"  {key:26} {why}\n" for key, why in {**FREE, **MOVED}.items())
 
 
 def resume(argv: Sequence[str]) -> None:
