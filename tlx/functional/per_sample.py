@@ -19,7 +19,7 @@ from tlx.functional.per_sample_taps import TappedGraph, adding, tapped
 
 __all__ = ["SquaredGradients", "called"]
 
-SMALL, LARGE = 64 * 2**20, 2**30
+SMALL, LARGE = 128 * 2**20, 2**30
 """Bytes to work in: on a processor, where more is not faster, and on an accelerator, which wants more."""
 FEW = 4
 """Samples at once, below which a loop over samples is as fast."""
@@ -54,7 +54,7 @@ class SquaredGradients:
         names: The parameters that count, those that require a gradient by default.
         forward: From the network and its inputs to outputs (N, C).
         max_bytes: Memory to work in, beside the network, the sums, one more copy of them and the inputs; a
-            single sample that needs more gets it. By default 64 MiB, on an accelerator 1 GiB, or what
+            single sample that needs more gets it. By default 128 MiB, on an accelerator 1 GiB, or what
             four samples need.
 
     Raises:
