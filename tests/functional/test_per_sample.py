@@ -117,6 +117,42 @@ def test_a_first_batch_without_gradients_does_not_decide() -> None:
     assert worst(squares.sums, exact) < 1e-10 and not squares.without_kernel
 
 
+def test_gradients_far_smaller_than_others_have_kernels_too() -> None:
+    """ConvNeXt begins with blocks scaled by a millionth."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 4, bias=False), nn.Linear(4, 3)).double()
+    module[2].weight.data *= 1e-8
+    error, slow = compared(module, features(6, 5))
+    assert error < 1e-9 and not slow
+
+
+def test_a_bias_that_a_softmax_cancels_does_not_go_the_slow_way_for_its_rounding() -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.query, self.key, self.head = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head((self.query(x) @ self.key(x).mT).softmax(2) @ x).mean(1)
+
+    torch.manual_seed(0)
+    error, slow = compared(Attention(), features(6, 4, 8).float())
+    assert error < 2e-4 and not slow
+
+
+def test_a_network_that_uses_other_layers_for_a_batch_goes_the_slow_way() -> None:
+    class Changing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.many = nn.Linear(5, 3), nn.Linear(5, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.one(x) if len(x) == 1 else self.many(x)
+
+    error, slow = compared(Changing().double(), features(6, 5))
+    assert error < 1e-10 and slow == {"one.weight", "one.bias", "many.weight", "many.bias"}
+
+
 def test_frozen_parameters_do_not_count_unless_they_are_named() -> None:
     module = Net().double().eval()
     module.conv.requires_grad_(False)

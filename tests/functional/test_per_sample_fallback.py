@@ -58,6 +58,10 @@ def test_what_the_network_raises_is_raised() -> None:
 
 
 def test_noise_in_place_of_a_gradient_of_0_agrees_and_a_wrong_square_does_not() -> None:
-    assert agrees(torch.tensor([1e-14]), torch.tensor([3e-14]), 1.0)
-    assert not agrees(torch.tensor([1.1]), torch.tensor([1.0]), 1.0)
-    assert not agrees(torch.tensor([float("nan")]), torch.tensor([1.0]), 1.0)
+    single = torch.float32
+    assert agrees(torch.tensor([1e-14]), torch.tensor([3e-14]), 1e-10, single)
+    assert not agrees(torch.tensor([1e-14]), torch.tensor([3e-14]), 0.0, single)
+    assert not agrees(torch.tensor([1.1]), torch.tensor([1.0]), 0.0, single)
+    assert agrees(torch.tensor([1.1]), torch.tensor([1.0]), 0.0, torch.bfloat16)
+    assert not agrees(torch.tensor([1.00001]), torch.tensor([1.0]), 0.0, torch.float64)
+    assert not agrees(torch.tensor([float("nan")]), torch.tensor([1.0]), 0.0, single)

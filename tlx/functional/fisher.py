@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tlx.errors import ConfigError, bad_value
 from tlx.functional.keyed_draws import keyed_uniform
-from tlx.functional.per_sample import MAX_BYTES, SquaredGradients, called
+from tlx.functional.per_sample import SquaredGradients, called
 from tlx.functional.per_sample_fallback import Forward
 from tlx.functional.score_vectors import Likelihood, drawn_scores, exact_scores, scores
 
@@ -54,7 +54,7 @@ class DiagonalFisher:
         columns: The classes that the softmax runs over, all by default; the others get no gradient.
         likelihood: What the logits say; several classes, of which one, by default.
         forward: From the network and its inputs to logits (N, C).
-        max_bytes: Memory to work in, beside the network, the sums and the inputs.
+        max_bytes: Memory to work in, as `SquaredGradients` takes it.
 
     Raises:
         ConfigError: An argument is out of its range, or a name is none of the network's.
@@ -71,7 +71,7 @@ class DiagonalFisher:
         columns: Sequence[int] | None = None,
         likelihood: Likelihood = "categorical",
         forward: Forward = called,
-        max_bytes: int = MAX_BYTES,
+        max_bytes: int | None = None,
     ) -> None:
         for name, value, known in (
             ("estimator", estimator, get_args(Estimator)),

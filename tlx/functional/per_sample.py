@@ -13,14 +13,18 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.functional.nested import ordinary, sample_count, samples, tensors
 from tlx.functional.per_sample_calls import Call, Layout
-from tlx.functional.per_sample_fallback import FLOOR, Fallback, Forward, Vectors, agrees, probing
+from tlx.functional.per_sample_fallback import CANCELLED, Fallback, Forward, Vectors, agrees, probing
 from tlx.functional.per_sample_kernels import Role
 from tlx.functional.per_sample_taps import TappedGraph, adding, tapped
 
-__all__ = ["MAX_BYTES", "SquaredGradients", "called"]
+__all__ = ["SquaredGradients", "called"]
 
-MAX_BYTES = 128 * 2**20
-"""Memory to work in, beside the network, the sums and the inputs."""
+SMALL, LARGE = 128 * 2**20, 2**30
+"""Bytes to work in: on a processor, where more is not faster, and on an accelerator, which wants more."""
+FEW = 4
+"""Samples at once, below which a loop over samples is as fast."""
+HELD = 0.75
+"""Share of the bytes for what a graph holds; the rest is for gradients on their way and for kernels."""
 
 
 def called(module: nn.Module, inputs: Any) -> Tensor:
@@ -39,7 +43,8 @@ class SquaredGradients:
     kernels form the sums: linear layers, convolutions, embeddings, and batch (in eval mode), layer, group and
     RMS norms. A parameter goes to `Fallback` where it is used in any other way or more than once, where
     the samples of its layer are not in one of the known places, or where on the first batch the kernel
-    differs from the gradient of a sample that is alone.
+    differs from the gradient of a sample that is alone; all do, where one that is alone uses other
+    parameters than one in a batch.
 
     Gradients, hooks and `requires_grad` of the network are left as they were, also when it raises; the
     sums then hold a part of the batch.
@@ -48,8 +53,9 @@ class SquaredGradients:
         module: The network, in eval mode.
         names: The parameters that count, those that require a gradient by default.
         forward: From the network and its inputs to outputs (N, C).
-        max_bytes: Memory to work in, beside the network, the sums and the inputs; a single sample
-            that needs more gets it.
+        max_bytes: Memory to work in, beside the network, the sums, one more copy of them and the inputs; a
+            single sample that needs more gets it. By default 128 MiB, on an accelerator 1 GiB, or what
+            four samples need.
 
     Raises:
         ConfigError: A name is none of the network's.
@@ -60,9 +66,9 @@ class SquaredGradients:
         module: nn.Module,
         names: Iterable[str] | None = None,
         forward: Forward = called,
-        max_bytes: int = MAX_BYTES,
+        max_bytes: int | None = None,
     ) -> None:
-        if max_bytes < 1:
+        if max_bytes is not None and max_bytes < 1:
             raise bad_value("max_bytes", max_bytes, "a whole number >= 1")
         known = dict(module.named_parameters())
         wanted = (
@@ -80,6 +86,7 @@ class SquaredGradients:
         self._fallback = Fallback(module, forward)
         self._trusted: dict[str, Layout] = {}
         self._unproven = self._widens = True
+        self._differs = False
         self._bytes_per_element = 0.0
 
     def add(self, inputs: Any, vectors: Vectors) -> int:
@@ -101,7 +108,7 @@ class SquaredGradients:
         with torch.inference_mode(False), torch.enable_grad(), _required(self._module, self.parameters):
             inputs = ordinary(inputs)
             self._probe(inputs, count)
-            most = max(1, int(self._max_bytes * 0.75 / self._held(inputs)))
+            most = max(1, int(HELD * self._room(inputs) / self._held(inputs)))
             size = math.ceil(count / math.ceil(count / most))  # chunks of one size: a small rest costs more
             for start in range(0, count, size):
                 rows = torch.arange(start, min(start + size, count))
@@ -127,14 +134,15 @@ class SquaredGradients:
             for name, tap in graph.taps.items()
             if (layout := self._trusted.get(name)) and layout in tap.call.layouts(len(rows))
         }
-        visit = adding(self.sums, self._max_bytes // 16)
+        visit = adding(self.sums, self._room(inputs) // 16)
         graph.back(layouts, vectors(graph.outputs.detach(), rows), visit)
-        rest = {name: sums for name, sums in self.sums.items() if name in graph.used - layouts.keys()}
+        needed = self.sums.keys() if self._differs else graph.used - layouts.keys()
+        rest = {name: sums for name, sums in self.sums.items() if name in needed}
         del graph
         if rest:
             self.without_kernel |= rest.keys()
             each = 2 * self._held(inputs) + 3 * sum(sums.nbytes for sums in rest.values())
-            self._fallback.add(rest, inputs, vectors, rows, max(1, int(self._max_bytes / each)))
+            self._fallback.add(rest, inputs, vectors, rows, max(1, int(self._room(inputs) / each)))
 
     def _tapped(self, inputs: Any) -> TappedGraph:
         widened = sample_count(inputs) if self._widens else None
@@ -187,6 +195,10 @@ class SquaredGradients:
     def _compare(self, pair: Any, exact: Mapping[str, Tensor]) -> bool:
         """Trust the kernels that agree; whether none disagrees."""
         graph = self._tapped(pair)
+        self._differs = graph.used != exact.keys()
+        if self._differs:
+            self._unproven = False
+            return True
         greatest = max((float(squares.max()) for squares in exact.values()), default=0.0)
         layouts = {name: fits[0] for name, tap in graph.taps.items() if (fits := tap.call.layouts(2))}
         self._trusted, self._unproven, all_right = {}, False, True
@@ -194,16 +206,26 @@ class SquaredGradients:
         def visit(call: Call, own: Mapping[str, Role], inputs: Tensor, gradients: Tensor) -> None:
             nonlocal all_right
             found = {name: torch.zeros_like(self.sums[name]) for name in own}
-            adding(found, self._max_bytes // 16)(call, own, inputs, gradients)
-            right = all(name in exact and agrees(found[name], exact[name], greatest) for name in own)
-            all_right &= right
-            if right and all(float(exact[name].max()) <= FLOOR * greatest for name in own):
+            adding(found, self._room(pair) // 16)(call, own, inputs, gradients)
+            dtype = next(self.parameters[name].dtype for name in own)
+            largest = max(float(exact[name].max()) for name in own)
+            floor = CANCELLED * largest
+            right = all(agrees(found[name], exact[name], floor, dtype) for name in own)
+            if largest <= torch.finfo(dtype).eps ** 2 * greatest:
                 self._unproven = True  # a gradient of 0 proves nothing; the next batch may
-            elif right:
+                return
+            all_right &= right
+            if right:
                 self._trusted |= {name: layouts[name] for name in own}
 
         graph.back(layouts, probing(graph.outputs.detach(), torch.arange(2)), visit)
         return all_right
+
+    def _room(self, inputs: Any) -> int:
+        if self._max_bytes is not None:
+            return self._max_bytes
+        on_processor = all(sums.is_cpu for sums in self.sums.values())
+        return max(SMALL if on_processor else LARGE, math.ceil(FEW * self._held(inputs) / HELD))
 
     def _held(self, inputs: Any) -> float:
         return max(1.0, self._bytes_per_element * _elements(inputs))

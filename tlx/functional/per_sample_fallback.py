@@ -10,30 +10,34 @@ from torch.func import functional_call, vmap
 
 from tlx.functional.nested import replaced, sample_count, samples, tensors
 
-__all__ = ["FLOOR", "Fallback", "Forward", "Vectors", "agrees", "probing"]
+__all__ = ["CANCELLED", "Fallback", "Forward", "Vectors", "agrees", "probing"]
 
 Forward: TypeAlias = Callable[[nn.Module, Any], Tensor]
 """From a network and its inputs to logits (N, C)."""
 Vectors: TypeAlias = Callable[[Tensor, Tensor], Iterator[Tensor]]
 """From logits (N, C) and the samples' places in their batch (N,) to vectors (N, C)."""
-FLOOR = 1e-10
-"""Squares below this share of the greatest are what rounding left of a gradient of 0."""
+TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-2}
+"""Relative differences of squares that rounding explains, with what one flipped ReLU makes."""
+COARSE = 0.5
+"""The same of types with less than single precision."""
+CANCELLED = 1e-10
+"""Squares below this share of the greatest of their kind are what rounding left of a gradient of 0."""
 
 
-def agrees(found: Tensor, exact: Tensor, greatest: float) -> bool:
+def agrees(found: Tensor, exact: Tensor, floor: float, dtype: torch.dtype) -> bool:
     """Whether squares are the same up to rounding: a wrong sum over samples is off by its own size.
 
-    >>> agrees(torch.tensor([1.0, 2.001]), torch.tensor([1.0, 2.0]), 2.0)
+    >>> agrees(torch.tensor([1.0, 2.001]), torch.tensor([1.0, 2.0]), 0.0, torch.float32)
     True
 
     Args:
         found: Squares.
         exact: What they should be.
-        greatest: The greatest square of all parameters.
+        floor: What is below it counts as 0.
+        dtype: What was computed with.
     """
-    scale = max(float(exact.max()), FLOOR * greatest)
-    tolerance = 1e-6 if exact.dtype == torch.float64 else 1e-2
-    return float((found - exact).abs().max()) <= tolerance * scale
+    scale = max(float(exact.max()), floor)
+    return float((found - exact).abs().max()) <= TOLERANCES.get(dtype, COARSE) * scale
 
 
 class Fallback:
@@ -117,8 +121,9 @@ class Fallback:
             Exception
         ):  # whatever torch.func cannot do, and what the network itself cannot is raised by `one`
             return False
-        greatest = max(float(squares.max()) for squares in exact.values())
-        return all(agrees(found[name], exact[name], greatest) for name in into)
+        floor = CANCELLED * max(float(squares.max()) for squares in exact.values())
+        dtypes = {name: tensor.dtype for name, tensor in self._module.named_parameters()}
+        return all(agrees(found[name], exact[name], floor, dtypes[name]) for name in into)
 
 
 def probing(logits: Tensor, rows: Tensor) -> Iterator[Tensor]:

@@ -97,7 +97,7 @@ def add_batch_norm(
     """
     count, channels = inputs.shape[:2]
     shape = (1, count * channels, *inputs.shape[2:], *[1] * (inputs.ndim == 2))
-    statistics = [values.to(inputs.dtype).repeat(count) for values in (mean, variance)]
+    statistics = [values.to(inputs.dtype).expand(count, -1).reshape(-1) for values in (mean, variance)]
     _, weight, bias = torch.ops.aten.native_batch_norm_backward(
         gradients.reshape(shape), inputs.reshape(shape), None, *statistics, None, None, False, eps,
         [False, True, True],
@@ -170,36 +170,30 @@ def add_conv(into: Sums, inputs: Tensor, gradients: Tensor, how: Convolution, li
     weight = into.get("weight")
     if weight is None:
         return
-    pads = [zeros for pair in reversed(how.padding) for zeros in pair]
     positions = gradients[0, 0].numel()
     grouped = not weight.is_cuda and THIN <= weight.shape[1] <= WIDE and positions >= LARGE
     columns = inputs[0].numel() if grouped else inputs.shape[1] * weight[0, 0].numel() * positions
     make = _by_groups if grouped else _by_columns
     for block in _blocks(len(inputs), columns * weight.element_size() + weight.nbytes, limit):
-        padded = F.pad(inputs[block], pads) if any(pads) else inputs[block]
-        _add_squares(weight, make(padded, gradients[block], weight.shape, how))
+        _add_squares(weight, make(inputs[block], gradients[block], weight.shape, how))
 
 
 def _by_groups(inputs: Tensor, gradients: Tensor, shape: torch.Size, how: Convolution) -> Tensor:
     count = len(inputs)
     compute = {3: conv1d_weight, 4: conv2d_weight, 5: conv3d_weight}[inputs.ndim]
-    # a stride may leave the last rows of the input unread, and the gradient must not grow by them
-    read = [slice(None)] * 2 + [
-        slice((length - 1) * stride + (kernel - 1) * dilation + 1)
-        for length, stride, kernel, dilation in zip(
-            gradients.shape[2:], how.stride, shape[2:], how.dilation, strict=True
-        )
-    ]
+    padding: tuple[int, ...] = tuple(before for before, _ in how.padding)
+    if any(before != after for before, after in how.padding):
+        inputs, padding = _padded(inputs, how), (0,) * len(padding)
     made: Tensor = compute(
-        inputs[tuple(read)].flatten(0, 1)[None], [count * shape[0], *shape[1:]],
-        gradients.flatten(0, 1)[None], how.stride, 0, how.dilation, count * how.groups,
+        inputs.flatten(0, 1)[None], [count * shape[0], *shape[1:]],
+        gradients.flatten(0, 1)[None], how.stride, padding, how.dilation, count * how.groups,
     )  # type: ignore[no-untyped-call]  # fmt: skip
     return made
 
 
 def _by_columns(inputs: Tensor, gradients: Tensor, shape: torch.Size, how: Convolution) -> Tensor:
     count, axes = len(inputs), len(shape) - 2
-    windows = inputs
+    windows = _padded(inputs, how)
     for axis in range(axes):
         reach = (shape[2 + axis] - 1) * how.dilation[axis] + 1
         windows = windows.unfold(2 + axis, reach, how.stride[axis])[..., :: how.dilation[axis]]
@@ -209,6 +203,11 @@ def _by_columns(inputs: Tensor, gradients: Tensor, shape: torch.Size, how: Convo
     columns = windows.permute(order).reshape(count * how.groups, rows, positions)
     by_group = gradients.reshape(count * how.groups, shape[0] // how.groups, positions)
     return torch.bmm(by_group, columns.mT)
+
+
+def _padded(inputs: Tensor, how: Convolution) -> Tensor:
+    pads = [zeros for pair in reversed(how.padding) for zeros in pair]
+    return F.pad(inputs, pads) if any(pads) else inputs
 
 
 def _add_squares(into: Tensor, gradients: Tensor) -> None:
