@@ -4,7 +4,8 @@
 
 CPU seconds are taken in one process, all ways in turn, and divided repetition by repetition; the most memory
 of each way in a process of its own; the error against the plain loop, and of that against double
-precision. The result file is written after every case. `--samples 8 --repetitions 2` shows in a minute that it runs.
+precision. The result file is written after every case. `--samples 8 --repetitions 2` shows in a minute
+that it runs.
 """
 
 import argparse

@@ -4,7 +4,8 @@
 
 `what=seconds` runs all ways one after the other, again and again; `what=memory way=tlx` runs one way and says
 how much memory it took beyond what the process held before (Linux); `what=error` holds all ways against
-the plain loop, and that against double precision. Weights and inputs are random: no value of them makes a way slower.
+the plain loop, and that against double precision. Weights and inputs are random: no value of them makes a
+way slower.
 """
 
 import ctypes
@@ -217,7 +218,7 @@ def _status(field: str) -> int:
 
 
 def error(name: str, samples: int) -> dict[str, float]:
-    """The greatest relative difference of any parameter: of every way from the naive one, of that from doubles."""
+    """The greatest relative difference of a parameter: of ways from the naive one, of that from doubles."""
     what = case(name, samples)
     ways = {way: loops(what)[way]() for way in ("naive", "tlx", "vmap-4")}
     inputs = what.inputs.double() if what.inputs.is_floating_point() else what.inputs
