@@ -47,7 +47,7 @@ def main() -> None:
                 lambda: flip_bits(home / "flips", arguments.flips, arguments.seed),
             ),
             "overhead": (arguments.overhead, overhead),
-            "rows": (arguments.rows, run_rows),
+            "rows": (arguments.rows, lambda: run_rows(arguments.report)),
         }
         for name, (asked, measure) in measures.items():
             if asked:
@@ -109,6 +109,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--flips", type=int, default=0, help="checkpoints in which a bit is flipped")
     parser.add_argument("--overhead", action="store_true", help="what a checkpoint costs")
     parser.add_argument("--rows", action="store_true", help="the tests of the table of faults")
+    parser.add_argument("--report", type=Path, help="of pytest --junitxml, to read the rows from")
     parser.add_argument("--seed", type=int, default=0, help="draws the moments")
     return parser.parse_args()
 
