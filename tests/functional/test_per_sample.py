@@ -103,6 +103,23 @@ def test_any_batches_and_any_memory_give_the_same(size: int) -> None:
         assert not squares.without_kernel
 
 
+def test_as_many_samples_go_together_as_the_memory_holds() -> None:
+    """A sample holds what its layers took in: 16 pixels and 2 maps of 64, in doubles 1152 bytes."""
+    sizes = []
+
+    def forward(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x))
+        return module(x)
+
+    for count in (4, 40):
+        squares = SquaredGradients(Net().double().eval(), forward=forward, max_bytes=16_000)
+        squares.add(pixels(count), cosines)
+        alone, pair, *chunks = sizes
+        assert (alone, pair, sum(chunks)) == (1, 2, count)
+        assert chunks == ([4] if count == 4 else [10] * 4)
+        sizes.clear()
+
+
 def test_a_first_batch_without_gradients_does_not_decide() -> None:
     """All units of the layer are off for a first batch of zeros."""
     torch.manual_seed(0)

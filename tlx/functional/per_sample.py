@@ -245,7 +245,8 @@ def _saved(module: nn.Module) -> Iterator[dict[int, int]]:
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own:
-            found[storage.data_ptr()] = storage.nbytes()
+            held = min(tensor.nbytes, storage.nbytes())  # a sample's view of its batch is not the batch
+            found[storage.data_ptr()] = max(held, found.get(storage.data_ptr(), 0))
         return tensor.detach()
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
