@@ -112,7 +112,7 @@ def test_as_many_samples_go_together_as_the_memory_holds() -> None:
         return module(x)
 
     for count in (4, 40):
-        squares = SquaredGradients(Net().double().eval(), forward=forward, max_bytes=16_000)
+        squares = SquaredGradients(Net().double().eval(), forward=forward, max_bytes=24_000)
         squares.add(pixels(count), cosines)
         alone, pair, *chunks = sizes
         assert (alone, pair, sum(chunks)) == (1, 2, count)

@@ -19,12 +19,13 @@ from tlx.functional.per_sample_taps import TappedGraph, adding, tapped
 
 __all__ = ["SquaredGradients", "called"]
 
-SMALL, LARGE = 128 * 2**20, 2**30
+SMALL, LARGE = 96 * 2**20, 2**30
 """Bytes to work in: on a processor, where more is not faster, and on an accelerator, which wants more."""
 FEW = 4
 """Samples at once, below which a loop over samples is as fast."""
-HELD = 0.75
-"""Share of the bytes for what a graph holds; the rest is for gradients on their way and for kernels."""
+HELD = 0.5
+"""Share of the bytes for what a graph holds; the rest is for gradients on their way, for kernels and what the
+allocator keeps."""
 
 
 def called(module: nn.Module, inputs: Any) -> Tensor:
@@ -54,7 +55,7 @@ class SquaredGradients:
         names: The parameters that count, those that require a gradient by default.
         forward: From the network and its inputs to outputs (N, C).
         max_bytes: Memory to work in, beside the network, the sums, one more copy of them and the inputs; a
-            single sample that needs more gets it. By default 128 MiB, on an accelerator 1 GiB, or what
+            single sample that needs more gets it. By default 96 MiB, on an accelerator 1 GiB, or what
             four samples need.
 
     Raises:
