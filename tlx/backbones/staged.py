@@ -89,7 +89,9 @@ class StagedBackbone(nn.Module):
         Raises:
             ConfigError: The weights came without a head.
         """
-        return self.original_answer(self.net(inputs))
+        head = self._known_head()  # before anything is computed
+        logits: Tensor = head(self.net(inputs))
+        return logits
 
     def original_answer(self, trunk: Any) -> Tensor:
         """The same, from what `net` gave.
@@ -97,10 +99,13 @@ class StagedBackbone(nn.Module):
         Raises:
             ConfigError: The weights came without a head.
         """
+        logits: Tensor = self._known_head()(trunk)
+        return logits
+
+    def _known_head(self) -> nn.Module:
         if self.original_head is None:
             raise ConfigError(f"the weights {self.weights!r} come without an original head")
-        logits: Tensor = self.original_head(trunk)
-        return logits
+        return self.original_head
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training or evaluation; the original head stays in evaluation."""
