@@ -34,7 +34,15 @@ def argv(folder: Path, *words: str) -> tuple[str, ...]:
     )
 
 
-@pytest.mark.parametrize("how", ["raises", pytest.param("exits", marks=pytest.mark.slow), "killed", "hangs"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "raises",
+        pytest.param("exits", marks=pytest.mark.slow),
+        "killed",
+        pytest.param("hangs", marks=pytest.mark.slow),
+    ],
+)
 def test_a_rank_that_breaks_ends_all_with_one_line(command: Server, tmp_path: Path, how: str) -> None:
     run, broken = tmp_path / "runs" / "two", tmp_path / "broken"
     words = argv(tmp_path, f"data.how={how}", "trainer.rank_timeout=20")

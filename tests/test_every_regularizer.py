@@ -32,11 +32,15 @@ REGULARIZERS: dict[str, tuple[Any, ...]] = {
 REGULARIZERS["all together"] = tuple(
     made for name, together in list(REGULARIZERS.items()) if "target" not in name for made in together
 )
+TOGETHER_AND_ALONE = [
+    name if name in ("ewc", "all together") else pytest.param(name, marks=pytest.mark.slow)
+    for name in REGULARIZERS
+]
 MOMENTS = [("before tlx.training.note_before", 0), ("on_train_batch_end", 24)]
 MORE_MOMENTS = [("on_train_batch_end", 4), ("on_train_end", 0)]
 
 
-@pytest.mark.parametrize("name", REGULARIZERS)
+@pytest.mark.parametrize("name", TOGETHER_AND_ALONE)
 def test_a_run_that_holds_on_is_resumed_to_the_bit(name: str, tmp_path: Path) -> None:
     job = {"strategy": BY_EPOCHS, "regularizers": REGULARIZERS[name], "knows": SOURCE}
     assert run_process(tmp_path / "whole", **job) == [0]
@@ -70,6 +74,7 @@ def test_two_ranks_hold_on_together(tmp_path: Path) -> None:
     assert differences(outcome(tmp_path / "killed"), outcome(tmp_path / "whole")) == []
 
 
+@pytest.mark.slow
 def test_each_changes_what_is_learned(tmp_path: Path) -> None:
     weights = set()
     for name, made in [*REGULARIZERS.items(), ("none", ())]:

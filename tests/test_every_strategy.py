@@ -24,6 +24,10 @@ from tlx.plan import HEAD, Plan, split_part
 from tlx.recipe import build
 
 NAMES = choices("strategy")
+ONE_PHASE = ("discriminative", "full", "norm_only", "partial", "surgical")
+KILLED_BY_DEFAULT = [
+    pytest.param(name, marks=pytest.mark.slow) if name in ONE_PHASE else name for name in NAMES
+]
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=1, max_size=8).filter(lambda w: w != HEAD)
 STAGES = st.lists(WORDS, min_size=1, max_size=30, unique=True)
 FALLING = set(NAMES) - {"surgical"}
@@ -104,7 +108,7 @@ def stopped_and_resumed(folder: Path, at: int, job: Callable[[], Any]) -> dict[s
     return outcome(folder)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", KILLED_BY_DEFAULT)
 def test_a_run_that_is_killed_in_its_last_phase_and_resumed_ends_in_the_same_bits(
     name: str, tmp_path: Path
 ) -> None:

@@ -15,15 +15,17 @@ from tlx.tasks.regression import Regression
 KILLED = -9
 MOMENTS = [
     ("on_train_batch_start", 0),  # before the first checkpoint
-    ("on_train_batch_end", 4),  # in the first phase, between checkpoints
+    pytest.param(
+        ("on_train_batch_end", 4), marks=pytest.mark.slow
+    ),  # in the first phase, between checkpoints
     ("on_train_epoch_end", 1),  # before a plateau decision
     ("on_train_epoch_end_last", 1),  # after it, before its checkpoint
     ("on_validation_batch_start", 3),
     ("on_train_batch_start", 22),  # in a later phase
-    ("on_train_batch_end", 27),
+    pytest.param(("on_train_batch_end", 27), marks=pytest.mark.slow),
     ("before_sidecar", 5),  # inside a save
-    ("between", 8),
-    ("after_replace", 6),
+    pytest.param(("between", 8), marks=pytest.mark.slow),
+    pytest.param(("after_replace", 6), marks=pytest.mark.slow),
     ("before tlx.training.load_weights", 0),  # older weights come back
     ("after tlx.training.load_weights", 0),
     ("on_train_end", 0),  # a phase is over and saved

@@ -90,7 +90,7 @@ def test_memory_that_runs_out_says_what_takes_less(
             2 * BATCHES + 1,
         ),
         ("full:metrics.csv", "the disk is full: runs/one", 2 * BATCHES + 1),
-        ("full:log.txt", "the disk is full: runs/one", 2 * BATCHES + 1),
+        pytest.param("full:log.txt", "the disk is full: runs/one", 2 * BATCHES + 1, marks=pytest.mark.slow),
         ("page_size:20000", "the limit on the size of files is reached: runs/one", 4 * BATCHES + 1),
     ],
 )

@@ -164,7 +164,7 @@ def test_a_loading_process_that_dies_ends_the_run_with_one_line(command: Server,
 def test_an_interrupted_sweep_saves_its_job_and_resumes_it(command: Server, tmp_path: Path) -> None:
     argv = [word for word in SHORT if word != RUN]
     argv[1:1] = ["-m", "seed=0,1", "sweep_dir=sweeps/one"]
-    started = command.start(tmp_path, *argv, "strategy.epochs=30", "trainer.checkpoint_steps=5")
+    started = command.start(tmp_path, *argv, "strategy.epochs=15", "trainer.checkpoint_steps=5")
     jobs = tmp_path / "sweeps" / "one" / "jobs"
     until(lambda: list(jobs.glob("*/checkpoints/*.ckpt")))
     os.killpg(started.pid, signal.SIGINT)

@@ -74,6 +74,7 @@ def test_what_no_rank_could_train_leaves_no_directory(
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
+@pytest.mark.slow
 def test_a_killed_rank_ends_the_run_with_one_line_and_no_orphans(command: Server, tmp_path: Path) -> None:
     run = tmp_path / "runs" / "two"
     argv = ("fit", "model.weights=null", *TWO, *SHORT, "strategy=full", "strategy.epochs=4000")

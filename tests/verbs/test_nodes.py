@@ -55,6 +55,7 @@ def processes(folder: Path, places: list[tuple[int, int]], *argvs: tuple[str, ..
     return [process.exitcode or 0 for process in started]
 
 
+@pytest.mark.slow
 def test_two_machines_of_one_device_end_in_the_bits_of_one_machine_with_two(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     together = (*FIT, "trainer.devices=2", "run_dir=run")

@@ -60,6 +60,7 @@ def test_a_failing_job_costs_only_itself_and_resume_runs_what_is_missing(
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
+@pytest.mark.slow
 def test_each_job_on_two_devices_is_a_launch_of_its_own(command: Server, tmp_path: Path) -> None:
     argv = ("fit", "-m", *SMOKE, "trainer=ddp", "trainer.accelerator=cpu", "seed=0,1", SWEEP)
     result = command.run(tmp_path, *argv, "trainer.limit_train_batches=2", "trainer.limit_epochs=1")
