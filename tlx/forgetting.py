@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tlx.checkpoint.durable import is_whole, write_durably
-from tlx.errors import ConfigError
 from tlx.evaluation import to_device
 from tlx.functional.intervals import paired_difference
 from tlx.origin.origin import Origin, measured
@@ -81,13 +80,11 @@ def told_right(origin: Origin, answer: Callable[[Inputs], Tensor], place: Place)
     Raises:
         ConfigError: There is no source.
     """
-    if origin.source is None:
-        raise ConfigError("there is no source", fix="data@source=folder source.root=FOLDER")
-    split = measured(origin.source)
+    split = measured(origin.source_at_hand)
     known = torch.from_numpy(origin.labels(split))
     right = np.zeros(len(split), dtype=bool)
     with torch.inference_mode(), place.precision():
-        for batch in origin.source.loader(split):
+        for batch in origin.source_at_hand.loader(split):
             chosen = answer(to_device(batch.inputs, place.device)).argmax(1).cpu()
             counted = batch.ids >= 0
             ids = batch.ids[counted]

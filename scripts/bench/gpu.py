@@ -117,7 +117,7 @@ def through_tlx(model: str, options: argparse.Namespace) -> dict[str, Any]:
         self._stop_clock()
         seconds.append(self.seconds)
 
-    Recorder.on_train_epoch_end = noted  # type: ignore[method-assign,assignment]
+    Recorder.on_train_epoch_end = noted  # type: ignore[method-assign,assignment]  # of this process alone
     summary = fit(
         model=model, data="folder", strategy="full", model__weights=None, strategy__epochs=EPOCHS,
         data__root=str(options.work / "photos"), data__augment="none", data__batch_size=BATCH,

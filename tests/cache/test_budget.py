@@ -2,7 +2,6 @@ import errno
 import os
 import time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,13 +12,6 @@ from tlx.cache.store import Store
 
 A, B, C, NEXT = (name(word) for word in ("a", "b", "c", "next"))
 FREE = Protected()
-
-
-@pytest.fixture
-def store(tmp_path):
-    made = Store(tmp_path / "features", 10 * KB)
-    assert made.is_usable()
-    return made
 
 
 def files(size):

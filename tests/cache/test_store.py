@@ -12,13 +12,6 @@ from tlx.cache.store import DONE, Store, data_file
 A, B = name("a"), name("b")
 
 
-@pytest.fixture
-def store(tmp_path):
-    made = Store(tmp_path / "features", 10 * KB)
-    assert made.is_usable()
-    return made
-
-
 def everything(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 

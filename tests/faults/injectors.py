@@ -55,7 +55,7 @@ def _loading(name: str, module: str) -> None:
                     Path("swallowed").touch()
 
     sys.modules.pop(module, None)
-    sys.meta_path.insert(0, Swallows())  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Swallows())  # type: ignore[arg-type]  # it finds nothing: it is only asked
 
 
 def _stuck(count: str) -> None:

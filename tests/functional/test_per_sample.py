@@ -244,7 +244,7 @@ def test_the_network_is_left_as_it_was(raises: str) -> None:
         inputs = inputs[:, :4]
     if raises == "at once":
         module.forward = lambda x: torch.zeros(())
-    with contextlib.suppress(Exception) if raises == "nowhere" else pytest.raises(Exception) as caught:  # noqa: PT011
+    with contextlib.suppress(Exception) if raises == "nowhere" else pytest.raises(Exception) as caught:  # noqa: PT011 - which one is held below
         squares.add(inputs, vectors)
     assert state(module) == before
     assert raises == "nowhere" or caught.type in (KeyError, RuntimeError, ConfigError)

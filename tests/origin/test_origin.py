@@ -49,6 +49,21 @@ def test_the_digest_is_that_of_the_weights_before(tmp_path: Path) -> None:
         origin.check("0" * 64)
 
 
+def test_another_original_head_or_other_statistics_are_another_origin(tmp_path: Path) -> None:
+    known = origin_on(tmp_path)[0].digest
+    for shift in ("head", "statistics"):
+        job = known_job()
+        assert job.backbone.original_head is not None
+        tensors = dict(job.backbone.net.named_buffers())
+        moved_tensor = (
+            next(job.backbone.original_head.parameters()).data
+            if shift == "head"
+            else next(value for name, value in tensors.items() if name.endswith("running_mean"))
+        )
+        moved_tensor += 1
+        assert origin_on(tmp_path, job)[0].digest != known
+
+
 def test_samples_of_the_source_are_read_with_their_original_classes(tmp_path: Path) -> None:
     origin, _ = origin_on(tmp_path)
     kept = origin.recall(np.array([4, 0, 39]))

@@ -5,9 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tlx.errors import ConfigError, bad_value, unknown_name
+from tlx.errors import ConfigError, unknown_name
 from tlx.functional.buffer import reservoir
 from tlx.origin.origin import Origin
+from tlx.origin.ranges import check_count, check_positive
 from tlx.origin.recall import Recall
 from tlx.types import Step
 
@@ -44,10 +45,8 @@ class Comparison:
     def __init__(self, name: str, inputs: str, samples: int, ratio: float) -> None:
         if inputs not in INPUTS:
             raise unknown_name(f"regularizer.{name}.inputs", inputs, INPUTS)
-        if samples < 1:
-            raise bad_value(f"regularizer.{name}.samples", samples, "a whole number >= 1")
-        if not 0 < ratio < float("inf"):
-            raise bad_value(f"regularizer.{name}.ratio", ratio, "a number > 0")
+        check_count(f"regularizer.{name}.samples", samples)
+        check_positive(f"regularizer.{name}.ratio", ratio)
         self.name, self.inputs, self.samples, self.ratio = name, inputs, samples, ratio
         self._recall: Recall | None = None
         self._before = torch.empty(0)
@@ -67,7 +66,7 @@ class Comparison:
         if self.inputs == "source" and origin.source is None:
             raise ConfigError(
                 f"regularizer.{self.name}.inputs=source, and there is no source",
-                fix="data@source=folder source.root=FOLDER, or regularizer." + self.name + ".inputs=target",
+                fix=f"data@source=folder source.root=FOLDER, or regularizer.{self.name}.inputs=target",
             )
 
     def begin(self, origin: Origin) -> None:
@@ -92,6 +91,5 @@ class Comparison:
             with torch.no_grad():
                 return Answers(step.original, self._origin.network(step.inputs))
         device = step.logits.device
-        count = max(1, round(self.ratio * len(step.targets)))
-        ids = self._recall.draw(count, self._origin.position(), self._origin.world.rank)
+        ids = self._origin.draw(self._recall, self.ratio, step)
         return Answers(self._origin.answer(self._recall.take(ids, device)), self._before[ids].to(device))

@@ -22,7 +22,7 @@ from tlx.origin.original import Original
 from tlx.origin.recall import Recall
 from tlx.plan import HEAD, Plan, split_part
 from tlx.trainer import World
-from tlx.types import Batch, FrontierValues, Inputs, LossTerm, Split
+from tlx.types import Batch, FrontierValues, Inputs, LossTerm, Split, Step
 
 __all__ = ["Origin", "Regularizer", "measured"]
 
@@ -122,12 +122,12 @@ class Origin:
 
     @property
     def digest(self) -> str:
-        """A hash of the weights before the run."""
+        """A hash of the original network, its head and its statistics too."""
         if not self._digest:
             found = hashlib.sha256()
-            for name, _, before in self.pairs:
+            for name, tensor in self.network.state_dict().items():
                 found.update(name.encode())
-                found.update(before.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+                found.update(tensor.cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
             self._digest = found.hexdigest()
         return self._digest
 
@@ -175,27 +175,31 @@ class Origin:
         Raises:
             DataError: The source has classes that the weights do not know.
         """
-        if self.source is None:
-            raise ConfigError("there is no source", fix="data@source=folder source.root=FOLDER")
-        found: NDArray[np.int64] = positions(self.source.classes, self.classes)[split.labels]
+        found: NDArray[np.int64] = positions(self.source_at_hand.classes, self.classes)[split.labels]
         return found
 
-    def recall(self, ids: NDArray[np.int64], data: TransferData | None = None) -> Recall:
-        """Training samples of the source, read now and kept.
+    @property
+    def source_at_hand(self) -> TransferData:
+        """The source.
 
-        Args:
-            ids: Their positions in its training split.
-            data: Whose samples; None: those of the source.
+        Raises:
+            ConfigError: There is none.
         """
-        given = self.source if data is None else data
-        if given is None:
+        if self.source is None:
             raise ConfigError("there is no source", fix="data@source=folder source.root=FOLDER")
-        split = given.splits.train.subset(ids)
-        targets = self.labels(split) if data is None else np.full(len(ids), -1)
-        inputs = given.first(split, len(split))
-        made = Recall(inputs, torch.from_numpy(targets), seed_of(self.seed, 6, len(self._recalls)))
+        return self.source
+
+    def recall(self, ids: NDArray[np.int64]) -> Recall:
+        """Training samples of the source, read now and kept; `ids` are their positions in its split."""
+        split = self.source_at_hand.splits.train.subset(ids)
+        inputs, targets = self.source_at_hand.first(split, len(split)), torch.from_numpy(self.labels(split))
+        made = Recall(inputs, targets, seed_of(self.seed, 6, len(self._recalls)))
         self._recalls.append(made)
         return made
+
+    def draw(self, recall: Recall, ratio: float, step: Step) -> Tensor:
+        """Positions in `recall` for a step, `ratio` for each of its samples, the same when it comes again."""
+        return recall.draw(max(1, round(ratio * len(step.targets))), self.position(), self.world.rank)
 
     def batches(self, count: int | None) -> Iterator[Batch]:
         """Samples for the original network to be measured on, this process's share of them.
@@ -242,8 +246,8 @@ class Origin:
         """
         self.network.to(self.device)
         cut = self._run_network.cut
-        example = self.data.first(self.data.splits.train, 2)
-        agrees = self.network.cut_as(cut, to_device(example, self.device))
+        example = to_device(self.data.first(self.data.splits.train, 2), self.device)
+        agrees = self.network.cut_as(cut, example)
         with self._evaluated():
             for recall in self._recalls:
                 recall.settle(cut if agrees else None, self.device)

@@ -19,7 +19,7 @@ class Recall:
 
     Args:
         inputs: Of N samples, as a backbone reads them.
-        targets: Positions among the original classes, (N,), int64; -1 throughout: they have none.
+        targets: Positions among the original classes, (N,), int64.
         seed: What `draw` draws from, >= 0.
     """
 

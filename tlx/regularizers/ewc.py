@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from tlx.checkpoint.durable import file_hash, is_whole, write_durably
 from tlx.checkpoint.randomness import seed_of
-from tlx.errors import CheckpointError, ConfigError, bad_value, unknown_name
+from tlx.errors import CheckpointError, ConfigError, unknown_name
 from tlx.functional.drift import drift
 from tlx.functional.fisher import DiagonalFisher
 from tlx.origin.origin import Origin
+from tlx.origin.ranges import check_count, check_strength
 from tlx.types import Step
 
 __all__ = ["EWC"]
@@ -32,7 +33,7 @@ class EWC(Callback):
     1612.00796), a mean over samples of squared gradients of each sample by itself, of its own answers
     unless `empirical` is asked for (van de Ven 2025, arXiv 2502.11756). With losses that are means over
     samples, the Laplace approximation gives lambda = N of the source / N of the target; published
-    strengths without the half are twice ours. F is written once, beside the checkpoints, and its hash is
+    strengths without the half are half of ours. F is written once, beside the checkpoints, and its hash is
     in each of them.
 
     Args:
@@ -58,14 +59,11 @@ class EWC(Callback):
         samples: int | None = 2000,
         draws: int = 1,
     ) -> None:
-        if not 0 <= strength < float("inf"):
-            raise bad_value("regularizer.ewc.strength", strength, "a number >= 0")
+        check_strength("regularizer.ewc.strength", strength)
         if estimator not in get_args(Choice):
             raise unknown_name("regularizer.ewc.estimator", estimator, get_args(Choice))
-        if samples is not None and samples < 1:
-            raise bad_value("regularizer.ewc.samples", samples, "a whole number >= 1, or null for all")
-        if draws < 1:
-            raise bad_value("regularizer.ewc.draws", draws, "a whole number >= 1")
+        check_count("regularizer.ewc.samples", 1 if samples is None else samples, ", or null for all")
+        check_count("regularizer.ewc.draws", draws)
         self.strength, self.estimator, self.samples, self.draws = strength, estimator, samples, draws
 
     def check(self, origin: Origin) -> None:
@@ -79,7 +77,7 @@ class EWC(Callback):
     def begin(self, origin: Origin) -> None:
         self._origin = origin
         path = origin.folder / "ewc.safetensors"
-        if not origin.world.agree(is_whole(path)):
+        if not origin.world.agree(origin.world.is_first and is_whole(path)):
             self._write(path)
         self._fisher = load_file(path)
         self._hash = file_hash(path)

@@ -5,10 +5,11 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
-from tlx.errors import bad_value, unknown_name
+from tlx.errors import unknown_name
 from tlx.functional.distillation import divergence
 from tlx.origin.comparison import Comparison
 from tlx.origin.origin import Origin
+from tlx.origin.ranges import check_strength
 from tlx.types import Step
 
 __all__ = ["KL"]
@@ -47,8 +48,7 @@ class KL(Callback):
         samples: int = 500,
         ratio: float = 1.0,
     ) -> None:
-        if not 0 <= strength < float("inf"):
-            raise bad_value("regularizer.kl.strength", strength, "a number >= 0")
+        check_strength("regularizer.kl.strength", strength)
         if direction not in DIRECTIONS:
             raise unknown_name("regularizer.kl.direction", direction, DIRECTIONS)
         self.strength, self.direction = strength, direction

@@ -5,9 +5,9 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
-from tlx.errors import bad_value
 from tlx.functional.drift import drift
 from tlx.origin.origin import Origin
+from tlx.origin.ranges import check_strength
 from tlx.types import Step
 
 __all__ = ["L2SP"]
@@ -34,9 +34,8 @@ class L2SP(Callback):
     replaces_weight_decay = True
 
     def __init__(self, strength: float = 0.01, head_strength: float = 0.01) -> None:
-        for name, value in (("strength", strength), ("head_strength", head_strength)):
-            if not 0 <= value < float("inf"):
-                raise bad_value(f"regularizer.l2sp.{name}", value, "a number >= 0")
+        check_strength("regularizer.l2sp.strength", strength)
+        check_strength("regularizer.l2sp.head_strength", head_strength)
         self.strength, self.head_strength = strength, head_strength
 
     def check(self, origin: Origin) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
-from tlx.errors import bad_value
 from tlx.functional.distillation import distillation
 from tlx.origin.comparison import Comparison
 from tlx.origin.origin import Origin
+from tlx.origin.ranges import check_positive, check_strength
 from tlx.types import Step
 
 __all__ = ["LwF"]
@@ -48,10 +48,8 @@ class LwF(Callback):
         samples: int = 500,
         ratio: float = 1.0,
     ) -> None:
-        if not 0 <= strength < float("inf"):
-            raise bad_value("regularizer.lwf.strength", strength, "a number >= 0")
-        if not 0 < temperature < float("inf"):
-            raise bad_value("regularizer.lwf.temperature", temperature, "a number > 0")
+        check_strength("regularizer.lwf.strength", strength)
+        check_positive("regularizer.lwf.temperature", temperature)
         self.strength, self.temperature, self.scaled = strength, temperature, scaled
         self.comparison = Comparison("lwf", inputs, samples, ratio)
 

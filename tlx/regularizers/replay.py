@@ -7,9 +7,10 @@ from lightning.pytorch import Callback
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tlx.errors import CheckpointError, ConfigError, bad_value, unknown_name
+from tlx.errors import CheckpointError, ConfigError, unknown_name
 from tlx.functional.buffer import balanced, reservoir
 from tlx.origin.origin import Origin
+from tlx.origin.ranges import check_count, check_positive, check_strength
 from tlx.types import Step
 
 __all__ = ["Replay"]
@@ -42,14 +43,11 @@ class Replay(Callback):
     def __init__(
         self, strength: float = 1.0, samples: int = 200, selection: str = "reservoir", ratio: float = 1.0
     ) -> None:
-        if not 0 <= strength < float("inf"):
-            raise bad_value("regularizer.replay.strength", strength, "a number >= 0")
-        if samples < 1:
-            raise bad_value("regularizer.replay.samples", samples, "a whole number >= 1")
+        check_strength("regularizer.replay.strength", strength)
+        check_count("regularizer.replay.samples", samples)
         if selection not in SELECTIONS:
             raise unknown_name("regularizer.replay.selection", selection, SELECTIONS)
-        if not 0 < ratio < float("inf"):
-            raise bad_value("regularizer.replay.ratio", ratio, "a number > 0")
+        check_positive("regularizer.replay.ratio", ratio)
         self.strength, self.samples, self.selection, self.ratio = strength, samples, selection, ratio
 
     def check(self, origin: Origin) -> None:
@@ -61,8 +59,7 @@ class Replay(Callback):
             )
 
     def begin(self, origin: Origin) -> None:
-        assert origin.source is not None
-        train = origin.source.splits.train
+        train = origin.source_at_hand.splits.train
         if self.selection == "balanced":
             chosen = balanced(origin.labels(train), self.samples, origin.seed)
         else:
@@ -75,8 +72,7 @@ class Replay(Callback):
         if not self._origin.moves:
             return step.logits.new_zeros(())
         device = step.logits.device
-        count = max(1, round(self.ratio * len(step.targets)))
-        ids = self._buffer.draw(count, self._origin.position(), self._origin.world.rank)
+        ids = self._origin.draw(self._buffer, self.ratio, step)
         logits = self._origin.answer(self._buffer.take(ids, device))
         targets = self._buffer.targets[ids].to(device)
         return self.strength * functional.cross_entropy(logits.float(), targets)
