@@ -11,6 +11,7 @@ __all__ = ["refuse_links", "refuse_other_kinds"]
 
 FILES = (
     ".change.json",
+    ".config.yaml",
     "bad_files.txt",
     "config.yaml",
     "crash.log",

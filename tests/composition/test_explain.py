@@ -20,6 +20,7 @@ def explained(error: Exception, *overrides: str) -> str:
         ("optimizer.batch_size=8", "data.batch_size=8"),
         ("stratgy=full", "strategy=full"),
         ("batch_size=8", "data.batch_size=8"),
+        ("source.root=photos", "data@source=folder source.root=photos"),
     ],
 )
 def test_an_unknown_key_names_the_one_that_was_meant(override: str, fix: str) -> None:

@@ -234,3 +234,18 @@ def test_texts_that_should_always_vary_are_refused():
     source.kind = "text"
     with pytest.raises(ConfigError, match=r"augment='always' .*texts do not vary.*data\.augment=auto"):
         TransferData(source, augment="always")
+
+
+class Refusing(Digits):
+    def splits(self, targets: object = "class") -> Splits:
+        raise DataError("no rows in data.csv", "data.test_fraction=0", "data.val_fraction for less")
+
+
+@pytest.mark.parametrize("node", ["data", "source"])
+def test_what_a_source_says_of_its_settings_names_the_node_it_was_built_from(node: str) -> None:
+    data = TransferData(Refusing())
+    data.node = node
+    with pytest.raises(DataError) as caught:
+        _ = data.splits
+    assert (caught.value.what, caught.value.where) == ("no rows in data.csv", f"{node}.test_fraction=0")
+    assert caught.value.fix == f"{node}.val_fraction for less"

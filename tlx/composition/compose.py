@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tlx.composition import resolve
 from tlx.composition.explain import EXPLAINED, check_words, explain
-from tlx.composition.groups import conf_folder, groups, hint
+from tlx.composition.groups import SOURCE, conf_folder, groups, hint
 from tlx.composition.hydra_settings import check_hydra_settings
 from tlx.composition.secrets import refuse_secrets
 from tlx.composition.trust import gives_trust
@@ -39,8 +39,6 @@ __all__ = [
 
 VERSION_BASE = "1.3"
 GROUPS_OF_THE_NAME = ("model", "data", "strategy")
-SOURCE = "source"
-"""Where a second choice of data goes, `data@source=CHOICE`."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hydra.errors import (
 )
 from omegaconf.errors import OmegaConfBaseException
 
-from tlx.composition.groups import choices, groups
+from tlx.composition.groups import SOURCE, choices, groups
 from tlx.composition.secrets import refuse_secret_words
 from tlx.errors import ConfigError, nearest, unknown_name
 
@@ -85,6 +85,8 @@ def _composition(text: str, overrides: Sequence[str], known: Callable[[], Sequen
 
 def _unknown_key(key: str, value: str, known: Sequence[str]) -> ConfigError:
     parent, _, leaf = key.rpartition(".")
+    if parent == SOURCE and not any(name.startswith(f"{SOURCE}.") for name in known):
+        return ConfigError(f"no key {key!r} without a source", fix=f"data@{SOURCE}=folder {key}={value}")
     beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == parent}
     elsewhere = [name for name in known if name.rpartition(".")[2] == leaf]
     close = nearest(leaf, beside)

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from tlx.errors import unknown_name
 
-__all__ = ["arguments", "choices", "conf_folder", "groups", "hint", "meaning", "parts"]
+__all__ = ["SOURCE", "arguments", "choices", "conf_folder", "groups", "hint", "meaning", "parts"]
+
+
+SOURCE = "source"
+"""Where a second choice of data goes, `data@source=CHOICE`."""
 
 
 @functools.cache

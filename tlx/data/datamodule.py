@@ -25,9 +25,6 @@ __all__ = ["Augment", "TransferData"]
 
 Augment = Literal["auto", "none", "always"]
 
-KEY = re.compile(r"\bdata\.(?=[a-z_]+=)")
-"""A setting of the data, in a message of a source, which does not know which node it was built from."""
-
 
 class TransferData(LightningDataModule):
     """A source of samples, ready to train on.
@@ -123,7 +120,10 @@ class TransferData(LightningDataModule):
         return found._replace(train=found.train.subset(chosen))
 
     def _found(self) -> Splits:
-        """A source that knows only one class per sample need not know of targets."""
+        """A source that knows only one class per sample need not know of targets.
+
+        It does not know either which node of the config it was built from: messages are told.
+        """
         known = inspect.signature(self.source.splits).parameters
         if "targets" not in known and self.targets != "class":
             raise DataError(
@@ -134,7 +134,9 @@ class TransferData(LightningDataModule):
         try:
             return self.source.splits(**{name: value for name, value in asked.items() if name in known})
         except TlxError as error:
-            said = (KEY.sub(f"{self.node}.", text) for text in (error.what, error.where, error.fix))
+            names = {*inspect.signature(type(self.source)).parameters, *vars(self)}
+            key = re.compile(rf"\bdata\.(?=(?:{'|'.join(sorted(names))})\b)")
+            said = (key.sub(f"{self.node}.", text) for text in (error.what, error.where, error.fix))
             raise type(error)(*said) from error
 
     @property

@@ -32,7 +32,7 @@ def lacking(run: Path, weights: bool = True) -> str:
     if not weights:
         return ""
     with (bundle / WEIGHTS).open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = hashlib.file_digest(file, "sha256").hexdigest()  # file_hash of checkpoint would load torch
     return "" if found == digest else f"{shown(bundle / WEIGHTS)} is damaged: its SHA-256 is another"
 
 
