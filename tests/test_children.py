@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tlx.children import end_children
+from tlx.children import end_children, killed_by
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel ends the child")
@@ -34,3 +34,7 @@ def test_children_are_ended_at_once_and_waited_for() -> None:
         child.start()
     end_children()
     assert [child.exitcode for child in children] == [-9, -9]
+
+
+def test_a_signal_has_its_name_where_it_has_one() -> None:
+    assert [killed_by(code) for code in (-15, -99)] == ["killed by SIGTERM", "killed by signal 99"]

@@ -4,7 +4,7 @@ import contextlib
 import signal
 import threading
 
-__all__ = ["die_with_parent", "end_children"]
+__all__ = ["die_with_parent", "end_children", "killed_by"]
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
@@ -26,3 +26,15 @@ def end_children() -> None:
             if child.is_alive():
                 child.kill()
                 child.join(1)
+
+
+def killed_by(code: int) -> str:
+    """What ended a process whose exit code is below 0, for people.
+
+    >>> killed_by(-9), killed_by(-99)
+    ('killed by SIGKILL', 'killed by signal 99')
+    """
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"

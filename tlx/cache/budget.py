@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from tlx.cache.store import Store, bytes_in, may
+from tlx.cache.store import Entry, Store, bytes_in, may
 
 __all__ = ["BUDGET", "Protected", "Room", "allocate", "placed"]
 
@@ -82,7 +82,7 @@ class Room:
         there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
         if not budget or not there.is_dir() or not may(there, os.W_OK):
             return 0
-        return max(0, min(budget, _free(there) + self._taken()))
+        return max(0, min(budget, _free(there) + self._taken(self.store.entries())))
 
     def reserve(self, address: str, size: int, prepare: Callable[[Path], None], protected: Protected) -> str:
         """Take room for an entry, evicting what was used longest ago; its lock must be held.
@@ -109,15 +109,15 @@ class Room:
 
     def _make_room(self, address: str, size: int, protected: Protected) -> str:
         """Evict until there is room; nothing is evicted for what can never fit."""
-        store, begun = self.store, bytes_in(self.store.part(address))
+        store, begun, entries = self.store, bytes_in(self.store.part(address)), self.store.entries()
         disk = f"the disk of {store.folder} ({SPARE * 100:g} % of it stay free)"
         if size > store.budget:
             return BUDGET
-        if size > _free(store.folder) + begun + sum(entry.size for entry in store.entries()):
+        if size > _free(store.folder) + begun + sum(entry.size for entry in entries):
             return disk
-        store.sweep()
-        taken, room = self._taken() - begun, _free(store.folder) + begun
-        for name, bytes_of_it in self._evictable(address, protected):
+        store.sweep(entries=entries)
+        taken, room = self._taken(entries) - begun, _free(store.folder) + begun
+        for name, bytes_of_it in _evictable(entries, address, protected):
             if taken + size <= store.budget and size <= room:
                 return ""
             if store.evict(name):
@@ -126,16 +126,17 @@ class Room:
             return BUDGET
         return "" if size <= room else disk
 
-    def _evictable(self, address: str, protected: Protected) -> list[tuple[str, int]]:
-        """Entries and their bytes in the order in which they go for another one."""
-        kept = {*protected.now, *(protected.later if address in protected.later else ())}
-        entries = [entry for entry in self.store.entries() if entry.address not in kept]
-        entries.sort(key=lambda entry: (entry.address in protected.later, entry.used))
-        return [(entry.address, entry.size) for entry in entries]
+    def _taken(self, entries: Sequence[Entry]) -> int:
+        left_over = sum(bytes_in(path) for path in self.store.left_over(entries))
+        return left_over + sum(entry.size for entry in entries)
 
-    def _taken(self) -> int:
-        left_over = sum(bytes_in(path) for path in self.store.left_over())
-        return left_over + sum(entry.size for entry in self.store.entries())
+
+def _evictable(entries: Sequence[Entry], address: str, protected: Protected) -> list[tuple[str, int]]:
+    """Entries and their bytes in the order in which they go for another one."""
+    kept = {*protected.now, *(protected.later if address in protected.later else ())}
+    others = [entry for entry in entries if entry.address not in kept]
+    others.sort(key=lambda entry: (entry.address in protected.later, entry.used))
+    return [(entry.address, entry.size) for entry in others]
 
 
 def allocate(path: Path, size: int, anew: bool) -> None:

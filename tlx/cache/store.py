@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,9 +165,13 @@ class Store:
                 found.append(Entry(path.name, what, bytes_in(path), (path / META).stat().st_mtime))
         return found
 
-    def left_over(self) -> list[Path]:
-        """What is begun, what is half removed, and entries that are none without their meta.json."""
-        whole = {entry.address for entry in self.entries()}
+    def left_over(self, entries: Iterable[Entry] | None = None) -> list[Path]:
+        """What is begun, what is half removed, and entries that are none without their meta.json.
+
+        Args:
+            entries: The finished ones, where they have been read just now.
+        """
+        whole = {entry.address for entry in (self.entries() if entries is None else entries)}
         broken = [path for path in self._folders(ENTRY) if path.name not in whole]
         return [*self._folders(LEFT), *(path for path in broken if (path / data_file(0)).is_file())]
 
@@ -176,10 +180,15 @@ class Store:
         freed = sum(entry.size for entry in self.entries() if self.evict(entry.address))
         return freed + self.sweep(older_than=0)
 
-    def sweep(self, older_than: float = ABANDONED) -> int:
-        """Remove what a killed process left and nobody came back to; give the bytes freed."""
+    def sweep(self, older_than: float = ABANDONED, entries: Iterable[Entry] | None = None) -> int:
+        """Remove what a killed process left and nobody came back to; give the bytes freed.
+
+        Args:
+            older_than: Seconds since somebody wrote there.
+            entries: The finished ones, where they have been read just now.
+        """
         freed = 0
-        for left in self.left_over():
+        for left in self.left_over(entries):
             with contextlib.suppress(OSError):
                 half_removed = left.suffix == ".gone"
                 age = time.time() - left.stat().st_mtime

@@ -1,10 +1,11 @@
 """Which ranks ended without a word, and how, as torch's launcher tells it."""
 
 import re
-import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from tlx.children import killed_by
 
 __all__ = ["dead_ranks", "told_since"]
 
@@ -37,9 +38,4 @@ def dead_ranks(devices: int, notes: Iterable[Mapping[str, Any]], told: str) -> s
 
 
 def _how(code: int) -> str:
-    if code >= 0:
-        return f"left with exit code {code}"
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"
+    return f"left with exit code {code}" if code >= 0 else f"was {killed_by(code)}"

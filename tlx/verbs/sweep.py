@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tlx.children import killed_by
 from tlx.composition import app
 from tlx.composition.compose import Composed, digest, plain_stem
 from tlx.composition.hydra_settings import sets_environment
@@ -124,8 +125,8 @@ class Jobs:
         if code in (INTERRUPTED, TERMINATED):
             raise stop(code - 128, self._way_on)
         if code < 0:
-            record_death(folder, f"killed by {signal.Signals(-code).name}")
-            print(f"the job was killed by {signal.Signals(-code).name}", file=sys.stderr, flush=True)  # noqa: T201
+            record_death(folder, killed_by(code))
+            print(f"the job was {killed_by(code)}", file=sys.stderr, flush=True)  # noqa: T201
         elif code == 0 and read_state(folder)["status"] != "finished":
             record_death(folder, "the process ended early without an error")
         return _monitored(folder, composed)
