@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from tlx.cache.frontier import FrontierCache
 from tlx.checkpoint.randomness import seed_of
+from tlx.errors import ConfigError
 from tlx.job import Job
 from tlx.modules.network import Network
 from tlx.origin.origin import Origin, measured
@@ -17,7 +19,18 @@ from tlx.plan import Plan
 from tlx.plan_table import plan_table
 from tlx.trainer import World
 
-__all__ = ["build_network", "describe_plan", "frontier_cache", "held_on_to", "origin_of", "plan_of"]
+__all__ = [
+    "build_network",
+    "describe_plan",
+    "frontier_cache",
+    "held_on_to",
+    "new_head",
+    "origin_of",
+    "plan_of",
+]
+
+SHOWN = 3
+"""Names of a list that messages show."""
 
 
 def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
@@ -77,7 +90,8 @@ def origin_of(job: Job, network: Network, plan: Plan, folder: Path, world: World
     if job.source is not None:
         job.source.rank, job.source.world_size = world.rank, world.size
     device = job.trainer.device(world)
-    origin = Origin(network, plan, job.data, job.source, folder / "known", job.seed, world, device)
+    known, earlier = folder / "known", job.earlier
+    origin = Origin(network, plan, job.data, job.source, known, job.seed, world, device, earlier)
     if job.source is not None:
         origin.need_head("source")
         origin.labels(job.source.splits.train)
@@ -90,11 +104,39 @@ def build_network(job: Job) -> Network:
     """Random values come from the seed alone: those of a random backbone and those of the head."""
     if job.backbone.weights == "random":
         job.backbone.reinitialise(job.backbone.stages, seed_of(job.seed, 1))
+    head = new_head(job, len(job.data.classes))
+    if job.continues:
+        _go_on(job, head)
+    splits = job.data.splits
+    output = job.task.output(splits.train.labels, splits.classes)
+    return Network(job.backbone, head, output, job.continues)
+
+
+def new_head(job: Job, classes: int) -> nn.Module:
+    """A head as a run begins with it, from the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(job.seed, 2))
-        head = job.head(in_features=job.backbone.out_features, classes=len(job.data.classes))
-    splits = job.data.splits
-    return Network(job.backbone, head, job.task.output(splits.train.labels, splits.classes))
+        return job.head(in_features=job.backbone.out_features, classes=classes)
+
+
+def _go_on(job: Job, head: nn.Module) -> None:
+    """Give a head the values of the one that it goes on from."""
+    before, heads = job.backbone.known[-1], job.backbone.original_head
+    if tuple(job.data.classes) != before.classes:
+        raise ConfigError(
+            f"init_head=continued goes on with the classes {', '.join(before.classes[:SHOWN])} "
+            f"({len(before.classes)}), and the data has {', '.join(job.data.classes[:SHOWN])} "
+            f"({len(job.data.classes)})",
+            fix="init_head=kept, or data of the same classes in the same order",
+        )
+    try:
+        head.load_state_dict(heads.newest.state_dict())  # type: ignore[union-attr]
+    except RuntimeError as error:
+        said = " ".join(str(error).split())[:160]
+        raise ConfigError(
+            f"init_head=continued: model.head is another one than in the run ({said})",
+            fix="model.head as it was there, or init_head=kept",
+        ) from error
 
 
 def plan_of(job: Job) -> Plan:

@@ -198,7 +198,7 @@ def _forgetting(run: Run) -> dict[str, Any]:
         return {}
     place = Place(run.world, run.job.trainer.device(run.world), run.job.trainer.precision_context)
     network = run.network.to(place.device).eval()
-    return forgetting(run.origin, network.backbone.original_logits, place)
+    return forgetting(run.origin, network.original_logits, place)
 
 
 def _train_seconds(run: Run) -> float:

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 from tlx.errors import unknown_name
 
-__all__ = ["FIGURES", "TASK_FIGURES", "TRAIN_FIGURE", "Figure", "figures_of", "higher_is_better", "known"]
+__all__ = [
+    "FIGURES",
+    "OF_RUNS",
+    "SEQUENCE",
+    "TASK_FIGURES",
+    "TRAIN_FIGURE",
+    "Figure",
+    "figures_of",
+    "higher_is_better",
+    "known",
+]
 
 
 @dataclass(frozen=True)
@@ -18,12 +28,14 @@ class Figure:
         meaning: What it is, after "val/NAME" or "test/NAME".
         higher: Whether more is better.
         share: Whether it is a share in [0, 1], shown as a percentage.
+        signed: Whether it is a difference of shares, in [-1, 1].
     """
 
     title: str
     meaning: str
     higher: bool
     share: bool
+    signed: bool = False
 
 
 FIGURES: dict[str, Figure] = {
@@ -36,15 +48,26 @@ FIGURES: dict[str, Figure] = {
     "r2": Figure("R squared", "share of the variance explained, mean over the numbers", True, False),
     "loss": Figure("Loss", "mean loss, without weights or smoothing", False, False),
     "calibration_error": Figure("Calibration error", "expected calibration error, 15 bins", False, True),
+    "average_accuracy": Figure("Average accuracy", "mean accuracy over the tasks of a sequence", True, True),
+    "backward_transfer": Figure("Backward transfer", "what later tasks gave earlier ones", True, True, True),
+    "forgetting": Figure("Forgetting", "what later tasks took of earlier ones", False, True, True),
+    "forward_transfer": Figure("Forward transfer", "what earlier tasks gave later ones", True, True, True),
 }
 """Every figure, by the name behind `val/` and `test/`."""
+
+SEQUENCE = "sequence"
+"""Stands for a task in what is known of a sequence of them."""
 
 TASK_FIGURES: dict[str, tuple[str, ...]] = {
     "multiclass": ("accuracy", "f1", "loss", "calibration_error"),
     "multilabel": ("average_precision", "f1", "accuracy", "exact_match", "loss", "calibration_error"),
     "regression": ("mae", "rmse", "r2", "loss"),
+    SEQUENCE: ("average_accuracy", "backward_transfer", "forgetting", "forward_transfer"),
 }
-"""What is measured for each task, the headline first."""
+"""What is measured for each task, and of a sequence of them, the headline first."""
+
+OF_RUNS = tuple(name for name in FIGURES if name not in TASK_FIGURES[SEQUENCE])
+"""The figures of single runs."""
 
 TRAIN_FIGURE: dict[str, str] = {"multiclass": "accuracy", "multilabel": "accuracy", "regression": "mae"}
 """The figure that is also taken while training, a mean over samples."""
@@ -66,8 +89,8 @@ def higher_is_better(monitor: str) -> bool:
         ConfigError: There is no such figure.
     """
     split, _, name = monitor.partition("/")
-    if split != "val" or name not in FIGURES:
-        raise unknown_name("monitor", monitor, [f"val/{figure}" for figure in FIGURES])
+    if split != "val" or name not in OF_RUNS:
+        raise unknown_name("monitor", monitor, [f"val/{figure}" for figure in OF_RUNS])
     return FIGURES[name].higher
 
 

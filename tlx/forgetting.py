@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tlx.checkpoint.durable import is_whole, write_durably
 from tlx.evaluation import to_device
+from tlx.functional.class_groups import within_groups
 from tlx.functional.intervals import paired_difference
 from tlx.origin.origin import Origin, measured
 from tlx.trainer import World
@@ -52,7 +53,8 @@ def forgetting(origin: Origin, answer: Callable[[Inputs], Tensor], place: Place)
     """The figures of a summary: accuracy before minus accuracy after, on the same samples.
 
     Both are shares of the source's samples whose original class is the original head's first choice
-    among all of its classes; nothing was made of these samples. Negative forgetting is a gain. The
+    among all of its classes; where several heads are kept, the first choice of the one that knows the
+    class. Nothing was made of these samples. Negative forgetting is a gain. The
     interval is that of paired shares, see `paired_difference`.
 
     Args:
@@ -82,13 +84,14 @@ def told_right(origin: Origin, answer: Callable[[Inputs], Tensor], place: Place)
     """
     split = measured(origin.source_at_hand)
     known = torch.from_numpy(origin.labels(split))
-    right = np.zeros(len(split), dtype=bool)
+    right, sizes = np.zeros(len(split), dtype=bool), [len(group) for group in origin.groups]
     with torch.inference_mode(), place.precision():
         for batch in origin.source_at_hand.loader(split):
-            chosen = answer(to_device(batch.inputs, place.device)).argmax(1).cpu()
+            logits = answer(to_device(batch.inputs, place.device)).cpu()
             counted = batch.ids >= 0
             ids = batch.ids[counted]
-            right[ids.numpy()] = (chosen[counted] == known[ids]).numpy()
+            chosen = within_groups(logits[counted], known[ids], sizes).argmax(1)
+            right[ids.numpy()] = (chosen == known[ids]).numpy()
     shares = place.world.gather(right)
     found: NDArray[np.bool_] = np.logical_or.reduce(shares)
     return found

@@ -59,6 +59,8 @@ class Job:
         source: What the weights knew before, labelled with classes of their original head; None: not at
             hand.
         regularizers: What holds on to it.
+        continues: Whether the head goes on from the newest of the heads that the backbone knows.
+        earlier: Where the run that the weights came from lies what it held on to; None: nowhere.
         names: `model`, `data` and `strategy`, for people.
 
     Raises:
@@ -83,6 +85,8 @@ class Job:
     cache: CacheSettings = NOTHING_KEPT
     source: TransferData | None = None
     regularizers: tuple[Regularizer, ...] = ()
+    continues: bool = False
+    earlier: Path | None = None
 
     def __post_init__(self) -> None:
         monitors = [f"val/{name}" for name in TASK_FIGURES[self.task.name]]

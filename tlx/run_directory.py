@@ -19,6 +19,7 @@ from tlx.withheld import without_withheld
 __all__ = [
     "begin",
     "check_free",
+    "check_not_running",
     "check_run",
     "claimed",
     "how_left",
@@ -71,7 +72,7 @@ def check_free(run: Path) -> None:
             f"{here} is finished and is not overwritten",
             fix=f"tlx report {here}; to train it anew, another seed, run_dir=ANOTHER_FOLDER, or delete it",
         )
-    _check_not_running(run)
+    check_not_running(run)
     if any((run / "checkpoints").glob("*")):
         raise ConfigError(f"{here} is unfinished ({how_left(run)})", fix=f"tlx resume {here}")
 
@@ -97,7 +98,7 @@ def check_run(run: Path) -> None:
     refuse_links(run)
     refuse_other_kinds(run)
     refuse_newer(read_state(run).get("made_by"), "the run", run)
-    _check_not_running(run)
+    check_not_running(run)
 
 
 def begin(run: Path, resumed: bool = False) -> None:
@@ -222,8 +223,14 @@ def _is_bare(run: Path) -> bool:
     )
 
 
-def _check_not_running(run: Path) -> None:
-    """Where there is a lock, it decides: a number can be another process's by now."""
+def check_not_running(run: Path) -> None:
+    """Refuse a directory that another process trains.
+
+    Where there is a lock, it decides: a number can be another process's by now.
+
+    Raises:
+        CheckpointError: It does.
+    """
     state = read_state(run)
     if state["status"] != "running":
         return

@@ -1,6 +1,6 @@
 """A backbone as an ordered list of named stages, whatever library it comes from."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from tlx.backbones.known_heads import KnownHead, KnownHeads
 from tlx.errors import ConfigError
 from tlx.types import Inputs, Preprocessing
 
@@ -16,6 +17,9 @@ __all__ = ["StagedBackbone"]
 
 class StagedBackbone(nn.Module):
     """A pre-trained network without its last classifying layer, cut into stages.
+
+    Attributes:
+        known: What earlier runs told apart, where their heads stand for the original one.
 
     Args:
         net: Maps inputs to what the original head reads: features (B, D), or a map
@@ -59,6 +63,7 @@ class StagedBackbone(nn.Module):
         if original_head is not None:
             original_head.requires_grad_(False).eval()
         self.original_classes = tuple(original_classes)
+        self.known: tuple[KnownHead, ...] = ()
         self.stages = {name: tuple(prefixes) for name, prefixes in stages.items()}
         self.out_features = out_features
         self.preprocessing = preprocessing
@@ -82,6 +87,22 @@ class StagedBackbone(nn.Module):
             self._laying_out = None
         if memory_format is not torch.contiguous_format:
             self._laying_out = self.net.register_forward_pre_hook(_laid_out(memory_format))
+
+    def know(self, known: Sequence[KnownHead], heads: Sequence[nn.Module]) -> None:
+        """Let heads of earlier runs stand for the original head; they never train.
+
+        Args:
+            known: What each of them tells apart, at least one; no class twice.
+            heads: They themselves.
+        """
+        self.known = tuple(known)
+        self.original_head = KnownHeads(self.pool, heads).requires_grad_(False).eval()
+        self.original_classes = tuple(name for each in self.known for name in each.classes)
+
+    @property
+    def original_groups(self) -> tuple[int, ...]:
+        """How many of the original classes each of the original heads tells apart."""
+        return tuple(len(each.classes) for each in self.known) or (len(self.original_classes),)
 
     def original_logits(self, inputs: Inputs) -> Tensor:
         """Logits of the classes the weights know, shape (B, K of the source).

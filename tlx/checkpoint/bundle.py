@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
+from tlx.backbones.known_heads import KnownHead
 from tlx.backbones.staged import StagedBackbone
 from tlx.checkpoint.durable import write_durably
 from tlx.checkpoint.weights import load_weights, save_weights
@@ -24,7 +25,7 @@ from tlx.recipe import build
 from tlx.types import Preprocessing, Task
 from tlx.withheld import with_environment, without_withheld
 
-__all__ = ["Bundle", "inside", "load_bundle", "read_meta", "start_from", "write_bundle"]
+__all__ = ["Bundle", "heads_of", "inside", "load_bundle", "read_meta", "start_from", "write_bundle"]
 
 NEEDED = {"backbone": dict, "head": dict, "preprocessing": dict, "classes": list, "weights_sha256": str}
 """What bundle.json must hold."""
@@ -34,8 +35,8 @@ LARGEST = 1 << 26
 
 DEFAULT_TASK = {"_target_": "tlx.tasks.multiclass.Multiclass"}
 """Of bundles that name none."""
-OF_BACKBONE = "backbone.net."
-"""Begins the names of the weights that are the backbone's."""
+OF_BACKBONE, OF_HEAD, OF_KNOWN = "backbone.net.", "head.", "backbone.original_head.heads.{}."
+"""Begin the names of the weights that are the backbone's, the head's, and those of a head kept beside it."""
 
 HERE = "bundle:"
 """Begins a value of a recipe that is a path inside the bundle."""
@@ -94,6 +95,7 @@ def write_bundle(
         "classes": list(classes),
         "backbone": without_withheld(backbone.recipe),
         "head": without_withheld(head_recipe),
+        "known": [{"head": without_withheld(k.recipe), "classes": list(k.classes)} for k in backbone.known],
         "preprocessing": without_withheld(backbone.preprocessing.describe()),
     }
     card = _card(content).encode("utf-8", "replace")  # a folder's name need not be Unicode
@@ -118,7 +120,10 @@ def load_bundle(folder: Path, trust: Iterable[str] = ()) -> Bundle:
     backbone = build(inside(meta["backbone"], folder), trust=trust)
     backbone.preprocessing = build(inside(meta["preprocessing"], folder), trust=trust)
     classes = tuple(meta["classes"])
-    head = build(meta["head"], trust=trust, in_features=backbone.out_features, classes=len(classes))
+    head = _head(backbone, KnownHead(meta["head"], classes), trust)
+    known = _known(meta)
+    if known:
+        backbone.know(known, [_head(backbone, each, trust) for each in known])
     task: Task = build(meta.get("task", DEFAULT_TASK), trust=trust)
     network = Network(backbone, head, task.output(None, classes))
     load_weights(network, folder / "model.safetensors", meta["weights_sha256"])
@@ -173,6 +178,39 @@ def start_from(backbone: StagedBackbone, folder: Path, trust: Iterable[str] = ()
     run = folder.parent if folder.name == "bundle" else folder
     backbone.preprocessing = preprocessing
     backbone.weights = f"run {run.name}, sha256 {digest[:12]}"
+
+
+def heads_of(
+    backbone: StagedBackbone, folder: Path, trust: Iterable[str] = ()
+) -> tuple[list[KnownHead], list[nn.Module]]:
+    """The heads that a bundle holds, those that its run kept of earlier ones first, its own last.
+
+    Args:
+        backbone: What they stand on.
+        folder: Where the bundle lies.
+        trust: Further packages whose code it may name.
+
+    Raises:
+        CheckpointError: It is missing or damaged.
+        SecurityError: It names something that is neither tlx's own nor trusted.
+    """
+    meta, trust = read_meta(folder), tuple(trust)
+    known = [*_known(meta), KnownHead(meta["head"], tuple(meta["classes"]))]
+    heads = [_head(backbone, each, trust) for each in known]
+    for number, head in enumerate(heads):
+        part = OF_KNOWN.format(number) if number < len(heads) - 1 else OF_HEAD
+        load_weights(head, folder / "model.safetensors", meta["weights_sha256"], part)
+    return known, heads
+
+
+def _known(meta: Mapping[str, Any]) -> list[KnownHead]:
+    return [KnownHead(each["head"], tuple(each["classes"])) for each in meta.get("known", [])]
+
+
+def _head(backbone: StagedBackbone, known: KnownHead, trust: tuple[str, ...]) -> nn.Module:
+    classes = len(known.classes)
+    head: nn.Module = build(known.recipe, trust=trust, in_features=backbone.out_features, classes=classes)
+    return head
 
 
 def inside(recipe: Mapping[str, Any], folder: Path) -> dict[str, Any]:

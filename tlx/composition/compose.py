@@ -39,6 +39,10 @@ __all__ = [
 
 VERSION_BASE = "1.3"
 GROUPS_OF_THE_NAME = ("model", "data", "strategy")
+OF_ONE_VERB = frozenset({"sequence"})
+"""Groups that the verb of the same name alone reads."""
+UNREAD = frozenset({"defaults", "experiment", "hydra"})
+"""Keys of primary configs that are Hydra's."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +253,7 @@ def _combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
 def _top_level(verb: str) -> frozenset[str]:
     primaries = [OmegaConf.load(conf_folder() / f"{name}.yaml") for name in ("fit", verb)]
     own = {str(key) for primary in primaries for key in primary}
-    return frozenset({*groups(), *own, SOURCE} - {"defaults", "experiment", "hydra"})
+    return frozenset({*groups(), *own, SOURCE} - (OF_ONE_VERB - {verb}) - UNREAD)
 
 
 def _refuse_unread(config: DictConfig, verb: str) -> None:

@@ -11,7 +11,7 @@ from tlx.composition.groups import choices
 from tlx.composition.resolve import differences
 from tlx.errors import CheckpointError, ConfigError
 
-__all__ = ["backbone_of", "bundle_of"]
+__all__ = ["backbone_of", "bundle_of", "known_folder"]
 
 OFF = {"weights": None, "sha256": None, "pretrained": False}
 """Where a model's own weights would come from, and what turns that off: the run brings them."""
@@ -36,6 +36,12 @@ def bundle_of(run: str) -> Path:
             fix="init_from=RUN, a finished run or its bundle; or put it back",
         )
     return folder / "bundle" if (folder / "bundle").is_dir() else folder
+
+
+def known_folder(run: str) -> Path:
+    """Where a run lies what it held on to; the folder is there only if it held on to anything."""
+    bundle = bundle_of(run)
+    return (bundle.parent if bundle.name == "bundle" else bundle) / "known"
 
 
 def backbone_of(

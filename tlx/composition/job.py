@@ -15,7 +15,8 @@ from torch.optim import Optimizer
 from tlx.backbones.staged import StagedBackbone
 from tlx.cache.settings import CacheSettings
 from tlx.composition import resolve
-from tlx.composition.initial import backbone_of
+from tlx.composition.init_head import take_heads
+from tlx.composition.initial import backbone_of, known_folder
 from tlx.composition.trust import importable
 from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value
@@ -65,13 +66,18 @@ def make_job(
             del named[name]
     for name, node in named.items():
         check_values(node, name, trust)
+    started = config.get("init_from")
+    made = _make_backbone(started, backbone, trust, model)
+    continues = take_heads(made, started, config.get("init_head", "new"), trust)
     return Job(
         trainer=make_trainer(config["trainer"], trust),
         optimizer=_make_optimizer(config["optimizer"], trust),
         task=_make_task(config["task"], trust),
         mixup=_number("mixup", config["mixup"]),
         ema=None if config["ema"] is None else _number("ema", config["ema"]),
-        backbone=_make_backbone(config.get("init_from"), backbone, trust, model),
+        backbone=made,
+        continues=continues,
+        earlier=known_folder(str(started)) if made.known else None,
         head=make_head(head, trust),
         head_recipe=dict(head),
         data=data if isinstance(data, TransferData) else make_data(config["data"], trust, data),

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from tlx.backbones.cut import Cut
+from tlx.backbones.known_heads import KnownHeads
 from tlx.backbones.staged import StagedBackbone
 from tlx.errors import ConfigError, TlxError, unknown_name
 from tlx.plan import HEAD, Norms, check_norms, split_part
@@ -32,10 +33,24 @@ class Network(nn.Module):
 
     Attributes:
         cut: The backbone in two halves, for inputs that are what the lower one gave.
+
+    Args:
+        backbone: What gives the features.
+        head: Maps features (B, D) to (B, K).
+        output: Stands on the head and never trains.
+        continues: Whether the head goes on from the newest of the backbone's known heads, so that it is
+            this one that answers for the classes of that one.
     """
 
-    def __init__(self, backbone: StagedBackbone, head: nn.Module, output: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        backbone: StagedBackbone,
+        head: nn.Module,
+        output: nn.Module | None = None,
+        continues: bool = False,
+    ) -> None:
         super().__init__()
+        self.continues = continues
         self.backbone = backbone
         self.head = head
         self.output = output if output is not None else nn.Identity()
@@ -53,9 +68,31 @@ class Network(nn.Module):
         """
         if not original:
             return self.output(self.head(self.features(inputs)))
+        if self.continues:
+            features = self.features(inputs)
+            logits = self.head(features)
+            return Answers(self.output(logits), self._known.beside(features, logits))
         trunk = self._trunk(inputs)
         outputs = self.output(self.head(self.backbone.pool(trunk)))
         return Answers(outputs, self.backbone.original_answer(trunk))
+
+    def original_logits(self, inputs: Inputs | FrontierValues) -> Tensor:
+        """What the network says of the original classes, shape (B, K of the source).
+
+        Raises:
+            ConfigError: The weights came without a head.
+        """
+        if not self.continues and not isinstance(inputs, FrontierValues):
+            return self.backbone.original_logits(inputs)
+        logits: Tensor = self(inputs, original=True).original
+        return logits
+
+    @property
+    def _known(self) -> KnownHeads:
+        known = self.backbone.original_head
+        if not isinstance(known, KnownHeads):
+            raise TlxError("a head goes on from a known one, and the backbone has none")
+        return known
 
     def _trunk(self, inputs: Inputs | FrontierValues) -> Any:
         if not isinstance(inputs, FrontierValues):

@@ -22,6 +22,13 @@ class Answers(NamedTuple):
 
     now: Tensor  # with a gradient
     before: Tensor
+    sizes: tuple[int, ...]  # of the heads that K are of
+
+    def by_head(self) -> list[tuple[Tensor, Tensor]]:
+        """Now and before, of each head alone, (B, its K)."""
+        return list(
+            zip(*(torch.split(said, list(self.sizes), 1) for said in (self.now, self.before)), strict=True)
+        )
 
 
 class Comparison:
@@ -85,11 +92,13 @@ class Comparison:
         """Of this step; None while nothing below the heads trains, so that nothing can differ."""
         if not self._origin.moves:
             return None
+        sizes = self._origin.network.backbone.original_groups
         if self._recall is None:
             if step.original is None:
                 return None
             with torch.no_grad():
-                return Answers(step.original, self._origin.network(step.inputs))
+                return Answers(step.original, self._origin.network(step.inputs), sizes)
         device = step.logits.device
         ids = self._origin.draw(self._recall, self.ratio, step)
-        return Answers(self._origin.answer(self._recall.take(ids, device)), self._before[ids].to(device))
+        now = self._origin.answer(self._recall.take(ids, device))
+        return Answers(now, self._before[ids].to(device), sizes)

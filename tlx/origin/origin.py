@@ -1,8 +1,8 @@
 """What regularizers are given to hold on to."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -18,6 +18,7 @@ from tlx.errors import CheckpointError, ConfigError
 from tlx.evaluation import to_device
 from tlx.functional.buffer import reservoir
 from tlx.modules.network import Network
+from tlx.origin.evaluated import evaluated
 from tlx.origin.original import Original
 from tlx.origin.recall import Recall
 from tlx.plan import HEAD, Plan, split_part
@@ -66,10 +67,12 @@ class Origin:
         seed: Of the run, >= 0.
         world: This process among those that train together; None: it is alone.
         device: Where to compute before the run does; None: where the network is.
+        earlier: Where the run that the weights came from lies what it held on to; None: nowhere.
 
     Attributes:
         network: The original network.
-        pairs: Weights of the run that ever train and were pre-trained: name, now, before.
+        pairs: Weights of the run that ever train and were pre-trained: name, now, before. Those of a head
+            that goes on from a known one are among them.
         added: Those that were not.
         position: The training batches so far, in the whole run.
     """
@@ -84,20 +87,23 @@ class Origin:
         seed: int,
         world: World | None = None,
         device: torch.device | None = None,
+        earlier: Path | None = None,
     ) -> None:
         trained = {split_part(part)[0] for phase in plan.phases for part in phase.trains} - {HEAD}
         anew = {stage for phase in plan.phases for stage in phase.reinitialise}
-        self.data, self.source, self.folder = data, source, folder
+        self.data, self.source, self.folder, self.earlier = data, source, folder, earlier
         self.seed, self.world = seed, world or World()
         self._first_device = device or next(network.parameters()).device
         self.position: Callable[[], int] = int
+        self._known = network.backbone.known
         self.network = Original(network.backbone, trained)
-        before = dict(self.network.backbone.net.named_parameters())
+        before = dict(self.network.named_parameters())
         self.pairs: list[tuple[str, nn.Parameter, Tensor]] = []
         self.added: list[nn.Parameter] = []
         for stage, name, weight in network.named_parts():
-            if stage in trained and stage not in anew:
-                self.pairs.append((name, weight, before[name.removeprefix("backbone.net.")]))
+            known = network.continues if stage == HEAD else stage in trained and stage not in anew
+            if known:
+                self.pairs.append((name, weight, before[self.original_name(name)]))
             elif stage in trained or stage == HEAD:
                 self.added.append(weight)
         self._run_network = network
@@ -109,6 +115,17 @@ class Origin:
         """What the original network told apart; none where its weights came without a head."""
         backbone = self.network.backbone
         return backbone.original_classes if backbone.original_head is not None else ()
+
+    @property
+    def groups(self) -> tuple[range, ...]:
+        """The classes of each of the original heads, by their positions; a softmax runs over one group."""
+        ends = list(itertools.accumulate(self.network.backbone.original_groups))
+        return tuple(range(start, end) for start, end in itertools.pairwise([0, *ends]))
+
+    def original_name(self, name: str) -> str:
+        """What the original network calls a weight of `pairs`."""
+        newest = f"backbone.original_head.heads.{len(self._known) - 1}."
+        return newest + name.removeprefix("head.") if name.startswith("head.") else name
 
     @property
     def moves(self) -> bool:
@@ -201,7 +218,7 @@ class Origin:
         """Positions in `recall` for a step, `ratio` for each of its samples, the same when it comes again."""
         return recall.draw(max(1, round(ratio * len(step.targets))), self.position(), self.world.rank)
 
-    def batches(self, count: int | None) -> Iterator[Batch]:
+    def batches(self, count: int | None, group: range | None = None, newest: bool = False) -> Iterator[Batch]:
         """Samples for the original network to be measured on, this process's share of them.
 
         Those of the source, with original classes, or those that the run learns, whose targets say
@@ -209,10 +226,13 @@ class Origin:
 
         Args:
             count: How many at most, drawn by the seed; None: all.
+            group: Of the source, those of these classes alone; None: of all.
+            newest: Of a source that is joined of several, the last one's alone.
         """
         data = self.data if self.source is None else self.source
         train = data.splits.train
-        ids = np.arange(len(train)) if count is None else reservoir(len(train), count, self.seed)
+        chosen = np.arange(len(train)) if self.source is None else self._samples_of(train, group, newest)
+        ids = chosen if count is None else chosen[reservoir(len(chosen), count, self.seed)]
         split = train.subset(ids)
         known = torch.from_numpy(self.labels(split)) if self.source is not None else None
         places = torch.from_numpy(ids)
@@ -224,6 +244,15 @@ class Origin:
             if len(targets):
                 yield Batch(inputs, targets.to(self._first_device), places[batch.ids[counted]])
 
+    def _samples_of(self, train: Split, group: range | None, newest: bool) -> NDArray[np.int64]:
+        first = int(getattr(train, "starts", (0,))[-1]) if newest else 0
+        ids = np.arange(first, len(train))
+        if group is None:
+            return ids
+        labels = self.labels(train)[ids]
+        found: NDArray[np.int64] = ids[(labels >= group.start) & (labels < group.stop)]
+        return found
+
     @property
     def bytes(self) -> int:
         """What is held in memory beside the run's own network."""
@@ -234,7 +263,7 @@ class Origin:
 
         Its running statistics stay those of what the run learns, and no dropout acts.
         """
-        with self._evaluated():
+        with evaluated(self._run_network):
             logits: Tensor = self._run_network(inputs, original=True).original
         return logits
 
@@ -248,19 +277,10 @@ class Origin:
         cut = self._run_network.cut
         example = to_device(self.data.first(self.data.splits.train, 2), self.device)
         agrees = self.network.cut_as(cut, example)
-        with self._evaluated():
+        with evaluated(self._run_network):
             for recall in self._recalls:
-                recall.settle(cut if agrees else None, self.device)
+                recall.settle(cut if agrees and self.moves else None, self.device)
         return agrees
-
-    @contextmanager
-    def _evaluated(self) -> Iterator[None]:
-        active = [module for module in self._run_network.modules() if module.training]
-        _set(active, False)
-        try:
-            yield
-        finally:
-            _set(active, True)
 
 
 def measured(source: TransferData) -> Split:
@@ -274,8 +294,3 @@ def _rows(inputs: Inputs | FrontierValues, chosen: Tensor) -> Inputs:
     if isinstance(inputs, dict):
         return {name: value[chosen] for name, value in inputs.items()}
     return inputs[chosen]
-
-
-def _set(modules: Iterable[nn.Module], training: bool) -> None:
-    for module in modules:
-        module.training = training

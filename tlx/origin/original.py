@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tlx.backbones.cut import Cut
+from tlx.backbones.known_heads import KnownHeads
 from tlx.backbones.staged import StagedBackbone
 from tlx.types import FrontierValues, Inputs
 
@@ -42,6 +43,8 @@ class Original(nn.Module):
         """Logits, by the original head; from stored values only the stages above them run."""
         if not isinstance(inputs, FrontierValues):
             return self.backbone.original_logits(inputs)
+        if self._reads_features(inputs.frontier):
+            return self._known.of_features(inputs.values["features"])
         if self.cut is None or self.cut.frontier != inputs.frontier:
             raise RuntimeError(f"values of frontier {inputs.frontier} for an original that is not cut there")
         with self.cut.inserted(inputs.values) as given:
@@ -58,12 +61,26 @@ class Original(nn.Module):
             Whether it can: where those stages are not what they were, it reads inputs alone.
         """
         self.cut = None
-        if other is None or not 0 < other.frontier < len(self.backbone.stages):
+        if other is None or other.frontier == 0:
+            return True
+        at_the_top = other.frontier == len(self.backbone.stages)
+        if at_the_top and not self._reads_features(other.frontier):
             return True
         for stage in list(self.backbone.stages)[: other.frontier]:
             theirs = other.backbone.stage_tensors(stage)
             for name, own in self.backbone.stage_tensors(stage).items():
                 if own is not theirs[name] and not torch.equal(own, theirs[name].to(own.device)):
                     return False
-        self.cut = Cut(self.backbone, other.frontier, example)
+        self.cut = None if at_the_top else Cut(self.backbone, other.frontier, example)
         return True
+
+    @property
+    def _known(self) -> KnownHeads:
+        known = self.backbone.original_head
+        if not isinstance(known, KnownHeads):
+            raise RuntimeError("features for an original head that reads what comes before them")
+        return known
+
+    def _reads_features(self, frontier: int) -> bool:
+        top = len(self.backbone.stages)
+        return frontier == top and isinstance(self.backbone.original_head, KnownHeads)

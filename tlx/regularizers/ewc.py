@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from tlx.checkpoint.durable import file_hash, is_whole, write_durably
 from tlx.checkpoint.randomness import seed_of
-from tlx.errors import CheckpointError, ConfigError, unknown_name
+from tlx.errors import CheckpointError, ConfigError, bad_value, unknown_name
+from tlx.functional.consolidation import Pull, both_pulls
 from tlx.functional.drift import drift
 from tlx.functional.fisher import DiagonalFisher
 from tlx.origin.origin import Origin
@@ -20,7 +21,15 @@ from tlx.types import Step
 
 __all__ = ["EWC"]
 
-Choice: TypeAlias = Literal["auto", "exact", "sampled", "empirical"]
+FILE = "ewc.safetensors"
+Tasks: TypeAlias = Literal["separate", "online"]
+ANCHOR = "anchor/"
+"""Begins the name of where a weight is pulled to, where that is not where it was before the run."""
+
+Choice: TypeAlias = Literal["auto", "exact", "sampled", "empirical", "batched"]
+
+LABELLED = ("empirical", "batched")
+"""Estimators that read original labels."""
 
 FEW_CLASSES = 20
 """Up to which the exact information costs no more than is worth it: a backward pass for each class."""
@@ -36,13 +45,22 @@ class EWC(Callback):
     strengths without the half are half of ours. F is written once, beside the checkpoints, and its hash is
     in each of them.
 
+    Where the run goes on from one that held on to something by EWC itself (`init_from`, with
+    `init_head=kept` or `continued`), only the newest of the tasks is measured, and what was known of those
+    before is taken over from that run. A softmax runs over the classes of one head.
+
     Args:
         strength: lambda, >= 0; the best one is found by sweeping it over several powers of ten.
         estimator: `exact`, over all classes; `sampled`, over answers drawn from the network's own
             probabilities; `empirical`, of the labels, another quantity; `auto`: exact for at most 20
-            classes, else sampled.
+            classes, else sampled. `batched`, the square of a batch's mean gradient, is **wrong**, and here
+            to repeat what others have published with it; batches are those of `source.eval_batch_size`.
         samples: Of the source, or of the target where there is no source; None: all.
         draws: Answers for each sample, >= 1; of `sampled`.
+        tasks: Of several tasks, one after another. `separate`: each is held on to where it ended, a term
+            for each (added up by `both_pulls`). `online`: :math:`\tilde F_t = \gamma \tilde F_{t-1} + F_t`
+            around where the last one ended (Schwarz et al. 2018, arXiv 1805.06370).
+        decay: gamma of `online`, in [0, 1].
 
     Raises:
         ConfigError: A value is out of its range.
@@ -58,34 +76,47 @@ class EWC(Callback):
         estimator: str = "auto",
         samples: int | None = 2000,
         draws: int = 1,
+        tasks: str = "separate",
+        decay: float = 1.0,
     ) -> None:
         check_strength("regularizer.ewc.strength", strength)
         if estimator not in get_args(Choice):
             raise unknown_name("regularizer.ewc.estimator", estimator, get_args(Choice))
         check_count("regularizer.ewc.samples", 1 if samples is None else samples, ", or null for all")
         check_count("regularizer.ewc.draws", draws)
+        if tasks not in get_args(Tasks):
+            raise unknown_name("regularizer.ewc.tasks", tasks, get_args(Tasks))
+        if not 0 <= decay <= 1:
+            raise bad_value("regularizer.ewc.decay", decay, "a number in [0, 1]")
+        if tasks == "separate" and decay != 1:
+            raise bad_value(
+                "regularizer.ewc.decay", decay, "1 of separate tasks", "regularizer.ewc.tasks=online"
+            )
         self.strength, self.estimator, self.samples, self.draws = strength, estimator, samples, draws
+        self.tasks, self.decay = tasks, decay
 
     def check(self, origin: Origin) -> None:
         origin.need_head("ewc")
-        if self.estimator == "empirical" and origin.source is None:
+        if self.estimator in LABELLED and origin.source is None:
             raise ConfigError(
-                "regularizer.ewc.estimator=empirical needs original labels, and there is no source",
+                f"regularizer.ewc.estimator={self.estimator} needs original labels, and there is no source",
                 fix="data@source=folder source.root=FOLDER, or regularizer.ewc.estimator=sampled",
             )
 
     def begin(self, origin: Origin) -> None:
         self._origin = origin
-        path = origin.folder / "ewc.safetensors"
+        path = origin.folder / FILE
         if not origin.world.agree(origin.world.is_first and is_whole(path)):
             self._write(path)
-        self._fisher = load_file(path)
+        held = load_file(path)
+        self._fisher = {name: value for name, value in held.items() if not name.startswith(ANCHOR)}
+        self._anchors = {name.removeprefix(ANCHOR): held[name] for name in held.keys() - self._fisher.keys()}
         self._hash = file_hash(path)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         pulled = [pair for pair in self._origin.pairs if pair[1].requires_grad]
         self._now = [now for _, now, _ in pulled]
-        self._before = [before.to(now.device) for _, now, before in pulled]
+        self._before = [self._anchors.get(name, before).to(now.device) for name, now, before in pulled]
         self._importance = [self._fisher[name].to(now.device) for name, now, _ in pulled]
 
     def loss_term(self, module: nn.Module, step: Step) -> Tensor:
@@ -99,12 +130,13 @@ class EWC(Callback):
     @property
     def _made_by(self) -> dict[str, Any]:
         """What the information depends on, beside the network and the samples."""
-        return {"estimator": self.estimator, "samples": self.samples, "draws": self.draws}
+        names = ("estimator", "samples", "draws", "tasks", "decay")
+        return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._origin.check(state_dict["origin"])
         before = state_dict["made_by"]
-        if before != self._made_by:
+        if any(self._made_by.get(name) != value for name, value in before.items()):
             settings = ", ".join(f"{name}={value}" for name, value in before.items())
             raise CheckpointError(
                 f"the Fisher information of this run was made by {settings}, and is not made again",
@@ -113,24 +145,65 @@ class EWC(Callback):
         if state_dict["fisher"] != self._hash:
             raise CheckpointError(
                 "the Fisher information of regularizer=ewc is another one than when the run began",
-                where=str(self._origin.folder / "ewc.safetensors"),
+                where=str(self._origin.folder / FILE),
                 fix="the file and the source as they were, or a new run",
             )
 
     def _write(self, path: Path) -> None:
         origin = self._origin
-        few = len(origin.classes) <= FEW_CLASSES
+        earlier = self._earlier()
+        groups = origin.groups[-1:] if earlier else origin.groups
+        measured = [self._measured(group, newest=bool(earlier)) for group in groups]
+        counted = [means for means in measured if means is not None]
+        if not counted:
+            raise ConfigError(
+                "regularizer=ewc measures samples of the newest head's classes, and the source has none",
+                fix="data@source=..., with samples of them",
+            )
+        found = {name: torch.stack([means[name] for means in counted]).sum(0) for name in counted[0]}
+        held = self._with_earlier(found, earlier) if origin.network.backbone.known else found
+        if origin.world.is_first:
+            write_durably(path, lambda to: save_file(held, to), sidecar=True)
+        origin.world.agree(None)
+
+    def _measured(self, group: range, newest: bool) -> dict[str, Tensor] | None:
+        """The information of samples of some classes; None where the source has none of them."""
+        origin, alone = self._origin, len(self._origin.groups) == 1
+        few = len(group) <= FEW_CLASSES
         chosen: Any = ("exact" if few else "sampled") if self.estimator == "auto" else self.estimator
-        names = [name for name, _, _ in origin.pairs]
+        names = {origin.original_name(name): name for name, _, _ in origin.pairs}
         generator = torch.Generator().manual_seed(seed_of(origin.seed, 7))
-        fisher = DiagonalFisher(origin.network, names, chosen, draws=self.draws, generator=generator)
-        for batch in origin.batches(self.samples):
+        columns = None if alone else list(group)
+        fisher = DiagonalFisher(
+            origin.network, names, chosen, draws=self.draws, generator=generator, columns=columns
+        )
+        for batch in origin.batches(self.samples, None if alone else group, newest):
             fisher.add(batch.inputs, batch.targets, batch.ids)
         sums, count = fisher.sums, torch.tensor(fisher.count, device=next(origin.network.parameters()).device)
         if origin.world.size > 1:
             for part in (*sums.values(), count):
                 torch.distributed.all_reduce(part)
-        mean = {name: (part / int(count)).cpu().contiguous() for name, part in sums.items()}
-        if origin.world.is_first:
-            write_durably(path, lambda to: save_file(mean, to), sidecar=True)
-        origin.world.agree(None)
+        if not int(count):
+            return None
+        return {names[name]: (part / int(count)).cpu().contiguous() for name, part in sums.items()}
+
+    def _earlier(self) -> dict[str, Tensor]:
+        """What the run that this one goes on from held on to by EWC, where it can be gone on with."""
+        path = None if self._origin.earlier is None else self._origin.earlier / FILE
+        held = load_file(path) if path is not None and is_whole(path) else {}
+        anchored = any(name.startswith(ANCHOR) for name in held)
+        return held if anchored == (self.tasks == "separate") else {}
+
+    def _with_earlier(self, found: dict[str, Tensor], earlier: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The information of all tasks; of separate ones with where it pulls to, for runs to come."""
+        held: dict[str, Tensor] = {}
+        for name, _, before in self._origin.pairs:
+            known = earlier.get(name, torch.zeros_like(found[name]))
+            if self.tasks == "online":
+                held[name] = self.decay * known + found[name]
+            else:
+                pull = Pull(found[name], before.detach().cpu().contiguous())
+                if earlier:
+                    pull = both_pulls(Pull(known, earlier.get(ANCHOR + name, pull.anchor)), pull)
+                held |= {name: pull.importance, ANCHOR + name: pull.anchor}
+        return held

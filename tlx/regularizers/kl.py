@@ -74,8 +74,9 @@ class KL(Callback):
         found = self.comparison.answers(step)
         if found is None:
             return step.logits.new_zeros(())
-        pair = (found.now, found.before) if self.direction == "reverse" else (found.before, found.now)
-        return self.strength * divergence(*pair)
+        reverse = self.direction == "reverse"
+        terms = [divergence(*((now, was) if reverse else (was, now))) for now, was in found.by_head()]
+        return self.strength * sum(terms[1:], terms[0])
 
     def state_dict(self) -> dict[str, Any]:
         return {"origin": self._origin.digest}

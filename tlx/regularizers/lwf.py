@@ -22,7 +22,7 @@ class LwF(Callback):
     1606.09282). Departures from the paper: where there is a source, its samples are answered, and those
     of the target only where there is none; the original head keeps its weights; soft targets are scaled
     by T squared (Hinton et al. 2015, arXiv 1503.02531) unless `scaled` is false; the warm-up of the new
-    head is a strategy of its own, lp_ft.
+    head is a strategy of its own, lp_ft. Where several heads are kept, the term is a sum over them.
 
     Args:
         strength: lambda, >= 0.
@@ -73,7 +73,8 @@ class LwF(Callback):
         found = self.comparison.answers(step)
         if found is None:
             return step.logits.new_zeros(())
-        return self.strength * distillation(found.now, found.before, self.temperature, self.scaled)
+        terms = [distillation(*pair, self.temperature, self.scaled) for pair in found.by_head()]
+        return self.strength * sum(terms[1:], terms[0])
 
     def state_dict(self) -> dict[str, Any]:
         return {"origin": self._origin.digest}

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from tlx.errors import CheckpointError, ConfigError, unknown_name
 from tlx.functional.buffer import balanced, reservoir
+from tlx.functional.class_groups import within_groups
 from tlx.origin.origin import Origin
 from tlx.origin.ranges import check_count, check_positive, check_strength
 from tlx.types import Step
@@ -20,6 +21,8 @@ SELECTIONS = ("reservoir", "balanced")
 
 class Replay(Callback):
     """Adds the cross-entropy of buffered source samples under the original head, a mean over them.
+
+    Where several heads are kept, the softmax of a sample runs over the classes of its own one.
 
     The buffer holds what a reservoir holds at the end of the source (Vitter 1985; Chaudhry et al. 2019,
     arXiv 1902.10486), or as many samples of each class; every batch draws from it. A sum of two means,
@@ -75,7 +78,10 @@ class Replay(Callback):
         ids = self._origin.draw(self._buffer, self.ratio, step)
         logits = self._origin.answer(self._buffer.take(ids, device))
         targets = self._buffer.targets[ids].to(device)
-        return self.strength * functional.cross_entropy(logits.float(), targets)
+        sizes = [len(group) for group in self._origin.groups]
+        return self.strength * functional.cross_entropy(
+            within_groups(logits.float(), targets, sizes), targets
+        )
 
     def state_dict(self) -> dict[str, Any]:
         return {"origin": self._origin.digest, "buffer": self._ids}

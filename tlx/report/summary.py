@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tlx.errors import ConfigError, unknown_name
-from tlx.figures import FIGURES, figures_of
+from tlx.figures import FIGURES, OF_RUNS, figures_of
 from tlx.report.document import write_text
 
 __all__ = ["SUMMARY_KEYS", "write_summary"]
@@ -42,9 +42,7 @@ SOURCE_KEYS: dict[str, str] = {
     "source/forgetting_high": "upper end of it",
     "source/samples": "source samples that were measured, of which nothing was made",
 }
-FIGURE_KEYS = {
-    f"{split}/{name}": figure.meaning for split in ("val", "test") for name, figure in FIGURES.items()
-}
+FIGURE_KEYS = {f"{split}/{name}": FIGURES[name].meaning for split in ("val", "test") for name in OF_RUNS}
 
 SUMMARY_KEYS: dict[str, str] = {**RUN_KEYS, **FIGURE_KEYS, **SOURCE_KEYS}
 """Every key, and what it means. Which figures there are, the task decides, see `TASK_FIGURES`;

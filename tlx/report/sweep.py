@@ -130,7 +130,7 @@ def _bounds(key: str) -> tuple[float, float]:
     """The least and the greatest value a figure can have."""
     known = FIGURES.get(key.partition("/")[2])
     if known is not None and known.share:
-        return 0.0, 1.0
+        return (-1.0 if known.signed else 0.0), 1.0
     return (-math.inf, 1.0) if known is not None and known.higher else (0.0, math.inf)
 
 

@@ -29,6 +29,12 @@ def report(argv: Sequence[str]) -> None:
         page, table = write_sweep(folder)
         print(f"page    {shown(page)}\ntable   {shown(table)}", flush=True)  # noqa: T201
         return
+    if (folder / "sequence.yaml").is_file():
+        refuse_links(folder, depth=1)
+        from tlx.report.sequence import write_sequence
+
+        print(f"page    {shown(write_sequence(folder))}", flush=True)  # noqa: T201
+        return
     if not (folder / "config.yaml").is_file():
         raise CheckpointError(f"{path} is neither a run nor a sweep", fix="a folder that tlx fit made")
     refuse_links(folder)

@@ -52,6 +52,15 @@ def resume(argv: Sequence[str]) -> None:
         from tlx.verbs.sweep import resume_sweep
 
         resume_sweep(Path(folder), trusted(words))
+    elif (Path(folder) / "sequence.yaml").is_file():
+        if options or allow_change:
+            raise ConfigError(
+                f"{folder} is a sequence, and its tasks go on with what they were begun with",
+                fix=f"tlx resume {folder}, or a new sequence",
+            )
+        from tlx.verbs.sequence import resume_sequence
+
+        resume_sequence(Path(folder), trusted(words))
     else:
         resume_run(Path(folder), trusted(words), options, allow_change)
 

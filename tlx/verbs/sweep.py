@@ -32,16 +32,19 @@ from tlx.signals import (
 from tlx.verbs.completeness import lacking
 from tlx.verbs.launch import train
 from tlx.verbs.run_config import write_config
+from tlx.verbs.sequence import RESULT
+from tlx.verbs.sequence import train as train_sequence
 
 __all__ = ["resume_sweep", "sweep"]
 
 
-def sweep(argv: Sequence[str], home: Path | None = None) -> None:
+def sweep(argv: Sequence[str], home: Path | None = None, verb: str = "fit") -> None:
     """Run what is missing of a sweep.
 
     Args:
         argv: Flags and overrides, `-m` among them.
         home: The sweep's directory; None: as `sweep_dir` says, or named after the overrides.
+        verb: What each job is.
 
     Raises:
         SweepError: A job failed; the others ran.
@@ -53,14 +56,14 @@ def sweep(argv: Sequence[str], home: Path | None = None) -> None:
     home = home or place(wish, "sweeps", f"{plain_stem(asked)[:60].rstrip('-')}-{digest(asked)}")
     flags = ["--config-dir", os.path.abspath(arguments.config_dir)] if arguments.config_dir else []
     kept = [override for override in asked if not gives_trust(override)]  # it is given each time
-    jobs = Jobs(home, asked, {"overrides": [*flags, *kept], "folder": str(Path.cwd())})
-    app.sweep("fit", ["-m", *flags, *asked], jobs.run)
+    jobs = Jobs(home, asked, {"verb": verb, "overrides": [*flags, *kept], "folder": str(Path.cwd())})
+    app.sweep(verb, ["-m", *flags, *asked], jobs.run)
     jobs.conclude()
 
 
 def resume_sweep(home: Path, trust: Sequence[str] = ()) -> None:
     """Run what is missing of the sweep in a directory, from the folder it was started in."""
-    folder, overrides = _note(home / "sweep.json")
+    folder, overrides, verb = _note(home / "sweep.json")
     if any(gives_trust(word) or sets_environment(word) for word in overrides):
         raise SecurityError(
             f"{shown(home / 'sweep.json')} says whom to trust, or sets variables of the environment",
@@ -70,20 +73,22 @@ def resume_sweep(home: Path, trust: Sequence[str] = ()) -> None:
         raise CheckpointError(f"the sweep was started in {folder}, which is gone", fix="tlx fit -m anew")
     home = home.resolve()
     os.chdir(folder)
-    sweep(["-m", *overrides, *([f"trust=[{','.join(trust)}]"] if trust else [])], home)
+    sweep(["-m", *overrides, *([f"trust=[{','.join(trust)}]"] if trust else [])], home, verb)
 
 
-def _note(path: Path) -> tuple[Path, list[str]]:
-    """Where a sweep was started, and with which words."""
+def _note(path: Path) -> tuple[Path, list[str], str]:
+    """Where a sweep was started, with which words, and what its jobs are."""
     way_out = "tlx fit -m with the words it was begun with, and sweep_dir=THIS_FOLDER"
     try:
         note = read_json(path)
     except CheckpointError as error:
         raise CheckpointError(error.what, fix=way_out) from error
-    folder, words = note.get("folder"), note.get("overrides")
-    if not (isinstance(folder, str) and isinstance(words, list) and all(isinstance(w, str) for w in words)):
+    folder, words, verb = note.get("folder"), note.get("overrides"), note.get("verb", "fit")
+    if verb not in WORK or not (
+        isinstance(folder, str) and isinstance(words, list) and all(isinstance(w, str) for w in words)
+    ):
         raise CheckpointError(f"{shown(path)} is no note that tlx wrote down", fix=way_out)
-    return Path(folder), words
+    return Path(folder), words, verb
 
 
 class Jobs:
@@ -97,6 +102,7 @@ class Jobs:
 
     def __init__(self, home: Path, asked: Sequence[str], note: dict[str, Any]) -> None:
         self.home, self.asked, self.note = home, set(asked), note
+        self.verb = str(note["verb"])
         self.folders: list[Path] = []
         self.refused: list[tuple[str, str]] = []
 
@@ -117,11 +123,11 @@ class Jobs:
         print(f"job {self._number} {said or folder.name}", flush=True)  # noqa: T201
         refuse_links(folder)
         self.folders.append(folder)
-        if read_state(folder)["status"] == "finished" and not lacking(folder, weights=False):
+        if read_state(folder)["status"] == "finished" and not self._lacking(folder):
             print("is finished already", flush=True)  # noqa: T201
             return _monitored(folder, composed)
         write_text(folder / "job.json", json.dumps({"overrides": varied}, indent=1) + "\n")
-        code = _in_a_fork(lambda: _train(folder, composed), folder)
+        code = _in_a_fork(lambda: WORK[self.verb](folder, composed), folder)
         if code in (INTERRUPTED, TERMINATED):
             raise stop(code - 128, self._way_on)
         if code < 0:
@@ -154,6 +160,11 @@ class Jobs:
                 fix=f"tlx resume {shown(self.home)}, which runs what is missing",
             )
 
+    def _lacking(self, folder: Path) -> bool:
+        if self.verb == "fit":
+            return bool(lacking(folder, weights=False))
+        return not (folder / RESULT).is_file()
+
     def _begin(self) -> None:
         refuse_links(self.home, depth=2)
         write_text(self.home / "sweep.json", json.dumps(self.note, indent=1) + "\n")
@@ -183,6 +194,15 @@ def _train(folder: Path, composed: Composed) -> None:
         begin(folder, resumed)
         with recorded(folder):
             train(folder, composed.config, composed.trust)
+
+
+def _learn(folder: Path, composed: Composed) -> None:
+    with stoppable():
+        train_sequence(folder, composed)
+
+
+WORK: dict[str, Callable[[Path, Composed], None]] = {"fit": _train, "sequence": _learn}
+"""What a job's own process does, by the verb of the sweep."""
 
 
 def _import_everything() -> None:
@@ -230,7 +250,8 @@ def _in_a_fork(work: Callable[[], object], folder: Path) -> int:
 
 def _monitored(folder: Path, composed: Composed) -> float | None:
     """What a sweeper that searches wants to see improve."""
-    value = _summary(folder).get(composed.config["monitor"])
+    found = _summary(folder)
+    value = found.get(f"test/{figures_of(found)[0]}" if "scenario" in found else composed.config["monitor"])
     return float(value) if value is not None else None
 
 

@@ -1,0 +1,170 @@
+"""What every regularizer makes of heads of several runs, and of a head that goes on."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tests.origin.known import known_job, moved
+from tests.regularizers.steps import started, step_of
+from tlx.assembly import build_network, plan_of
+from tlx.backbones.known_heads import KnownHead
+from tlx.functional.consolidation import Pull, both_pulls
+from tlx.functional.distillation import distillation, divergence
+from tlx.job import Job
+from tlx.modules.network import Network
+from tlx.origin.origin import Origin
+from tlx.regularizers.ewc import ANCHOR, EWC
+from tlx.regularizers.kl import KL
+from tlx.regularizers.lwf import LwF
+from tlx.regularizers.replay import Replay
+
+GROUPS = (("left", "right"), ("top", "never"))
+RECIPE = {"_target_": "tlx.heads.linear.Linear"}
+
+
+def job_with_heads(continues: bool = False) -> Job:
+    job = known_job()
+    groups = (("left", "right", "top"),) if continues else GROUPS
+    torch.manual_seed(3)
+    heads = [nn.Linear(8, len(names)) for names in groups]
+    job.backbone.know([KnownHead(RECIPE, names) for names in groups], heads)
+    job.continues = continues
+    return job
+
+
+def origin_with(
+    folder: Path, job: Job, earlier: Path | None = None, trains: tuple[str, ...] = ("block1", "head")
+) -> tuple[Origin, Network]:
+    network = build_network(job) if not job.continues else _continued(job)
+    origin = Origin(network, plan_of(job), job.data, job.source, folder, job.seed, earlier=earlier)
+    network.freeze_except(trains)
+    network.train()
+    return origin, network
+
+
+def _continued(job: Job) -> Network:
+    head = nn.Linear(8, 3)
+    head.load_state_dict(job.backbone.original_head.newest.state_dict())  # type: ignore[union-attr]
+    return Network(job.backbone, head, continues=True)
+
+
+def naive_information(origin: Origin, group: range) -> dict[str, Tensor]:
+    """The exact information by one backward pass for each sample and class of a group."""
+    names = {origin.original_name(name): name for name, _, _ in origin.pairs}
+    weights = dict(origin.network.named_parameters())
+    found = {name: torch.zeros_like(weights[own]) for own, name in names.items()}
+    count = 0
+    for weight in weights.values():
+        weight.requires_grad_(True)
+    for batch in origin.batches(None):
+        for sample, target in zip(batch.inputs, batch.targets.tolist(), strict=True):
+            if target not in group:
+                continue
+            count += 1
+            logits = origin.network(sample[None])[0, group.start : group.stop]
+            logs = logits.log_softmax(0)
+            for place in range(len(group)):
+                grads = torch.autograd.grad(
+                    logs[place], [weights[own] for own in names], retain_graph=True, allow_unused=True
+                )
+                for name, grad in zip(names.values(), grads, strict=True):
+                    found[name] += 0 if grad is None else logs[place].exp().detach() * grad**2
+    origin.network.requires_grad_(False)
+    return {name: total / count for name, total in found.items()}
+
+
+@pytest.mark.parametrize("kind", [LwF, KL])
+def test_heads_are_compared_one_by_one(kind: type, tmp_path: Path) -> None:
+    origin, network = origin_with(tmp_path, job_with_heads())
+    term = kind(samples=10)
+    term.begin(origin)
+    started(term)
+    moved(network)
+    step = step_of(network)
+    ids = origin.draw(term.comparison._recall, 1.0, step)
+    inputs = term.comparison._recall.take(ids, torch.device("cpu"))
+    now, before = origin.answer(inputs), origin.network(inputs)
+    pairs = [(now[:, part], before[:, part]) for part in (slice(0, 2), slice(2, 4))]
+    if kind is LwF:
+        wanted = sum(distillation(one, other, 2.0) for one, other in pairs)
+    else:
+        wanted = sum(divergence(one, other) for one, other in pairs)
+    assert wanted > 0
+    assert torch.allclose(term.loss_term(network, step), torch.as_tensor(wanted))
+
+
+def test_a_replayed_sample_is_told_apart_within_its_own_head(tmp_path: Path) -> None:
+    origin, network = origin_with(tmp_path, job_with_heads())
+    term = Replay(samples=12)
+    term.begin(origin)
+    moved(network)
+    step = step_of(network)
+    ids = origin.draw(term._buffer, 1.0, step)
+    logits, targets = origin.answer(term._buffer.take(ids, torch.device("cpu"))), term._buffer.targets[ids]
+    losses = []
+    for row, target in zip(logits, targets.tolist(), strict=True):
+        start = 0 if target < 2 else 2
+        losses.append(functional.cross_entropy(row[None, start : start + 2], torch.tensor([target - start])))
+    assert torch.allclose(term.loss_term(network, step), torch.stack(losses).mean())
+
+
+def test_the_information_is_a_sum_over_heads_each_of_its_own_samples(tmp_path: Path) -> None:
+    origin, _ = origin_with(tmp_path, job_with_heads())
+    EWC(samples=None).begin(origin)
+    held = load_file(tmp_path / "ewc.safetensors")
+    parts = [naive_information(origin, group) for group in origin.groups]
+    for name, _, before in origin.pairs:
+        assert torch.allclose(held[name], parts[0][name] + parts[1][name], rtol=1e-4, atol=1e-8), name
+        assert torch.equal(held[ANCHOR + name], before)
+
+
+def test_of_several_tasks_only_the_newest_is_measured(tmp_path: Path) -> None:
+    first, _ = origin_with(tmp_path / "first", job_with_heads())
+    EWC(samples=None).begin(first)
+    known = load_file(tmp_path / "first" / "ewc.safetensors")
+    job = job_with_heads()
+    with torch.no_grad():
+        for weight in job.backbone.net.parameters():
+            weight += 0.1
+    origin, _ = origin_with(tmp_path / "second", job, earlier=tmp_path / "first")
+    EWC(samples=None).begin(origin)
+    held = load_file(tmp_path / "second" / "ewc.safetensors")
+    newest = naive_information(origin, origin.groups[-1])
+    for name, _, before in origin.pairs:
+        pull = both_pulls(Pull(known[name], known[ANCHOR + name]), Pull(newest[name], before.detach()))
+        assert torch.allclose(held[name], pull.importance, rtol=1e-4, atol=1e-8), name
+        assert torch.allclose(held[ANCHOR + name], pull.anchor, rtol=1e-4, atol=1e-6), name
+
+
+def test_online_the_information_fades_and_the_last_weights_are_held_on_to(tmp_path: Path) -> None:
+    settings = {"samples": None, "tasks": "online", "decay": 0.5}
+    first, _ = origin_with(tmp_path / "first", job_with_heads())
+    EWC(**settings).begin(first)  # type: ignore[arg-type]
+    known = load_file(tmp_path / "first" / "ewc.safetensors")
+    origin, network = origin_with(tmp_path / "second", job_with_heads(), earlier=tmp_path / "first")
+    term = EWC(**settings)  # type: ignore[arg-type]
+    term.begin(origin)
+    held = load_file(tmp_path / "second" / "ewc.safetensors")
+    newest = naive_information(origin, origin.groups[-1])
+    assert not any(name.startswith(ANCHOR) for name in held)
+    for name, _, _ in origin.pairs:
+        assert torch.allclose(held[name], 0.5 * known[name] + newest[name], rtol=1e-4, atol=1e-8), name
+    started(term)
+    assert term.loss_term(network, step_of(network)).item() == 0
+
+
+def test_a_head_that_goes_on_is_held_on_to_as_well(tmp_path: Path) -> None:
+    origin, network = origin_with(tmp_path, job_with_heads(continues=True), trains=("head",))
+    assert {name for name, _, _ in origin.pairs} >= {"head.weight", "head.bias"}
+    assert origin.moves
+    term = EWC(strength=2.0, samples=None)
+    term.begin(origin)
+    started(term)
+    moved(network, 0.5)
+    information = naive_information(origin, origin.groups[-1])
+    wanted = 0.25 * (information["head.weight"].sum() + information["head.bias"].sum())
+    assert torch.allclose(term.loss_term(network, step_of(network)), wanted, rtol=1e-4)

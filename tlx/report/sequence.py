@@ -1,0 +1,127 @@
+"""The page of a sequence of tasks: what became of each of them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from tlx.figures import FIGURES, TASK_FIGURES
+from tlx.report.canvas import draw
+from tlx.report.document import render, write_text
+from tlx.report.formats import count, figure, finite, label
+from tlx.report.run_files import read_json
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["DEFINITIONS", "result_lines", "write_sequence"]
+
+DEFINITIONS = {
+    "average_accuracy": "mean accuracy over the tasks, after the last one",
+    "backward_transfer": "mean over the tasks but the last: accuracy after the last task minus accuracy "
+    "right after the task itself (Lopez-Paz and Ranzato 2017)",
+    "forgetting": "mean over the tasks but the last: the best accuracy before the last task minus the "
+    "accuracy after it (Chaudhry et al. 2018)",
+    "forward_transfer": "mean over the tasks but the first: accuracy right before the task minus accuracy "
+    "before the first one (Lopez-Paz and Ranzato 2017)",
+}
+"""What each figure of a sequence is."""
+
+NAMED = 12
+"""Tasks whose curves bear their names; of more, each is told by its place alone."""
+
+
+def result_lines(result: Mapping[str, Any]) -> list[str]:
+    """The end of a sequence, for a terminal."""
+    lines = []
+    for name in TASK_FIGURES["sequence"]:
+        lines.append(f"{FIGURES[name].title:20} {figure(name, result.get(f'test/{name}'))}")
+    return lines
+
+
+def write_sequence(folder: Path) -> Path:
+    """Write report.html of a finished sequence from its result.json.
+
+    Args:
+        folder: Its directory.
+
+    Raises:
+        CheckpointError: There is no result.
+    """
+    result: dict[str, Any] = read_json(folder / "result.json")
+    tasks = [str(name) for name in result["tasks"]]
+    matrix = [[finite(value) for value in row] for row in result["matrix"]]
+    figures = [
+        (FIGURES[name].title, figure(name, result.get(f"test/{name}")), DEFINITIONS[name])
+        for name in TASK_FIGURES["sequence"]
+    ]
+    page = render(
+        "sequence.html.jinja",
+        title=f"{label(result['data'])}: {len(tasks)} tasks one after another",
+        figures=figures,
+        tasks=[(name, f"tasks/{number + 1:02d}/report.html") for number, name in enumerate(tasks)],
+        rows=[_row(number, row) for number, row in enumerate(matrix)],
+        plot=_curves(matrix, tasks),
+        facts=_facts(result),
+        measured_on=str(result["measured_on"]),
+    )
+    return write_text(folder / "report.html", page)
+
+
+def _row(number: int, row: Sequence[float | None]) -> dict[str, Any]:
+    cells = [
+        {
+            "said": "" if value is None else f"{100 * value:.1f}",
+            "shade": 0 if value is None else round(70 * value),
+            "learnt": place < number,
+        }
+        for place, value in enumerate(row)
+    ]
+    return {"name": "before any" if number == 0 else f"after task {number}", "cells": cells}
+
+
+def _facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    scenario = {
+        "task": "a head for each task, and it is known which one is asked",
+        "domain": "one head for all tasks",
+    }
+    held = result.get("regularizer") or {}
+    said = [
+        f"{name} ({', '.join(f'{key} {value}' for key, value in settings.items())})"
+        for name, settings in held.items()
+    ]
+    return [
+        ("Model", label(result["model"])),
+        ("Strategy of each task", label(result["strategy"])),
+        ("Scenario", f"{result['scenario']}: {scenario.get(str(result['scenario']), '')}"),
+        ("Held on to by", "; ".join(said) or "nothing"),
+        ("Seed", str(result["seed"])),
+        ("Samples measured", ", ".join(count(number) for number in result["samples"])),
+    ]
+
+
+def _curves(matrix: Sequence[Sequence[float | None]], tasks: Sequence[str]) -> Markup:
+    """The accuracy of every task from the moment it was learnt, and their mean."""
+
+    def paint(axes: "Axes") -> None:
+        from matplotlib import colormaps
+        from matplotlib.ticker import MaxNLocator
+
+        shades = colormaps["viridis"]
+        last = len(matrix) - 1
+        for place, name in enumerate(tasks):
+            points = [(t, matrix[t][place]) for t in range(place + 1, last + 1)]
+            known = [(t, value) for t, value in points if value is not None]
+            axes.plot(
+                [t for t, _ in known], [100 * value for _, value in known], "o-",
+                color=shades(0.1 + 0.75 * place / max(len(tasks) - 1, 1)),
+                label=label(name, 24) if len(tasks) <= NAMED else None,
+            )  # fmt: skip
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("tasks learnt")
+        axes.set_ylabel("accuracy, %")
+        if len(tasks) <= NAMED:
+            axes.legend(loc="best", fontsize=10)
+
+    return draw("accuracy of each task after each task", paint, width=520, height=300)
