@@ -37,7 +37,7 @@ class Permuted:
             recipe = {
                 "_target_": "tlx.data.permuted.Permuted",
                 "of": recipe_of(given.data),
-                "seed": None if ordered else self._seed * STRIDE + number,
+                "order_seed": None if ordered else self._seed * STRIDE + number,
                 "pad": self._pad,
             }
             name = f"order {number + 1}"

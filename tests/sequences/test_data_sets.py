@@ -1,0 +1,42 @@
+import pytest
+
+from tests.sequences.given import given
+from tlx.errors import ConfigError
+from tlx.sequences.data_sets import DataSets
+
+WORDS = ["data=folder data.root=one", "data=npz data.file=two.npz"]
+
+
+def test_each_task_is_a_data_set_that_is_loaded_as_the_sequence_says() -> None:
+    first, second = DataSets(WORDS, ["photos", "arrays"]).tasks(given("domain"))
+    assert first.name == "photos" and second.name == "arrays"
+    assert first.data == {"_target_": "folder", "root": "one", "batch_size": 8, "seed": 3}
+    assert second.data == {"_target_": "npz", "file": "two.npz", "batch_size": 8, "seed": 3}
+
+
+def test_with_a_head_for_each_a_class_bears_the_name_of_its_task() -> None:
+    tasks = DataSets(WORDS).tasks(given("task", classes="ab"))
+    assert [task.data["names"] for task in tasks] == [
+        ["a of task 1", "b of task 1"],
+        ["a of task 2", "b of task 2"],
+    ]
+
+
+def test_one_head_for_data_sets_of_different_classes_is_refused() -> None:
+    words = [f"{WORDS[0]} data.of_classes=ab", f"{WORDS[1]} data.of_classes=ac"]
+    with pytest.raises(ConfigError, match="task 2 has other classes than task 1"):
+        DataSets(words).tasks(given("domain"))
+
+
+@pytest.mark.parametrize("wrong", [[], WORDS[:1], "data=folder", [1, 2]])
+def test_what_is_no_list_of_data_sets_is_refused_with_an_example(wrong: object) -> None:
+    with pytest.raises(ConfigError, match=r"sequence\.tasks"):
+        DataSets(wrong)  # type: ignore[arg-type]
+
+
+def test_words_that_choose_no_data_and_names_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ConfigError, match="'model=tiny'"):
+        DataSets([f"{WORDS[0]} model=tiny", WORDS[1]]).tasks(given())
+    for names in (["one"], ["one", "one"]):
+        with pytest.raises(ConfigError, match=r"sequence\.names"):
+            DataSets(WORDS, names)
