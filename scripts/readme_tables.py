@@ -59,6 +59,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "data": lambda: group_table("data"),
     "tasks": lambda: group_table("task"),
     "regularizers": lambda: group_table("regularizer"),
+    "sequences": lambda: group_table("sequence"),
     "summary": summary_table,
     "benchmark": benchmark_table,
 }

@@ -1,0 +1,68 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tlx.errors import CheckpointError
+from tlx.figures import TASK_FIGURES
+from tlx.report.sequence import DEFINITIONS, result_lines, write_sequence
+
+RESULT: dict[str, Any] = {
+    "model": "tiny",
+    "data": "digits",
+    "strategy": "full",
+    "scenario": "task",
+    "regularizer": {"ewc": {"strength": 3.0, "tasks": "online"}},
+    "seed": 4,
+    "tasks": ["0, <b>1</b>", "2, 3"],
+    "measured_on": "test",
+    "samples": [120, 80],
+    "matrix": [[0.5, 0.25], [0.975, 0.375], [0.75, 1.0]],
+    "test/average_accuracy": 0.875,
+    "test/backward_transfer": -0.225,
+    "test/forgetting": 0.225,
+    "test/forward_transfer": 0.125,
+}
+
+
+def written(folder: Path, **changes: Any) -> str:
+    (folder / "result.json").write_text(json.dumps(RESULT | changes))
+    return write_sequence(folder).read_text()
+
+
+def test_the_page_shows_every_value_of_the_matrix_and_says_what_each_figure_is(tmp_path: Path) -> None:
+    page = written(tmp_path)
+    for said in ("50.0", "25.0", "97.5", "37.5", "75.0", "100.0", "ewc (strength 3.0, tasks online)"):
+        assert said in page
+    for name in TASK_FIGURES["sequence"]:
+        assert DEFINITIONS[name] in page
+    assert 'href="tasks/01/report.html"' in page and 'href="tasks/02/report.html"' in page
+    assert "<svg" in page and "<b>1</b>" not in page and "lean to the good side" not in page
+
+
+def test_figures_of_the_samples_that_chose_the_epochs_are_marked(tmp_path: Path) -> None:
+    assert "lean to the good side" in written(tmp_path, measured_on="val")
+
+
+def test_of_many_tasks_none_is_named_in_the_plot(tmp_path: Path) -> None:
+    many = [f"task number {number}" for number in range(20)]
+    page = written(tmp_path, tasks=many, samples=[5] * 20, matrix=[[0.5] * 20] * 21)
+    assert page.count("task number 7") == 1  # in the table alone
+
+
+def test_a_figure_that_is_not_there_is_a_dash(tmp_path: Path) -> None:
+    matrix = [[0.5], [0.9]]
+    page = written(tmp_path, tasks=["a"], samples=[5], matrix=matrix, **{"test/forgetting": None})
+    assert "\N{EN DASH}" in page
+
+
+def test_the_lines_for_a_terminal_name_every_figure() -> None:
+    lines = [line.replace("\N{NO-BREAK SPACE}", " ") for line in result_lines(RESULT)]
+    assert lines[0].split() == ["Average", "accuracy", "87.5", "%"]
+    assert lines[1].endswith("-22.5 %") and len(lines) == 4
+
+
+def test_without_a_result_there_is_no_page(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"result\.json"):
+        write_sequence(tmp_path)

@@ -1,0 +1,110 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command import Server, until
+
+SMALL = (
+    "model.weights=null", "trainer=cpu", "sequence.tasks=2", "strategy=full", "strategy.epochs=2",
+    "data.per_class=6", "trainer.checkpoint_steps=1", "strategy.backbone_rate=1e-3", "data.batch_size=8",
+)  # fmt: skip
+HELD = ("regularizer=[ewc,replay]", "regularizer.ewc.samples=10", "regularizer.replay.samples=6")
+
+
+def learnt(command: Server, folder: Path, *words: str) -> dict[str, Any]:
+    result = command.run(folder, "sequence", *SMALL, *words, "run_dir=one")
+    assert result.code == 0, result.err
+    found: dict[str, Any] = json.loads((folder / "one" / "result.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("scenario", ["task", "domain"])
+def test_tasks_are_learnt_one_after_another_and_all_measured_after_each(
+    scenario: str, command: Server, tmp_path: Path
+) -> None:
+    found = learnt(command, tmp_path, f"scenario={scenario}", *HELD)
+    matrix = found["matrix"]
+    assert len(matrix) == 3 and all(len(row) == 2 for row in matrix)
+    assert found["tasks"] == ["0 to 4", "5 to 9"] and found["measured_on"] == "test"
+    assert found["test/average_accuracy"] == pytest.approx(sum(matrix[-1]) / 2)
+    home = tmp_path / "one"
+    second = json.loads((home / "tasks" / "02" / "summary.json").read_text())
+    # what the run itself measured of its own task, and of the one before, is what the matrix has
+    assert second["test/accuracy"] == pytest.approx(matrix[2][1])
+    assert second["source/accuracy_after"] == pytest.approx(matrix[2][0])
+    assert second["source/accuracy_before"] == pytest.approx(matrix[1][0])
+    page = (home / "report.html").read_text()
+    assert f"{100 * matrix[2][0]:.1f}" in page
+    assert "is already complete" in command.run(tmp_path, "resume", "one").out
+    assert command.run(tmp_path, "report", "one").code == 0
+
+
+def test_a_killed_sequence_goes_on_to_the_same_bits(command: Server, tmp_path: Path) -> None:
+    whole = learnt(command, tmp_path / "whole", *HELD)
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    started = command.start(killed, "sequence", *SMALL, *HELD, "run_dir=one")
+    until(lambda: any((killed / "one" / "tasks" / "02" / "checkpoints").glob("*.ckpt")))
+    started.kill()
+    assert not (killed / "one" / "result.json").exists()
+    refused = command.run(killed, "sequence", *SMALL, *HELD, "run_dir=one")
+    assert refused.code == 2 and "Try: tlx resume one" in refused.err
+    again = command.run(killed, "resume", "one")
+    assert again.code == 0, again.err
+    assert json.loads((killed / "one" / "result.json").read_text()) == whole
+    for task in ("01", "02"):
+        folders = [folder / "one" / "tasks" / task / "bundle" for folder in (tmp_path / "whole", killed)]
+        hashes = [json.loads((folder / "bundle.json").read_text())["weights_sha256"] for folder in folders]
+        assert hashes[0] == hashes[1], task
+
+
+def test_a_row_that_is_gone_is_measured_again(command: Server, tmp_path: Path) -> None:
+    whole = learnt(command, tmp_path)
+    home = tmp_path / "one"
+    shutil.rmtree(home / "rows")
+    (home / "result.json").unlink()
+    assert command.run(tmp_path, "resume", "one").code == 0
+    assert json.loads((home / "result.json").read_text()) == whole
+
+
+def test_sequences_are_swept_and_compared(command: Server, tmp_path: Path) -> None:
+    words = (*SMALL, "trainer.limit_epochs=1", "regularizer=none,l2sp", "sweep_dir=sweep")
+    result = command.run(tmp_path, "sequence", "-m", *words)
+    assert result.code == 0, result.err
+    table = (tmp_path / "sweep" / "sweep.csv").read_text()
+    assert "test/average_accuracy/mean" in table and "test/forgetting/low" in table
+    assert "Test average accuracy" in (tmp_path / "sweep" / "sweep.html").read_text()
+    again = command.run(tmp_path, "resume", "sweep")
+    assert again.code == 0 and again.out.count("is finished already") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["data@source=digits"], "the source of each task are the tasks before it"),
+        (["scenario=class"], "scenario"),
+        (["task=regression"], "task=multiclass"),
+        (["init_head=kept"], "scenario=task or scenario=domain"),
+        (["sequence.tasks=3"], "a divisor of the 10 classes"),
+        (["sequence.tasks=two"], "a whole number"),
+        (["sequence=data_sets"], "sequence.tasks is not given"),
+        (["sweep_dir=here"], "run_dir=PATH, or add -m"),
+    ],
+)
+def test_what_cannot_be_a_sequence_is_refused_before_there_is_a_directory(
+    words: list[str], said: str, command: Server, tmp_path: Path
+) -> None:
+    result = command.run(tmp_path, "sequence", *words)
+    assert result.code == 2 and said in result.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_folder_is_not_overwritten(command: Server, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "thesis.txt").write_text("mine")
+    result = command.run(tmp_path, "sequence", *SMALL, "run_dir=one")
+    assert result.code == 2 and "holds other files" in result.err
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["thesis.txt"]
