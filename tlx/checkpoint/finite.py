@@ -131,7 +131,7 @@ class FiniteLoss(Callback):
 
 
 def check_weights(net: nn.Module, when: str) -> None:
-    """Look at every parameter and running statistic.
+    """Look at every parameter that trains and every running statistic; what is frozen cannot have changed.
 
     Args:
         net: The network.
@@ -140,7 +140,7 @@ def check_weights(net: nn.Module, when: str) -> None:
     Raises:
         NumericalError: One is not finite.
     """
-    held: dict[str, Tensor] = dict(net.named_parameters())
+    held: dict[str, Tensor] = {name: p for name, p in net.named_parameters() if p.requires_grad}
     held |= {name: buffer for name, buffer in net.named_buffers() if "running_" in name}
     if not held:
         return
