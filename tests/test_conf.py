@@ -16,7 +16,9 @@ from tlx.recipe import resolve
 CHOICES = [(group, choice) for group in groups() for choice in choices(group)]
 OPEN = {
     "data=torchvision": ["data.name=MNIST", "data.root=sets"],
+    "by_classes": ["data.classes=[0,1]"],
     "folder": ["data.root=photos"],
+    "joined": ["data.of=[{_target_: tlx.data.digits.Digits}]"],
     "npz": ["data.file=mnist.npz"],
     "resnet50_layer_rates": ["data.root=photos"],
     "module": ["model.net._target_=mypackage.Net"],

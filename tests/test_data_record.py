@@ -1,15 +1,21 @@
+import gzip
+import json
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from tests.faults.jobs import MadeUp
+from tlx.data.concatenated import Concatenated
 from tlx.data.datamodule import TransferData
+from tlx.data.digits import Digits
 from tlx.data.folder import Folder
 from tlx.data_record import accept_data, changed_data, hold_data
 from tlx.errors import CheckpointError, DataError
+from tlx.types import Split, Splits
 
 
 def started(folder: Path) -> None:
@@ -155,3 +161,28 @@ def test_what_the_weights_knew_has_a_record_of_its_own(tmp_path: Path) -> None:
     other.node = "source"
     with pytest.raises(DataError, match="the source is not what the run was started on: it had 40 train"):
         hold_data(tmp_path, other)
+
+
+class Untold:
+    """A split of a source of somebody's own, which has no entries."""
+
+    def __init__(self, split: Split) -> None:
+        self.labels, self.read, self.name, self.subset = split.labels, split.read, split.name, split.subset
+        self.fingerprint, self.size = split.fingerprint, len(split)
+
+    def __len__(self) -> int:
+        return self.size
+
+
+def test_samples_are_listed_where_all_that_a_split_is_made_of_can_tell_them_apart(tmp_path: Path) -> None:
+    train, val, test, classes = Digits().splits()
+    data = TransferData(Digits())
+    together = (Concatenated([train, train]), Concatenated([train, Untold(val)]))
+    for number, split in enumerate(together):
+        data.__dict__["splits"] = Splits(split, val, test, classes)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        accept_data(folder, data)
+        with gzip.open(folder / "data_samples.jsonl.gz", "rt") as file:
+            words = Counter(json.loads(line)[0] for line in file)
+        assert words == {"val": len(val), "test": len(test)} | ({} if number else {"train": 2 * len(train)})

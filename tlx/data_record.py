@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tlx.checkpoint.durable import write_durably
 from tlx.data.datamodule import TransferData
+from tlx.data.offers import offers
 from tlx.errors import CheckpointError, DataError
 from tlx.run_directory import read_json, shown
 from tlx.types import Split
@@ -134,8 +135,9 @@ def _lines(data: TransferData) -> bytes:
 
 def _rows(data: TransferData) -> Iterator[list[Any]]:
     for word, split in _splits(data).items():
-        if hasattr(split, "entries"):
-            for (name, digest), label in zip(split.entries(), split.labels, strict=True):
+        entries = getattr(split, "entries", None)
+        if entries is not None and offers(split, "entries"):
+            for (name, digest), label in zip(entries(), split.labels, strict=True):
                 yield [word, name, digest, label.tolist()]
 
 

@@ -138,7 +138,10 @@ class Splits(NamedTuple):
 
 
 class Source(Protocol):
-    """Where samples come from."""
+    """Where samples come from.
+
+    With an attribute `crop` that is false, a part of a sample does not belong to its class.
+    """
 
     kind: str  # "image" or "text"
     flip: bool  # whether a mirrored sample still belongs to its class

@@ -22,6 +22,7 @@ from torchvision.models.swin_transformer import PatchMergingV2, SwinTransformerB
 
 from tests.backbones import nets
 from tlx.backbones.division import Outline, divide
+from tlx.backbones.mlp import mlp
 from tlx.backbones.module import module
 from tlx.backbones.staged import StagedBackbone
 from tlx.backbones.timm import timm
@@ -138,6 +139,7 @@ FAMILIES: dict[str, Callable[[Path], StagedBackbone]] = {
     **{name: partial(narrow, name) for name in NARROW},
     "squeezenet1_1": lambda _: torchvision("squeezenet1_1", image_size=SIDE),
     "tiny": lambda _: tiny(None),
+    "mlp": lambda _: mlp([24, 16, 12], channels=3, image_size=8),
     "timm vit": partial(of_timm, "test_vit"),
     "timm efficientnet": partial(of_timm, "test_efficientnet"),
     "module with a softmax": lambda _: module(nets.Small, image_size=16),

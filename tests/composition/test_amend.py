@@ -1,5 +1,7 @@
 import copy
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +31,38 @@ def test_other_data_replace_those_of_the_run() -> None:
     assert found["data"]["_target_"] == "tlx.data.folder.Folder"
     assert found["data"]["root"] == "/photos"
     assert found["model"] == SAVED["model"]
+
+
+NESTED = compose("fit", ["data=by_classes", "data.classes=[0,1]"]).config
+
+
+def test_a_key_inside_of_a_node_changes_alone() -> None:
+    before = copy.deepcopy(NESTED)
+    found = amended(NESTED, {"data.of.split_seed": "7", "data.classes": "[3,4]"})
+    assert found["data"] == before["data"] | {
+        "of": before["data"]["of"] | {"split_seed": 7},
+        "classes": [3, 4],
+    }
+    assert before == NESTED
+    with pytest.raises(ConfigError, match="no key 'data.of.split_sed'.* Try: data.of.split_seed"):
+        amended(NESTED, {"data.of.split_sed": "7"})
+
+
+def test_a_key_of_one_node_of_a_list_changes_alone(tmp_path: Path) -> None:
+    node = "{_target_: tlx.data.folder.Folder, root: /photos}"
+    saved = compose("fit", ["data=joined", f"data.of=[{node},{node}]"]).config
+    found = amended(saved, {"data.of.1.root": str(tmp_path)})
+    assert [each["root"] for each in found["data"]["of"]] == ["/photos", str(tmp_path)]
+    assert changed(saved, {"data.of.0.root": "/other"})["data"]["of"][0]["root"] == "/other"
+
+
+@pytest.mark.parametrize("change", [amended, changed])
+def test_other_data_may_have_other_data_inside(change: Callable[..., dict[str, Any]]) -> None:
+    words = {"data": "permuted", "data@data.of": "folder", "data.of.root": "/photos", "data.order_seed": "1"}
+    found = change(SAVED, words)["data"]
+    assert (found["of"]["root"], found["order_seed"]) == ("/photos", 1)
+    with pytest.raises(ConfigError, match="no key 'data@data.of'"):
+        change(NESTED, {"data@data.of": "folder"})
 
 
 @pytest.mark.parametrize(

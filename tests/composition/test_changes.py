@@ -27,6 +27,20 @@ def test_changes_are_sorted_by_what_they_do_to_the_result() -> None:
     assert found.of_the_result == (*found.other, *found.planned)
 
 
+def test_what_is_free_of_a_source_is_free_of_those_that_it_is_made_of() -> None:
+    words = ("data=by_classes", "data.classes=[a,b]", "data@data.of=folder")
+    one, other = (config(*words, f"data.of.root=/{root}") for root in "ab")
+    assert changes_between(one, other).free == (("data.of.root", "/a", "/b"),)
+    node = "{_target_: tlx.data.folder.Folder, root: /%s, check: none, flip: %s}"
+    several = [
+        config("data@source=joined", f"source.of=[{node % ('a', 'true')},{node % words}]")
+        for words in (("b", "true"), ("c", "false"))
+    ]
+    found = changes_between(*several)
+    assert found.free == (("source.of.1.root", "/b", "/c"),)
+    assert found.other == (("source.of.1.flip", True, False),)
+
+
 def test_another_logger_is_free() -> None:
     assert not changes_between(config(), config("logger=tensorboard")).of_the_result
 

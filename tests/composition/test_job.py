@@ -62,6 +62,17 @@ def test_a_value_of_the_wrong_kind_is_named_by_its_key(override: str, said: str)
         make_job(config(override))
 
 
+def test_a_value_of_a_source_inside_of_another_is_named_by_its_key_too() -> None:
+    words = ("data=by_classes", "data.classes=[0,1]")
+    with pytest.raises(ConfigError, match=r"data\.of\.val_fraction='half' is not usable. Expected a number"):
+        make_job(config(*words, "data.of.val_fraction=half"))
+    node = "{_target_: tlx.data.digits.Digits, split_seed: %s}"
+    with pytest.raises(ConfigError, match=r"data\.of\.1\.split_seed=1\.5 is not usable"):
+        make_job(config("data=joined", f"data.of=[{node % 1}, {node % 1.5}]"))
+    with pytest.raises(SecurityError):
+        make_job(config(*words, "data.of._target_=os.system"))
+
+
 def test_a_whole_number_serves_where_a_number_is_asked() -> None:
     make_job(config("trainer.checkpoint_seconds=30", "strategy.head_rate=1"))
 

@@ -67,6 +67,19 @@ def test_paths_no_longer_depend_on_the_folder(monkeypatch: pytest.MonkeyPatch, t
     }
 
 
+def test_paths_of_nodes_inside_of_nodes_and_lists_no_longer_depend_on_the_folder_either(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "set.npz").write_bytes(b"")
+    node = {"of": {"of": {"root": "photos"}}, "classes": ["root", "photos"]}
+    assert absolute(node) == {"of": {"of": {"root": str(tmp_path / "photos")}}, "classes": ["root", "photos"]}
+    several = {"of": [{"root": "a"}, {"file": "set.npz", "classes": None}]}
+    assert absolute(several) == {
+        "of": [{"root": str(tmp_path / "a")}, {"file": str(tmp_path / "set.npz"), "classes": None}]
+    }
+
+
 def test_the_folder_of_a_cache_is_absolute_before_it_is_there(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -81,6 +94,9 @@ def test_keys_are_dotted_and_open_ones_are_found() -> None:
     plain = {"a": {"b": 1, "c": {"d": "???"}}, "e": "???"}
     assert list(keys(plain)) == ["a", "a.b", "a.c", "a.c.d", "e"]
     assert list(open_keys(plain)) == ["a.c.d", "e"]
+    several = {"of": [{"root": "x"}, {"root": "???"}], "names": ["???"]}
+    assert list(keys(several)) == ["of", "of.0.root", "of.1.root", "names"]
+    assert list(open_keys(several)) == ["of.1.root"]
 
 
 @pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "a: ${nowhere}"])
@@ -100,6 +116,15 @@ def test_differences_are_dotted_keys_with_both_values() -> None:
         ("new", None, 3),
     ]
     assert list(differences(one, one)) == []
+
+
+def test_nodes_of_a_list_are_held_against_each_other_where_there_are_as_many() -> None:
+    one, other, longer = (
+        {"of": [{"root": root, "flip": True} for root in roots]} for roots in ("ab", "ac", "abc")
+    )
+    assert list(differences(one, other)) == [("of.1.root", "b", "c")]
+    assert list(differences(one, longer)) == [("of", one["of"], longer["of"])]
+    assert list(differences({"of": []}, {"of": [{}]})) == [("of", [], [{}])]
 
 
 def test_a_config_of_a_run_has_every_node_that_a_run_needs(tmp_path: Path) -> None:

@@ -164,6 +164,14 @@ def test_samples_vary_by_default_while_a_stage_trains(digits, augment, kind, exp
     assert [data.phase_augments(phase) for phase in (HEAD, STAGE)] == expected
 
 
+def test_samples_of_which_no_part_counts_do_not_vary_by_default(digits):
+    data = digits()
+    data.source.crop = False
+    assert [data.phase_augments(phase) for phase in (HEAD, STAGE)] == [False, False]
+    with pytest.raises(ConfigError, match="augment='always' is not usable.*auto or none"):
+        TransferData(data.source, augment="always")
+
+
 class Given:
     kind, flip = "image", False
 

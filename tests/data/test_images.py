@@ -8,6 +8,7 @@ from PIL import Image
 from tlx.data.checks import Faults
 from tlx.data.image_search import EXTENSIONS, find_images
 from tlx.data.images import ImageFiles, read_image
+from tlx.errors import DataError
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "RGBA"])
@@ -57,6 +58,32 @@ def test_a_subset_keeps_names_labels_and_sizes_together(tmp_path, write_image):
     assert [os.path.relpath(part.name(i), tmp_path) for i in (0, 1)] == ["b/3.png", "a/1.png"]
     assert part.labels.tolist() == [1, 0]
     assert part.sizes.tolist() == [os.path.getsize(part.name(i)) for i in (0, 1)]
+
+
+def test_sides_are_those_of_an_image_that_stands_upright_and_are_remembered(tmp_path, write_image):
+    write_image(tmp_path / "a.png")
+    turned = Image.Exif()
+    turned[0x0112] = 8
+    Image.new("L", (5, 7)).save(tmp_path / "b.jpg", exif=turned)
+
+    def sides():
+        return find_images(str(tmp_path), [("", 0)], EXTENSIONS, Faults()).sides().tolist()
+
+    assert sides() == [[10, 12], [5, 7]]
+    write_image(tmp_path / "a.png", size=(3, 4))
+    os.truncate(tmp_path / "b.jpg", 0)
+    with pytest.raises(DataError, match=r"cannot read .*b\.jpg"):
+        sides()
+    (tmp_path / "b.jpg").unlink()
+    assert sides() == [[4, 3]]
+
+
+def test_sides_of_files_that_did_not_change_are_not_read_again(tmp_path, write_image, monkeypatch):
+    write_image(tmp_path / "a.png")
+    files = find_images(str(tmp_path), [("", 0)], EXTENSIONS, Faults())
+    assert files.sides().tolist() == [[10, 12]]
+    monkeypatch.setattr(Image, "open", None)
+    assert files.sides().tolist() == [[10, 12]]
 
 
 def fingerprint_of(folder):

@@ -18,6 +18,10 @@ def test_an_image_is_read_as_it_lies_in_the_array():
     assert colour.read(0).getpixel((1, 0)) == (1, 2, 3)
 
 
+def test_the_sides_of_all_images_are_those_of_the_array():
+    assert pixels().sides().tolist() == [[2, 4]] * 3
+
+
 def test_a_subset_keeps_images_labels_and_names_together():
     part = pixels().subset(np.array([2, 1]))
     assert [part.name(i) for i in (0, 1)] == ["set row 12", "set row 11"]

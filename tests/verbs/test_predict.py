@@ -1,12 +1,14 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from tests.command import SMOKE, Server
 from tlx.data.digits import Digits
+from tlx.verbs.predict import _policy
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -55,6 +57,23 @@ def test_what_cannot_be_predicted_is_refused(
     result = command.run(tmp_path, "predict", str(finished), *words)
     assert (result.code, said in result.err) == (code, True), result.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "policy"),
+    [
+        ({}, "error"),
+        ({"bad_files": "skip"}, "skip"),
+        ({"of": {"of": {"bad_files": "skip"}}}, "skip"),
+        ({"of": [{"bad_files": "skip"}, {"bad_files": "skip"}]}, "skip"),
+        ({"of": [{"bad_files": "skip"}, {}]}, "error"),
+        ({"of": "own"}, "error"),
+    ],
+)
+def test_files_are_left_out_where_the_data_of_the_run_leaves_them_out(
+    recipe: dict[str, Any], policy: str
+) -> None:
+    assert _policy(recipe) == policy
 
 
 def test_files_that_cannot_be_read_are_refused_or_left_out_and_listed(

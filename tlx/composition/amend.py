@@ -28,13 +28,13 @@ def amended(saved: Mapping[str, Any], options: Mapping[str, str]) -> dict[str, A
     """
     config = dict(saved)
     for group in NODES:
-        mine = {key: value for key, value in options.items() if key == group or key.startswith(f"{group}.")}
+        mine = {key: value for key, value in options.items() if _group(key) == group}
         if group in mine:
             composed = compose("fit", [f"{key}={value}" for key, value in mine.items()])
             config[group] = composed.config[group]
         elif mine:
             config[group] = _changed(config[group], group, mine)
-    unknown = [key for key in options if key.partition(".")[0] not in NODES]
+    unknown = [key for key in options if _group(key) not in NODES]
     if unknown:
         known = [f"{group}.{key}" for group in NODES for key in config[group] if not key.startswith("_")]
         raise unknown_name("key", unknown[0], known)
@@ -57,7 +57,7 @@ def changed(saved: Mapping[str, Any], options: Mapping[str, str]) -> dict[str, A
     config = {**saved, "names": dict(saved["names"])}
     rest = dict(options)
     for group in [key for key in options if key in groups() and isinstance(saved.get(key), Mapping)]:
-        mine = [key for key in options if key == group or key.startswith(f"{group}.")]
+        mine = [key for key in options if _group(key) == group]
         words = [f"{key}={rest.pop(key)}" for key in mine]
         composed = compose("fit", [*words, f"seed={saved['seed']}"])
         config[group] = composed.config[group]
@@ -67,10 +67,7 @@ def changed(saved: Mapping[str, Any], options: Mapping[str, str]) -> dict[str, A
     unknown = [key for key in rest if key not in known]
     if unknown:
         raise unknown_name("key", unknown[0], known)
-    tree = OmegaConf.create(config)
-    for key, value in rest.items():
-        OmegaConf.update(tree, key, OmegaConf.from_dotlist([f"value={value}"])["value"], merge=False)
-    after = {str(key): value for key, value in dict(OmegaConf.to_container(tree, resolve=False)).items()}  # type: ignore[arg-type]
+    after = _updated(config, rest)
     refuse_secrets(after)
     for node in {key.partition(".")[0] for key in rest} & {"model", "data"}:
         after[node] = resolve.absolute(after[node])
@@ -78,10 +75,24 @@ def changed(saved: Mapping[str, Any], options: Mapping[str, str]) -> dict[str, A
     return after
 
 
+def _group(key: str) -> str:
+    """The group that an option is about, also where it says which choice stands inside: `data@data.of`."""
+    return key.partition("@")[0].partition(".")[0]
+
+
 def _changed(node: Mapping[str, Any], group: str, options: Mapping[str, str]) -> dict[str, Any]:
-    unknown = [key for key in options if key.partition(".")[2] not in node]
+    known = [f"{group}.{key}" for key in resolve.keys(node) if not key.rpartition(".")[2].startswith("_")]
+    unknown = [key for key in options if key not in known]
     if unknown:
-        raise unknown_name("key", unknown[0], [f"{group}.{key}" for key in node if not key.startswith("_")])
-    given = OmegaConf.from_dotlist([f"{key.partition('.')[2]}={value}" for key, value in options.items()])
-    changes = {str(key): value for key, value in dict(OmegaConf.to_container(given)).items()}  # type: ignore[arg-type]
-    return resolve.absolute({**node, **changes})
+        raise unknown_name("key", unknown[0], known)
+    after = _updated({group: dict(node)}, options)
+    return resolve.absolute(after[group])
+
+
+def _updated(config: Mapping[str, Any], options: Mapping[str, str]) -> dict[str, Any]:
+    """A config with other values under some of its keys."""
+    tree = OmegaConf.create(dict(config))
+    for key, value in options.items():
+        OmegaConf.update(tree, key, OmegaConf.from_dotlist([f"value={value}"])["value"], merge=False)
+    after = OmegaConf.to_container(tree, resolve=False)
+    return {str(key): value for key, value in dict(after).items()}  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """What of a config may change while a run goes on, and what that does to its result."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,9 @@ SETTLED = {
     "monitor": "the best epoch so far was chosen by it",
 }
 """Keys that were settled when the run began, each with the reason."""
+
+INSIDE = re.compile(r"^(data|source)(\.of(\.\d+)?)+(?=\.)")
+"""What leads from a source to those that it is made of, whose keys are free for the same reasons."""
 
 PLANNED = ("strategy", "norms", "trainer.limit_epochs")
 """Keys that reach the run through its plan alone, which says what they come to."""
@@ -125,7 +129,8 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Chan
     sorted_out: dict[str, list[Change]] = {"free": [], "moved": [], "planned": [], "other": []}
     kinds = {"free": FREE, "moved": MOVED, "planned": PLANNED}
     for change in found:
-        kind = next((k for k, keys in kinds.items() if any(_below(change[0], key) for key in keys)), "other")
+        said = INSIDE.sub(r"\1", change[0])
+        kind = next((k for k, keys in kinds.items() if any(_below(said, key) for key in keys)), "other")
         sorted_out[kind].append(change)
     return Changes(**{kind: tuple(changes) for kind, changes in sorted_out.items()})
 

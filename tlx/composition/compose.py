@@ -23,6 +23,7 @@ from tlx.composition.explain import EXPLAINED, check_words, explain
 from tlx.composition.groups import SOURCE, conf_folder, groups, hint
 from tlx.composition.hydra_settings import check_hydra_settings
 from tlx.composition.secrets import refuse_secrets
+from tlx.composition.sources import without_loading
 from tlx.composition.trust import gives_trust
 from tlx.errors import ConfigError, SecurityError, bad_value, nearest
 
@@ -131,7 +132,10 @@ def from_hydra(
     _refuse_open(config, chosen)
     plain = resolve.saved(config)
     refuse_secrets(plain)
-    for node in ("model", "data", "source"):
+    for node in ("data", SOURCE):
+        if node in plain:
+            plain[node] = without_loading(plain[node], node, plain["seed"])
+    for node in ("model", "data", SOURCE):
         if node in plain:
             plain[node] = resolve.absolute(plain[node])
     plain["cache"] = resolve.absolute_folder(plain["cache"])

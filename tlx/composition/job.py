@@ -121,8 +121,19 @@ def make_data(
     if "_target_" not in node:
         raise ConfigError(f"{word} names no data set", fix="tlx list data shows the choices")
     recipe = {key: value for key, value in node.items() if key not in (*LOADING, "object")}
-    check_values(recipe, word, trust)
+    _check_sources(recipe, word, trust)
     return TransferData(build(recipe, trust), **loading)
+
+
+def _check_sources(recipe: Any, where: str, trust: Iterable[str]) -> None:
+    """Hold the values of a source, and of those that it is made of, against their annotations."""
+    if isinstance(recipe, list):
+        for number, item in enumerate(recipe):
+            _check_sources(item, f"{where}.{number}", trust)
+    elif isinstance(recipe, Mapping) and "_target_" in recipe:
+        check_values(recipe, where, trust)
+        for key, value in recipe.items():
+            _check_sources(value, f"{where}.{key}", trust)
 
 
 def make_head(node: Mapping[str, Any], trust: Iterable[str] = ()) -> Callable[..., Any]:

@@ -10,15 +10,13 @@ from tlx.composition.compose import Composed
 from tlx.composition.job import LOADING
 from tlx.composition.secrets import refuse_secrets
 from tlx.data.datamodule import TransferData
+from tlx.data.sources import SOURCE, is_source
 from tlx.errors import ConfigError
 
 __all__ = ["OBJECT", "check_objects", "with_objects"]
 
 OBJECT = "given as an object"
 """What a config says of a node that only Python can give again."""
-
-SOURCE = ("kind", "flip", "splits", "describe")
-"""What makes an object a source, see `tlx.types.Source`."""
 
 
 def check_objects(objects: Mapping[str, Any], keys: Iterable[str]) -> None:
@@ -37,7 +35,7 @@ def check_objects(objects: Mapping[str, Any], keys: Iterable[str]) -> None:
             f"model is {_said(model)}. Expected a name or a StagedBackbone",
             fix="model='tiny', or tlx.backbones.staged.StagedBackbone around a network of your own",
         )
-    if "data" in objects and not isinstance(data, TransferData) and not _is_source(data):
+    if "data" in objects and not isinstance(data, TransferData) and not is_source(data):
         raise ConfigError(
             f"data is {_said(data)}. Expected a name, a source ({', '.join(SOURCE)}) or a TransferData",
             fix="data='digits', or a class with what tlx.types.Source asks for",
@@ -74,10 +72,6 @@ def with_objects(composed: Composed, objects: Mapping[str, Any]) -> Composed:
         config["names"][group] = _name(group, given)
     refuse_secrets(config)
     return Composed(config, composed.trust, composed.run_dir, composed.sweep_dir)
-
-
-def _is_source(data: Any) -> bool:
-    return not inspect.isclass(data) and all(hasattr(data, name) for name in SOURCE)
 
 
 def _read_beside(group: str, leaf: str, given: Any) -> bool:

@@ -119,12 +119,12 @@ def absolute_folder(node: Any) -> Any:
 
 
 def keys(plain: Mapping[str, Any], where: str = "") -> Iterator[str]:
-    """Every dotted key, nodes and leaves."""
+    """Every dotted key, nodes and leaves; the nodes of a list by their numbers."""
     for key, value in plain.items():
         name = f"{where}.{key}" if where else str(key)
         yield name
-        if isinstance(value, Mapping):
-            yield from keys(value, name)
+        for inner, node in _nodes(value, name):
+            yield from keys(node, inner)
 
 
 def differences(
@@ -132,13 +132,16 @@ def differences(
 ) -> Iterator[tuple[str, Any, Any]]:
     """Every dotted key whose value is not the same in two configs, with both values.
 
-    A key that only one of them has is there with None for the other.
+    A key that only one of them has is there with None for the other; the nodes of two lists of one
+    length are held against each other by their numbers.
     """
     for key in dict.fromkeys([*one, *other]):
         name = f"{where}.{key}" if where else str(key)
         mine, theirs = one.get(key), other.get(key)
-        if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
-            yield from differences(mine, theirs, name)
+        nodes, others = [*_nodes(mine, name)], [*_nodes(theirs, name)]
+        if nodes and [inner for inner, _ in nodes] == [inner for inner, _ in others]:
+            for (inner, left), (_, right) in zip(nodes, others, strict=True):
+                yield from differences(left, right, inner)
         elif _comparable(mine) != _comparable(theirs):
             yield name, mine, theirs
 
@@ -147,15 +150,25 @@ def open_keys(plain: Mapping[str, Any], where: str = "") -> Iterator[str]:
     """Every dotted key whose value the person still has to give."""
     for key, value in plain.items():
         name = f"{where}.{key}" if where else str(key)
-        if isinstance(value, Mapping):
-            yield from open_keys(value, name)
-        elif value == "???":
+        for inner, node in _nodes(value, name):
+            yield from open_keys(node, inner)
+        if value == "???":
             yield name
+
+
+def _nodes(value: Any, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The node that a value is, or those of a list that holds nothing else, each with its dotted key."""
+    if isinstance(value, Mapping):
+        yield name, value
+    elif isinstance(value, list | tuple) and all(isinstance(item, Mapping) for item in value):
+        yield from ((f"{name}.{number}", item) for number, item in enumerate(value))
 
 
 def _absolute(key: str, value: Any, paths: frozenset[str]) -> Any:
     if isinstance(value, Mapping):
         return absolute(value)
+    if isinstance(value, list):
+        return [absolute(item) if isinstance(item, Mapping) else item for item in value]
     if not isinstance(value, str) or FROM_ENVIRONMENT in value or value.startswith("???"):
         return value
     path = Path(value).expanduser()

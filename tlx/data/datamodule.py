@@ -2,11 +2,9 @@
 
 import functools
 import hashlib
-import inspect
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from lightning import LightningDataModule
 from torch.utils.data import Sampler
@@ -15,9 +13,10 @@ from tlx.data.checks import check_splits
 from tlx.data.loader import Loader
 from tlx.data.order import EpochBatches, EvaluationBatches, FillBatches, Pairs, batches_in_epoch
 from tlx.data.samples import Samples
+from tlx.data.sources import splits_of
 from tlx.data.stored import Stored, StoredSamples
 from tlx.data.stratified import few_shot
-from tlx.errors import ConfigError, DataError, TlxError, bad_value, unknown_name
+from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.plan import Phase
 from tlx.types import ClassesFrom, Inputs, Preprocessing, Source, Split, Splits, Targets
 
@@ -57,8 +56,8 @@ class TransferData(LightningDataModule):
             smaller number is part of the draw of a larger one. Where a sample has several
             classes, at least so many of each; refused where targets are numbers.
         augment: "auto" varies images while a stage of the backbone trains; "none"; "always",
-            which texts do not take. How an image varies belongs to the preprocessing (a random
-            part of it, mirrored where the source says that this suits).
+            which texts and permuted images do not take. How an image varies belongs to the
+            preprocessing (a random part of it, mirrored where the source says that this suits).
         seed: Of order, augmentation and the few-shot draw; a whole number >= 0.
 
     Raises:
@@ -94,6 +93,9 @@ class TransferData(LightningDataModule):
             raise unknown_name("augment", augment, get_args(Augment))
         if augment == "always" and source.kind == "text":
             raise bad_value("augment", augment, "auto or none: texts do not vary", "data.augment=auto")
+        if augment == "always" and not _part_counts(source):
+            said = "auto or none: no part of such a picture shows what the whole does"
+            raise bad_value("augment", augment, said, "data.augment=auto")
         self.source = source
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.num_workers, self.worker_timeout = num_workers, worker_timeout
@@ -112,32 +114,12 @@ class TransferData(LightningDataModule):
     @functools.cached_property
     def splits(self) -> Splits:
         """Found and checked at first use; the few-shot draw is made on train alone."""
-        found = self._found()
+        found = splits_of(self.source, self.targets, self.classes_from, self.node, vars(self))
         check_splits(found, self.targets, self.classes_from)
         if self.per_class is None:
             return found
         chosen = few_shot(found.train.labels, self.per_class, self.seed, found.classes)
         return found._replace(train=found.train.subset(chosen))
-
-    def _found(self) -> Splits:
-        """A source that knows only one class per sample need not know of targets.
-
-        It does not know either which node of the config it was built from: messages are told.
-        """
-        known = inspect.signature(self.source.splits).parameters
-        if "targets" not in known and self.targets != "class":
-            raise DataError(
-                f"{type(self.source).__name__} has one class per sample; the task needs {self.targets}",
-                fix="splits(self, targets) in the source, or task=multiclass",
-            )
-        asked: dict[str, Any] = {"targets": self.targets, "classes_from": self.classes_from}
-        try:
-            return self.source.splits(**{name: value for name, value in asked.items() if name in known})
-        except TlxError as error:
-            names = {*inspect.signature(type(self.source)).parameters, *vars(self)}
-            key = re.compile(rf"\bdata\.(?=(?:{'|'.join(sorted(names))})\b)")
-            said = (key.sub(f"{self.node}.", text) for text in (error.what, error.where, error.fix))
-            raise type(error)(*said) from error
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -164,7 +146,7 @@ class TransferData(LightningDataModule):
     def phase_augments(self, phase: Phase) -> bool:
         """Whether training samples vary during a phase: by default where a stage trains."""
         if self.augment == "auto":
-            return phase.trains_backbone and self.source.kind == "image"
+            return phase.trains_backbone and self.source.kind == "image" and _part_counts(self.source)
         return self.augment == "always"
 
     def train_dataloader(self) -> Loader:
@@ -260,3 +242,8 @@ class TransferData(LightningDataModule):
 
     def _on_cuda(self) -> bool:
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+
+
+def _part_counts(source: Source) -> bool:
+    """Whether a part of a sample still belongs to its class, as that of most pictures does."""
+    return bool(getattr(source, "crop", True))

@@ -2,15 +2,23 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tlx.data.offers import offers
 from tlx.errors import DataError
 from tlx.types import Splits
 
-__all__ = ["Contents", "Duplicates", "check_between", "duplicates_between", "report_duplicates"]
+__all__ = [
+    "Contents",
+    "Duplicates",
+    "check_between",
+    "comparable",
+    "duplicates_between",
+    "report_duplicates",
+]
 
 Duplicates = Literal["error", "warn", "ignore"]
 
@@ -18,9 +26,10 @@ _SHOWN = 5
 _log = logging.getLogger(__name__)
 
 
-@runtime_checkable
 class Contents(Protocol):
     """A split whose samples can be compared byte by byte."""
+
+    def __len__(self) -> int: ...
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -40,6 +49,11 @@ class Contents(Protocol):
         ...
 
 
+def comparable(split: object) -> TypeGuard[Contents]:
+    """Whether the samples of a split can be compared byte by byte."""
+    return offers(split, "sizes", "digest", "short_digests", "name")
+
+
 def check_between(splits: Splits, mode: str) -> None:
     """Refuse samples whose exact bytes are in two splits, or say them.
 
@@ -52,8 +66,8 @@ def check_between(splits: Splits, mode: str) -> None:
     """
     parts: dict[str, object] = {"train": splits.train, "val": splits.val, "test": splits.test}
     if mode != "ignore":
-        comparable = {word: part for word, part in parts.items() if isinstance(part, Contents)}
-        report_duplicates(duplicates_between(comparable), mode)
+        compared = {word: part for word, part in parts.items() if comparable(part)}
+        report_duplicates(duplicates_between(compared), mode)
 
 
 def duplicates_between(parts: Mapping[str, Contents]) -> list[tuple[str, str]]:

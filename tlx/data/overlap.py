@@ -1,17 +1,14 @@
 """Which samples a run was made with, so that none of them is scored as a new one."""
 
-import hashlib
 import logging
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tlx.data.duplicates import Contents
-from tlx.data.images import ImageFiles
+from tlx.data.duplicates import comparable
 from tlx.errors import DataError
 from tlx.types import Split, Splits
 
@@ -22,8 +19,6 @@ Overlap = Literal["refuse", "allow"]
 KNOWN = {"train": (), "val": ("train",), "test": ("train", "val")}
 """What a split must not share samples with: what chose the epoch is not new either."""
 
-_PIECE = 4096
-_CHUNK = 4096
 _log = logging.getLogger(__name__)
 
 
@@ -81,8 +76,7 @@ def check_overlap(path: Path, split: Split, name: str, mode: str) -> None:
 def sample_hashes(split: Split) -> NDArray[np.uint64] | None:
     """A 64-bit hash of what each sample holds, shape (N,); None where there are no bytes to compare.
 
-    Of an image file the size and 4 KiB at its start, middle and end count: whole files of a large
-    set would take as long to read as an epoch.
+    Splits that say so themselves by `hashes()` need not read all that a sample holds.
 
     Args:
         split: The samples.
@@ -90,27 +84,7 @@ def sample_hashes(split: Split) -> NDArray[np.uint64] | None:
     Raises:
         DataError: A file cannot be read.
     """
-    if not isinstance(split, ImageFiles):
-        return split.short_digests(np.arange(len(split))) if isinstance(split, Contents) else None
-    files = split
-    found = np.empty(len(files), dtype=np.uint64)
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-        for start in range(0, len(files), _CHUNK):
-            chunk = range(start, min(start + _CHUNK, len(files)))
-            hashes = pool.map(lambda index: _hash_of(files.name(index)), chunk)
-            found[start : chunk.stop] = np.fromiter(hashes, dtype=np.uint64, count=len(chunk))
-    return found
-
-
-def _hash_of(path: str) -> int:
-    digest = hashlib.blake2b(digest_size=8)
-    try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            digest.update(size.to_bytes(8, "little"))
-            for start in sorted({0, max(0, size // 2 - _PIECE // 2), max(0, size - _PIECE)}):
-                file.seek(start)
-                digest.update(file.read(_PIECE))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
-    return int.from_bytes(digest.digest(), "little")
+    if hasattr(split, "hashes"):
+        found: NDArray[np.uint64] | None = split.hashes()
+        return found
+    return split.short_digests(np.arange(len(split))) if comparable(split) else None

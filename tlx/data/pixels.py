@@ -34,6 +34,10 @@ class Pixels:
         """Bytes of each image, shape (N,)."""
         return np.full(len(self), self._pixels[:1].nbytes, dtype=np.int64)
 
+    def sides(self) -> NDArray[np.int64]:
+        """Height and width of each image, shape (N, 2)."""
+        return np.broadcast_to(np.array(self._pixels.shape[1:3], dtype=np.int64), (len(self), 2))
+
     def read(self, index: int) -> Image.Image:
         """The image, mode "L" or "RGB"."""
         return Image.fromarray(self._pixels[index])

@@ -2,9 +2,9 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tlx.errors import ConfigError, unknown_name
 from tlx.run_directory import shown
@@ -54,7 +54,7 @@ def predict(argv: Sequence[str]) -> None:
     )
     if split and split not in known:
         raise unknown_name("split", split, known)
-    policy = policy or data.source.describe().get("bad_files", "error")
+    policy = policy or _policy(data.source.describe())
     check_choice("bad_files", policy, BadFiles)
     skipped = Faults()
     samples = (
@@ -65,6 +65,15 @@ def predict(argv: Sequence[str]) -> None:
     rows = write(run, data, samples, out, settings, trust)
     _list_skipped(skipped, out.with_suffix(".bad_files.txt"))
     print(f"{rows} predictions in {shown(out)}", flush=True)  # noqa: T201
+
+
+def _policy(recipe: Mapping[str, Any]) -> str:
+    """What a source does with files that cannot be read; of one made of others, what all of them do."""
+    if "bad_files" in recipe:
+        return str(recipe["bad_files"])
+    of = recipe.get("of", [])
+    policies = {_policy(each) for each in (of if isinstance(of, list) else [of]) if isinstance(each, Mapping)}
+    return policies.pop() if len(policies) == 1 else "error"
 
 
 def _list_skipped(skipped: "Faults", path: Path) -> None:

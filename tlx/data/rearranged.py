@@ -1,0 +1,136 @@
+"""Images whose pixels lie elsewhere, in the same places for all of them."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from tlx.data.offers import offers
+from tlx.data.overlap import sample_hashes
+from tlx.errors import DataError
+from tlx.types import Split
+
+__all__ = ["Rearranged", "pixels_of"]
+
+_ORIENTATION = 0x0112
+_KEPT = {"L", "LA", "RGB", "RGBA", "I", "I;16", "F"}
+_OTHERWISE = {"1": "L", "P": "RGBA", "PA": "RGBA"}
+
+
+class Rearranged:
+    """A split of images of one size whose every pixel is taken from a place that is the same for all.
+
+    Attributes:
+        parts: The other split alone. What it cannot do beyond what every split must, this one cannot.
+
+    Args:
+        split: N images, or arrays of shape (H, W) or (H, W, C).
+        size: H and W.
+        places: Where each pixel comes from, as a row after row number in [0, H W); -1: it is black.
+            Shape (H', W'), the size of the images that come out, int64.
+
+    Raises:
+        DataError: An image has another size, as far as that can be told without reading all of them.
+    """
+
+    def __init__(self, split: Split, size: tuple[int, int], places: NDArray[np.int64]) -> None:
+        self._split, self._size, self._places = split, size, places
+        self.labels: NDArray[Any] = split.labels
+        self.parts: tuple[Any, ...] = (split,)
+        self._refuse_other_sizes()
+        digest = hashlib.sha256(repr((size, places.shape)).encode())
+        digest.update(np.ascontiguousarray(places).data)
+        self._arrangement = digest.digest()
+        self._key = np.uint64(int.from_bytes(self._arrangement[:8], "big"))
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def read(self, index: int) -> Any:
+        """The image, or array, rearranged.
+
+        Raises:
+            DataError: It cannot be read, or has another size.
+        """
+        sample = self._split.read(index)
+        pixels = pixels_of(sample)
+        if pixels.shape[:2] != self._size:
+            raise self._other_size(index, *pixels.shape[:2])
+        height, width, *channels = pixels.shape
+        listed = np.zeros((height * width + 1, *channels), pixels.dtype)  # the last, at -1, is black
+        listed[:-1] = pixels.reshape(-1, *channels)
+        moved = listed.take(self._places, axis=0)
+        return moved if isinstance(sample, np.ndarray) else Image.fromarray(moved)
+
+    def name(self, index: int) -> str:
+        """Where the image comes from."""
+        return self._split.name(index)
+
+    def subset(self, indices: NDArray[np.int64]) -> "Rearranged":
+        """The images at `indices`, in that order."""
+        return Rearranged(self._split.subset(indices), self._size, self._places)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the other split's fingerprint and the places."""
+        return hashlib.sha256(self._split.fingerprint().encode() + self._arrangement).hexdigest()
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Bytes of each image before it is rearranged, shape (N,)."""
+        sizes: NDArray[np.int64] = self.parts[0].sizes
+        return sizes
+
+    def sides(self) -> NDArray[np.int64]:
+        """Height and width of each image, shape (N, 2)."""
+        return np.broadcast_to(np.array(self._places.shape), (len(self), 2))
+
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """The name and a hash of each image, with that of the places."""
+        arrangement = self._arrangement[:8].hex()
+        return ((name, f"{digest}:{arrangement}") for name, digest in self.parts[0].entries())
+
+    def digest(self, index: int) -> bytes:
+        """A hash of one image and of the places."""
+        other: bytes = self.parts[0].digest(index)
+        return (int.from_bytes(other[:8], "big") ^ int(self._key)).to_bytes(8, "big") + other[8:]
+
+    def short_digests(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """The first 64 bits of the hashes of several images."""
+        short: NDArray[np.uint64] = self.parts[0].short_digests(indices) ^ self._key
+        return short
+
+    def hashes(self) -> NDArray[np.uint64] | None:
+        """A 64-bit hash of each image and of the places, shape (N,)."""
+        found = sample_hashes(self._split)
+        return None if found is None else found ^ self._key
+
+    def _refuse_other_sizes(self) -> None:
+        if not offers(self._split, "sides"):
+            return
+        sides = self.parts[0].sides()
+        other = np.flatnonzero((sides != self._size).any(axis=1))
+        if len(other):
+            raise self._other_size(int(other[0]), *sides[other[0]].tolist())
+
+    def _other_size(self, index: int, height: int, width: int) -> DataError:
+        return DataError(
+            f"{self.name(index)} has {width} x {height} pixels and others have "
+            f"{self._size[1]} x {self._size[0]}: pixels can only be rearranged alike in images of one size",
+            fix="images that were resized to one size before",
+        )
+
+
+def pixels_of(sample: Image.Image | NDArray[Any]) -> NDArray[Any]:
+    """The pixels of an image that stands upright, shape (H, W) or (H, W, C).
+
+    Palettes and colours of print become RGB, two colours become grey, as a network would read them;
+    an array is what it is.
+    """
+    if isinstance(sample, np.ndarray):
+        return sample
+    upright = sample if sample.getexif().get(_ORIENTATION, 1) == 1 else ImageOps.exif_transpose(sample)
+    wanted = upright.mode if upright.mode in _KEPT else _OTHERWISE.get(upright.mode, "RGB")
+    return np.asarray(upright if upright.mode == wanted else upright.convert(wanted))
