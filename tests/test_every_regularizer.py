@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.faults.jobs import BY_EPOCHS
-from tests.faults.outcome import differences, outcome
+from tests.faults.outcome import differences, epochs, outcome
 from tests.faults.processes import run_process
 from tlx.cache.settings import CacheSettings
 from tlx.regularizers.ewc import EWC
@@ -44,6 +44,8 @@ MORE_MOMENTS = [("on_train_batch_end", 4), ("on_train_end", 0)]
 def test_a_run_that_holds_on_is_resumed_to_the_bit(name: str, tmp_path: Path) -> None:
     job = {"strategy": BY_EPOCHS, "regularizers": REGULARIZERS[name], "knows": SOURCE}
     assert run_process(tmp_path / "whole", **job) == [0]
+    terms = {f"train/{made.func.name}" for made in REGULARIZERS[name]}
+    assert all(float(epochs(tmp_path / "whole")[-1][term]) > 0 for term in terms)
     for moment in MOMENTS + (MORE_MOMENTS if name == "all together" else []):
         assert run_process(tmp_path / "killed", kill=moment, **job) == [KILLED], moment
     assert run_process(tmp_path / "killed", workers=1, **job) == [0]

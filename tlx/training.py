@@ -193,6 +193,7 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
         lambda: len(ledger.ends),
         (*run.plan.stages, HEAD),
         job.task.name,
+        tuple(regularizer.name for regularizer in job.regularizers),
         run.tell,
     )
     settings = job.trainer

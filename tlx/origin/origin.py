@@ -32,7 +32,7 @@ class Regularizer(LossTerm, Protocol):
     """A loss term that holds on to what was known before a run.
 
     Attributes:
-        name: Of its choice in `conf/regularizer`.
+        name: Of its choice in `conf/regularizer`; `train/NAME` in metrics.csv is what it added.
         strength: Of the term.
         replaces_weight_decay: Whether weight decay is off beside it.
     """
