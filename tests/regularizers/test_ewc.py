@@ -1,3 +1,4 @@
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tlx.functional.fisher import DiagonalFisher
 from tlx.origin.origin import Origin
 from tlx.regularizers.ewc import EWC
 from tlx.regularizers.l2sp import L2SP
+from tlx.strategies.partial import partial
 
 
 def begun(term: EWC, origin: Origin) -> EWC:
@@ -104,6 +106,17 @@ def test_frozen_weights_are_not_pulled(tmp_path: Path) -> None:
     origin, network = origin_on(tmp_path, trains=("head",))
     term = begun(EWC(samples=10), origin)
     assert term._now == [] and term.loss_term(network, step_of(network, original=False)).item() == 0.0
+
+
+def test_it_keeps_four_bytes_for_each_weight_that_trains_and_was_pre_trained(tmp_path: Path) -> None:
+    """Of the last block alone: 8 * 8 * 9 weights and 8 biases of a convolution, 8 + 8 of a norm."""
+    job = known_job(strategy=functools.partial(partial, unfrozen=1))
+    origin, _ = origin_on(tmp_path, job)
+    term, names = EWC(samples=5), [name for name, _, _ in origin.pairs]
+    assert term.bytes_kept(origin) == 4 * (8 * 8 * 9 + 8 + 8 + 8) + sum(map(len, names)) + 5 * 128
+    begun(term, origin)
+    written = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert 0 <= term.bytes_kept(origin) - written < 5 * 128
 
 
 @pytest.mark.parametrize("setting", [{"strength": -1.0}, {"estimator": "all"}, {"samples": 0}, {"draws": 0}])

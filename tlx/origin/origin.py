@@ -49,6 +49,10 @@ class Regularizer(LossTerm, Protocol):
         """
         ...
 
+    def bytes_kept(self, origin: "Origin") -> int:
+        """Bytes that it will leave in the run's folder, at most; asked before `begin`."""
+        ...
+
     def begin(self, origin: "Origin") -> None:
         """Take what is needed of the network before it trains; `check` was called."""
         ...

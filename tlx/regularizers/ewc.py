@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tlx.checkpoint.durable import file_hash, is_whole, write_durably
 from tlx.checkpoint.randomness import seed_of
+from tlx.checkpoint.space import AROUND
 from tlx.errors import CheckpointError, ConfigError, unknown_name
 from tlx.functional.drift import drift
 from tlx.functional.fisher import DiagonalFisher
@@ -73,6 +74,14 @@ class EWC(Callback):
                 "regularizer.ewc.estimator=empirical needs original labels, and there is no source",
                 fix="data@source=folder source.root=FOLDER, or regularizer.ewc.estimator=sampled",
             )
+
+    def bytes_kept(self, origin: Origin) -> int:
+        """A number for each weight that ever trains and was pre-trained."""
+        sizes = (
+            len(name) + now.numel() * (8 if now.dtype == torch.float64 else 4)
+            for name, now, _ in origin.pairs
+        )
+        return AROUND * (1 + len(origin.pairs)) + sum(sizes)
 
     def begin(self, origin: Origin) -> None:
         self._origin = origin
