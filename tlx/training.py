@@ -132,6 +132,8 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
 
 def _begin_to_hold_on(run: Run, origin: Origin) -> None:
     """Take of the network, before it trains, what the run holds on to and is measured against."""
+    if origin.shared is not None:
+        origin.shared.say = run.tell
     for regularizer in run.job.regularizers:
         regularizer.begin(origin)
     if run.job.regularizers:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tlx.cache.shared import SharedFiles
 from tlx.checkpoint.randomness import seed_of
 from tlx.data.class_names import positions
 from tlx.data.datamodule import TransferData
@@ -70,6 +71,7 @@ class Origin:
         seed: Of the run, >= 0.
         world: This process among those that train together; None: it is alone.
         device: Where to compute before the run does; None: where the network is.
+        shared: What runs have in common; None: nothing.
 
     Attributes:
         network: The original network.
@@ -88,11 +90,12 @@ class Origin:
         seed: int,
         world: World | None = None,
         device: torch.device | None = None,
+        shared: SharedFiles | None = None,
     ) -> None:
         trained = {split_part(part)[0] for phase in plan.phases for part in phase.trains} - {HEAD}
         anew = {stage for phase in plan.phases for stage in phase.reinitialise}
         self.data, self.source, self.folder = data, source, folder
-        self.seed, self.world = seed, world or World()
+        self.seed, self.world, self.shared = seed, world or World(), shared
         self._first_device = device or next(network.parameters()).device
         self.position: Callable[[], int] = int
         self.network = Original(network.backbone, trained)
@@ -205,6 +208,12 @@ class Origin:
         """Positions in `recall` for a step, `ratio` for each of its samples, the same when it comes again."""
         return recall.draw(max(1, round(ratio * len(step.targets))), self.position(), self.world.rank)
 
+    def asked(self, count: int | None) -> tuple[TransferData, NDArray[np.int64]]:
+        """The data that `batches` takes so many samples of, and their positions in its training split."""
+        data = self.data if self.source is None else self.source
+        length = len(data.splits.train)
+        return data, np.arange(length) if count is None else reservoir(length, count, self.seed)
+
     def batches(self, count: int | None) -> Iterator[Batch]:
         """Samples for the original network to be measured on, this process's share of them.
 
@@ -214,10 +223,8 @@ class Origin:
         Args:
             count: How many at most, drawn by the seed; None: all.
         """
-        data = self.data if self.source is None else self.source
-        train = data.splits.train
-        ids = np.arange(len(train)) if count is None else reservoir(len(train), count, self.seed)
-        split = train.subset(ids)
+        data, ids = self.asked(count)
+        split = data.splits.train.subset(ids)
         known = torch.from_numpy(self.labels(split)) if self.source is not None else None
         places = torch.from_numpy(ids)
         self.network.to(self._first_device)

@@ -17,6 +17,7 @@ from tlx.functional.drift import drift
 from tlx.functional.fisher import DiagonalFisher
 from tlx.origin.origin import Origin
 from tlx.origin.ranges import check_count, check_strength
+from tlx.origin.sharing import share
 from tlx.types import Step
 
 __all__ = ["EWC"]
@@ -87,7 +88,7 @@ class EWC(Callback):
         self._origin = origin
         path = origin.folder / "ewc.safetensors"
         if not origin.world.agree(origin.world.is_first and is_whole(path)):
-            self._write(path)
+            share(origin, path, "Fisher information", self.samples, self._determined_by(), self._write)
         self._fisher = load_file(path)
         self._hash = file_hash(path)
 
@@ -126,13 +127,22 @@ class EWC(Callback):
                 fix="the file and the source as they were, or a new run",
             )
 
+    @property
+    def _chosen(self) -> Any:
+        few = len(self._origin.classes) <= FEW_CLASSES
+        return ("exact" if few else "sampled") if self.estimator == "auto" else self.estimator
+
+    def _determined_by(self) -> dict[str, Any]:
+        """What the information depends on beside network and samples; the seed, where answers are drawn."""
+        names, drawn = [name for name, _, _ in self._origin.pairs], {}
+        if self._chosen == "sampled":
+            drawn = {"draws": self.draws, "seed": seed_of(self._origin.seed, 7)}
+        return {"estimator": self._chosen, "weights": names, **drawn}
+
     def _write(self, path: Path) -> None:
-        origin = self._origin
-        few = len(origin.classes) <= FEW_CLASSES
-        chosen: Any = ("exact" if few else "sampled") if self.estimator == "auto" else self.estimator
-        names = [name for name, _, _ in origin.pairs]
+        origin, names = self._origin, [name for name, _, _ in self._origin.pairs]
         generator = torch.Generator().manual_seed(seed_of(origin.seed, 7))
-        fisher = DiagonalFisher(origin.network, names, chosen, draws=self.draws, generator=generator)
+        fisher = DiagonalFisher(origin.network, names, self._chosen, draws=self.draws, generator=generator)
         for batch in origin.batches(self.samples):
             fisher.add(batch.inputs, batch.targets, batch.ids)
         sums, count = fisher.sums, torch.tensor(fisher.count, device=next(origin.network.parameters()).device)
