@@ -1,16 +1,19 @@
 """What holds on to old knowledge is resumed exactly, alone and together, and with a kept frozen part."""
 
 import functools
+import importlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults.jobs import BY_EPOCHS
-from tests.faults.outcome import differences, outcome
+from tests.faults.outcome import differences, epochs, outcome
 from tests.faults.processes import run_process
 from tlx.cache.settings import CacheSettings
+from tlx.job import NOTHING_KEPT
 from tlx.regularizers.ewc import EWC
 from tlx.regularizers.kl import KL
 from tlx.regularizers.l2sp import L2SP
@@ -44,6 +47,8 @@ MORE_MOMENTS = [("on_train_batch_end", 4), ("on_train_end", 0)]
 def test_a_run_that_holds_on_is_resumed_to_the_bit(name: str, tmp_path: Path) -> None:
     job = {"strategy": BY_EPOCHS, "regularizers": REGULARIZERS[name], "knows": SOURCE}
     assert run_process(tmp_path / "whole", **job) == [0]
+    terms = {f"train/{made.func.name}" for made in REGULARIZERS[name]}
+    assert all(float(epochs(tmp_path / "whole")[-1][term]) > 0 for term in terms)
     for moment in MOMENTS + (MORE_MOMENTS if name == "all together" else []):
         assert run_process(tmp_path / "killed", kill=moment, **job) == [KILLED], moment
     assert run_process(tmp_path / "killed", workers=1, **job) == [0]
@@ -93,6 +98,57 @@ def test_a_kept_frozen_part_changes_no_bit(name: str, tmp_path: Path) -> None:
     assert run_process(tmp_path / "kept", cache=kept, **job) == [0]
     assert list((tmp_path / "features").glob("*/meta.json"))
     assert differences(outcome(tmp_path / "kept"), outcome(tmp_path / "anew")) == []
+
+
+def forbid(path: str) -> None:
+    """Have a call of this process end it."""
+    home, _, name = path.rpartition(".")
+    setattr(importlib.import_module(home), name, None)
+
+
+def shares(folder: Path) -> int:
+    """The entries of a cache that are no frozen parts."""
+    return sum("of" in json.loads(path.read_text())["what"] for path in folder.glob("*/meta.json"))
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_fisher_information_of_another_run_is_the_one_that_is_computed(ranks: int, tmp_path: Path) -> None:
+    kept = CacheSettings(ram=0.0, disk=1.0, folder=str(tmp_path / "features"))
+    job: dict[str, Any] = {"strategy": UPPER, "regularizers": REGULARIZERS["ewc"], "knows": SOURCE}
+    job |= {"ranks": ranks, "augment": "none"}
+    for word, cache in (("alone", NOTHING_KEPT), ("first", kept), ("second", kept)):
+        assert set(run_process(tmp_path / word, cache=cache, **job)) == {0}
+        assert shares(tmp_path / "features") == (word != "alone")
+        said = "Fisher information was computed by another run" in (tmp_path / word / "log.txt").read_text()
+        assert said == (word == "second")
+        assert differences(outcome(tmp_path / word), outcome(tmp_path / "alone")) == []
+    stronger = {"regularizers": (functools.partial(EWC, strength=5.0, samples=20),)}
+    assert set(run_process(tmp_path / "weaker", cache=kept, **job | stronger)) == {0}
+    assert shares(tmp_path / "features") == 1
+    words = ("alone", "first", "second", "weaker")
+    assert len({(tmp_path / word / "known/ewc.safetensors").read_bytes() for word in words}) == 1
+
+
+@pytest.mark.parametrize(
+    ("moment", "evicted"),
+    [
+        (("before tlx.cache.shared.write_durably", 0), False),
+        (("after tlx.cache.shared.write_durably", 0), True),
+        (("on_train_batch_end", 4), True),
+    ],
+)
+def test_a_kill_around_a_copied_fisher_information_is_resumed_to_the_bit(
+    moment: tuple[str, int], evicted: bool, tmp_path: Path
+) -> None:
+    kept = CacheSettings(ram=0.0, disk=1.0, folder=str(tmp_path / "features"))
+    job: dict[str, Any] = {"strategy": UPPER, "regularizers": REGULARIZERS["ewc"], "knows": SOURCE}
+    assert run_process(tmp_path / "whole", cache=kept, **job) == [0]
+    assert run_process(tmp_path / "killed", kill=moment, cache=kept, **job) == [KILLED]
+    if evicted:
+        shutil.rmtree(tmp_path / "features")
+    prepare = functools.partial(forbid, "tlx.regularizers.ewc.DiagonalFisher")
+    assert run_process(tmp_path / "killed", prepare=prepare, cache=kept, **job) == [0]
+    assert differences(outcome(tmp_path / "killed"), outcome(tmp_path / "whole")) == []
 
 
 def test_a_source_alone_tells_what_is_forgotten(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from tests.origin.known import known_job, origin_on
 from tlx.errors import ConfigError
-from tlx.forgetting import Place, forgetting, note_before, told_right
+from tlx.forgetting import Place, bytes_noted, forgetting, note_before, told_right
 from tlx.functional.intervals import paired_difference
 from tlx.origin.origin import Origin, measured
 from tlx.trainer import World
@@ -55,6 +55,16 @@ def test_what_is_lost_is_before_minus_after_on_the_same_samples(tmp_path: Path) 
         "source/samples": 17,
     }
     assert low < 3 / 17 < high
+
+
+def test_a_byte_is_kept_for_each_measured_sample(tmp_path: Path) -> None:
+    """Beside the header of the file and the line that holds its hash."""
+    origin, _ = origin_on(tmp_path)
+    assert bytes_noted(origin) == 17 + 2 * 128
+    note_before(origin, HERE)
+    written = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert 17 < written <= bytes_noted(origin)
+    assert bytes_noted(origin_on(tmp_path, known_job(knows=0))[0]) == 0
 
 
 def test_what_was_measured_before_is_measured_once_and_again_where_it_is_damaged(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from tlx.assembly import build_network, frontier_cache
 from tlx.errors import ConfigError
 from tlx.job import Run
 from tlx.modules.supervised import Supervised
+from tlx.regularizers.l2sp import L2SP
 from tlx.tasks.regression import Regression
 from tlx.trainer import World
 
@@ -87,3 +88,13 @@ def test_a_batch_that_the_devices_cannot_share_is_refused_before_anything_trains
     setattr(job.data, name, value)
     with pytest.raises(ConfigError, match=rf"data\.{name}={value} .* 2 ranks.*Try: data\.{name}={value + 1}"):
         replace(job, trainer=replace(job.trainer, devices=2))
+
+
+@pytest.mark.parametrize("name", ["l2sp", "loss", "accuracy"])
+def test_a_regularizer_whose_name_is_taken_is_refused(name: str) -> None:
+    class Another(L2SP):
+        pass
+
+    Another.name = name
+    with pytest.raises(ConfigError, match=f"name of a regularizer='{name}'.*no other regularizer or figure"):
+        small_job(regularizers=(L2SP, Another))

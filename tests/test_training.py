@@ -1,5 +1,7 @@
 import csv
+import functools
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +10,12 @@ import pytest
 from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
 from tests.faults.outcome import epochs
 from tests.quiet import fit_quietly
+from tlx import training
 from tlx.checkpoint.durable import checkpoints
-from tlx.errors import ConfigError, DataError, NumericalError
+from tlx.errors import ConfigError, DataError, NumericalError, ResourceError
 from tlx.plan import HEAD, Phase, Plan
+from tlx.regularizers.ewc import EWC
+from tlx.regularizers.l2sp import L2SP
 from tlx.tasks.regression import Regression
 
 
@@ -105,6 +110,25 @@ def test_an_unknown_monitor_and_a_negative_seed_are_refused() -> None:
     for change, message in (({"monitor": "val/acuracy"}, "val/accuracy"), ({"seed": -1}, "seed=-1")):
         with pytest.raises(ConfigError, match=message):
             type(job)(**{**vars(job), **change})
+
+
+def test_what_a_run_holds_on_to_has_its_room_before_the_first_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed, check = list[int](), training.check_space
+    monkeypatch.setattr(training, "check_space", lambda *asked: needed.append(asked[1]) or check(*asked))
+    fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path / "plain")
+    holding = functools.partial(small_job, strategy=BY_EPOCHS, regularizers=(EWC, L2SP), knows=20)
+    fit_quietly(holding(), tmp_path / "holding")
+    known = {path.name: path.stat().st_size for path in (tmp_path / "holding/known").iterdir()}
+    assert {"ewc.safetensors", "source_before.npy"} < set(known)
+    assert 0 <= needed[1] - needed[0] - sum(known.values()) < 128 * 20
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=needed[1] - 1))
+    with pytest.raises(ResourceError, match="of checkpoints, weights and what it holds on to"):
+        fit_quietly(holding(), tmp_path / "full")
+    assert not (tmp_path / "full/known").exists()
+    fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path / "smaller")
 
 
 def test_the_record_is_plain_csv(tmp_path: Path) -> None:

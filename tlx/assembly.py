@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from tlx.cache.frontier import FrontierCache
+from tlx.cache.shared import SharedFiles
 from tlx.checkpoint.randomness import seed_of
 from tlx.errors import ConfigError
 from tlx.job import Job
@@ -17,7 +18,7 @@ from tlx.modules.network import Network
 from tlx.origin.origin import Origin, measured
 from tlx.plan import Plan
 from tlx.plan_table import plan_table
-from tlx.trainer import World
+from tlx.trainer import TrainerSettings, World
 
 __all__ = [
     "build_network",
@@ -57,8 +58,6 @@ def held_on_to(job: Job) -> list[str]:
 def frontier_cache(job: Job, network: Network, world: World) -> FrontierCache:
     """What computes the frozen part once; it speaks once it has a run."""
     settings = job.trainer
-    names = ("precision", "memory_format", "deterministic")
-    bits = {name: getattr(settings, name) for name in names}
     return FrontierCache(
         job.cache,
         network,
@@ -66,7 +65,7 @@ def frontier_cache(job: Job, network: Network, world: World) -> FrontierCache:
         world,
         settings.device(world),
         settings.precision_context,
-        bits,
+        _bits(settings),
         lambda line: None,
     )
 
@@ -90,8 +89,8 @@ def origin_of(job: Job, network: Network, plan: Plan, folder: Path, world: World
     if job.source is not None:
         job.source.rank, job.source.world_size = world.rank, world.size
     device = job.trainer.device(world)
-    known, earlier = folder / "known", job.earlier
-    origin = Origin(network, plan, job.data, job.source, known, job.seed, world, device, earlier)
+    known, shared = folder / "known", SharedFiles(job.cache, device, _bits(job.trainer))
+    origin = Origin(network, plan, job.data, job.source, known, job.seed, world, device, shared, job.earlier)
     if job.source is not None:
         origin.need_head("source")
         origin.labels(job.source.splits.train)
@@ -150,6 +149,11 @@ def plan_of(job: Job) -> Plan:
     if most is None:
         return plan
     return replace(plan, phases=tuple(replace(p, epochs=min(p.epochs, most)) for p in plan.phases))
+
+
+def _bits(settings: TrainerSettings) -> dict[str, Any]:
+    """What of the settings the bits of a frozen part, or of what it is asked, depend on."""
+    return {name: getattr(settings, name) for name in ("precision", "memory_format", "deterministic")}
 
 
 def _counted(job: Job) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tlx.checkpoint.durable import is_whole, write_durably
+from tlx.checkpoint.space import AROUND
 from tlx.evaluation import to_device
 from tlx.functional.class_groups import within_groups
 from tlx.functional.intervals import paired_difference
@@ -18,7 +19,7 @@ from tlx.origin.origin import Origin, measured
 from tlx.trainer import World
 from tlx.types import Inputs
 
-__all__ = ["Place", "forgetting", "note_before", "told_right"]
+__all__ = ["Place", "bytes_noted", "forgetting", "note_before", "told_right"]
 
 NAME = "source_before.npy"
 """Which samples the original network told right, a byte each."""
@@ -36,6 +37,11 @@ class Place(NamedTuple):
     world: World
     device: torch.device
     precision: Callable[[], AbstractContextManager[Any]]
+
+
+def bytes_noted(origin: Origin) -> int:
+    """Bytes that `note_before` leaves on the disk, at most; 0 without a source."""
+    return 0 if origin.source is None else len(measured(origin.source)) + 2 * AROUND
 
 
 def note_before(origin: Origin, place: Place) -> None:

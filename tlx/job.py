@@ -16,7 +16,7 @@ from tlx.cache.settings import CacheSettings
 from tlx.data.datamodule import TransferData
 from tlx.data.order import check_share
 from tlx.errors import ConfigError, bad_value, unknown_name
-from tlx.figures import TASK_FIGURES, higher_is_better
+from tlx.figures import FIGURES, TASK_FIGURES, higher_is_better
 from tlx.modules.averaging import WeightAveraging
 from tlx.modules.network import Network
 from tlx.modules.supervised import Supervised
@@ -58,7 +58,7 @@ class Job:
         cache: What keeping the frozen part's values may cost; by default none are kept.
         source: What the weights knew before, labelled with classes of their original head; None: not at
             hand.
-        regularizers: What holds on to it.
+        regularizers: What holds on to it, each with a name of its own.
         continues: Whether the head goes on from the newest of the heads that the backbone knows.
         earlier: Where the run that the weights came from lies what it held on to; None: nowhere.
         names: `model`, `data` and `strategy`, for people.
@@ -97,6 +97,7 @@ class Job:
         for word, data in (("data", self.data), ("source", self.source)):
             self._check_read(word, data)
         self._check_training()
+        self._check_regularizers()
         for name in ("batch_size", "eval_batch_size"):
             check_share(name, getattr(self.data, name), self.trainer.processes)
         self.data.targets = self.task.targets
@@ -128,6 +129,13 @@ class Job:
             raise bad_value("mixup", self.mixup, "0, for it mixes pictures and this is text")
         if self.ema is not None and not 0 < self.ema < 1:
             raise bad_value("ema", self.ema, "a decay in (0, 1) such as 0.999, or null")
+
+    def _check_regularizers(self) -> None:
+        """Each has a column of metrics.csv, and a place in the run's folder, under its name."""
+        names = [regularizer.name for regularizer in self.regularizers]
+        for name in names:
+            if names.count(name) > 1 or name in FIGURES:
+                raise bad_value("name of a regularizer", name, "one that no other regularizer or figure has")
 
 
 @dataclass

@@ -30,7 +30,7 @@ from tlx.checkpoint.weights import load_weights, save_weights
 from tlx.conclusion import conclude
 from tlx.data.loader import failure_of_a_worker
 from tlx.data_record import has_trained, hold_data
-from tlx.forgetting import Place, note_before
+from tlx.forgetting import Place, bytes_noted, note_before
 from tlx.job import Job, Run
 from tlx.modules.averaging import WeightAveraging
 from tlx.modules.network import Network
@@ -118,7 +118,7 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
             sweep(place)
         for data in filter(None, (job.data, job.source)):
             hold_data(folder, data)
-        _check_space(folder / "checkpoints", job, plan, network)
+        _check_space(folder, job, plan, network, origin)
         table = save_plan(folder, plan, network, job.data, cache, job.mixup > 0)
         console.print("\n".join([table, *held_on_to(job)]), highlight=False, markup=False)
     run = Run(job, folder, world, plan, module, console, cache, origin=origin)
@@ -132,6 +132,8 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
 
 def _begin_to_hold_on(run: Run, origin: Origin) -> None:
     """Take of the network, before it trains, what the run holds on to and is measured against."""
+    if origin.shared is not None:
+        origin.shared.say = run.tell
     for regularizer in run.job.regularizers:
         regularizer.begin(origin)
     if run.job.regularizers:
@@ -141,14 +143,18 @@ def _begin_to_hold_on(run: Run, origin: Origin) -> None:
         note_before(origin, Place(run.world, settings.device(run.world), settings.precision_context))
 
 
-def _check_space(folder: Path, job: Job, plan: Plan, network: Network) -> None:
+def _check_space(folder: Path, job: Job, plan: Plan, network: Network, origin: Origin | None) -> None:
     trained = 0
     for phase in plan.phases:
         network.freeze_except(phase.trains, plan.norms)
         weights = [p.numel() * p.element_size() for _, p in network.trainable()]
         trained = max(trained, sum(weights))
-    folder.mkdir(exist_ok=True)
-    check_space(folder, bytes_kept(network, trained, job.optimizer, job.ema is not None))
+    needed = bytes_kept(network, trained, job.optimizer, job.ema is not None)
+    if origin is not None:
+        needed += bytes_noted(origin) + sum(each.bytes_kept(origin) for each in job.regularizers)
+    checkpoints = folder / "checkpoints"
+    checkpoints.mkdir(exist_ok=True)
+    check_space(checkpoints, needed, [folder / "known"])
 
 
 def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
@@ -193,6 +199,7 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
         lambda: len(ledger.ends),
         (*run.plan.stages, HEAD),
         job.task.name,
+        tuple(regularizer.name for regularizer in job.regularizers),
         run.tell,
     )
     settings = job.trainer

@@ -68,7 +68,8 @@ class Step(NamedTuple):
 class LossTerm(Protocol):
     """A callback that adds one scalar to the training loss.
 
-    With an attribute `reads_original` that is true, `Step.original` is there.
+    With an attribute `reads_original` that is true, `Step.original` is there. With an attribute `name`, the
+    step tells under this name what was added; else under that of the class.
     """
 
     def loss_term(self, module: nn.Module, step: Step) -> Tensor:

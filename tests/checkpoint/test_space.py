@@ -37,3 +37,11 @@ def test_what_does_not_fit_is_refused_and_what_lies_there_counts(tmp_path: Path)
     with (tmp_path / "1.ckpt").open("wb") as sparse:
         sparse.truncate(10**12)
     check_space(tmp_path, 10**12)
+    other = tmp_path / "known"
+    with pytest.raises(ResourceError):
+        check_space(tmp_path, 10**12 + free + 10**9, [other])
+    other.mkdir()
+    (tmp_path / "1.ckpt").rename(other / "ewc.safetensors")
+    with pytest.raises(ResourceError):
+        check_space(tmp_path, 10**12)
+    check_space(tmp_path, 10**12, [other])

@@ -59,6 +59,20 @@ def test_the_loss_is_smoothed_cross_entropy_plus_every_term(module: Supervised) 
     assert step["worth"] == (logits.argmax(1) == some.targets).sum()
 
 
+def test_what_each_term_added_is_told_by_its_name_without_a_gradient(module: Supervised) -> None:
+    class Named(Twice):
+        name = "pull"
+
+        def loss_term(self, module: torch.nn.Module, step: object) -> torch.Tensor:
+            return torch.tensor(0.5, requires_grad=True)
+
+    module._trainer = TrainerWith(Named(), Twice())  # type: ignore[assignment]
+    step = module.training_step(batch([0, 1, 2]), 6)  # whose window the epoch cuts short
+    assert {name: value.item() for name, value in step["terms"].items()} == {"pull": 0.5, "Twice": 2.0}
+    assert not any(value.requires_grad for value in step["terms"].values())
+    torch.testing.assert_close(step["loss"], 3 * (step["task_loss"] + 2.5))
+
+
 def test_a_window_that_the_epoch_cuts_short_counts_in_full(module: Supervised) -> None:
     """7 batches in windows of 3: Lightning divides the seventh by 3, though it stands alone."""
     module.eval()

@@ -1,3 +1,4 @@
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -5,12 +6,18 @@ import pytest
 import torch
 
 from tests.origin.known import SOURCE, known_job, moved, origin_on
-from tests.regularizers.steps import started, step_of
+from tests.regularizers.steps import INPUTS, TARGETS, started, step_of
+from tlx.cache.settings import CacheSettings
+from tlx.cache.shared import SharedFiles
 from tlx.errors import CheckpointError, ConfigError
 from tlx.functional.fisher import DiagonalFisher
 from tlx.origin.origin import Origin
 from tlx.regularizers.ewc import EWC
 from tlx.regularizers.l2sp import L2SP
+from tlx.strategies.partial import partial
+from tlx.types import Step
+
+EMPTY = Step(INPUTS, TARGETS, torch.zeros(6, 3))
 
 
 def begun(term: EWC, origin: Origin) -> EWC:
@@ -104,6 +111,86 @@ def test_frozen_weights_are_not_pulled(tmp_path: Path) -> None:
     origin, network = origin_on(tmp_path, trains=("head",))
     term = begun(EWC(samples=10), origin)
     assert term._now == [] and term.loss_term(network, step_of(network, original=False)).item() == 0.0
+
+
+def test_it_keeps_four_bytes_for_each_weight_that_trains_and_was_pre_trained(tmp_path: Path) -> None:
+    """Of the last block alone: 8 * 8 * 9 weights and 8 biases of a convolution, 8 + 8 of a norm."""
+    job = known_job(strategy=functools.partial(partial, unfrozen=1))
+    origin, _ = origin_on(tmp_path, job)
+    term, names = EWC(samples=5), [name for name, _, _ in origin.pairs]
+    assert term.bytes_kept(origin) == 4 * (8 * 8 * 9 + 8 + 8 + 8) + sum(map(len, names)) + 5 * 128
+    begun(term, origin)
+    written = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert 0 <= term.bytes_kept(origin) - written < 5 * 128
+
+
+def sharing(home: Path, word: str, seed: int = 0) -> Origin:
+    """The origin of a run that shares the folder `features` with others."""
+    job = known_job()
+    job.seed = seed
+    origin, _ = origin_on(home / word, job)
+    settings = CacheSettings(disk=1e-2, folder=str(home / "features"))
+    origin.shared = SharedFiles(settings, torch.device("cpu"), {})
+    return origin
+
+
+def test_runs_of_other_strengths_compute_it_once_and_have_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, add = list[int](), DiagonalFisher.add
+    monkeypatch.setattr(DiagonalFisher, "add", lambda self, *given: made.append(1) or add(self, *given))
+    alone = begun(EWC(samples=10), origin_on(tmp_path / "alone")[0])
+    once = len(made)
+    terms = [begun(EWC(strength=10.0**n, samples=10), sharing(tmp_path, f"{n}")) for n in range(3)]
+    assert once > 0 and len(made) == 2 * once
+    assert {term.state_dict()["fisher"] for term in terms} == {alone.state_dict()["fisher"]}
+    files = [(tmp_path / word / "ewc.safetensors").read_bytes() for word in ("alone", "0", "1", "2")]
+    assert len(set(files)) == 1
+    moved(terms[0]._origin._run_network)
+    moved(terms[2]._origin._run_network)
+    pulls = [term.loss_term(torch.nn.Identity(), EMPTY).item() for term in (terms[0], terms[2])]
+    assert pulls[1] == pytest.approx(100 * pulls[0]) and pulls[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "seed", "computed"),
+    [
+        ({}, 0, False),
+        ({"strength": 5.0, "estimator": "exact"}, 0, False),
+        ({"draws": 3}, 0, False),  # of which the exact one makes nothing
+        ({}, 1, False),
+        ({"samples": SOURCE}, 1, False),
+        ({"samples": SOURCE - 1}, 0, True),
+        ({"estimator": "empirical"}, 0, True),
+        ({"estimator": "sampled"}, 0, True),
+    ],
+)
+def test_what_it_is_made_by_decides_who_has_it_in_common(
+    settings: dict[str, Any], seed: int, computed: bool, tmp_path: Path
+) -> None:
+    begun(EWC(samples=None), sharing(tmp_path, "first"))
+    EWC(**({"samples": None} | settings)).begin(sharing(tmp_path, "second", seed))
+    assert len(list((tmp_path / "features").glob("*/meta.json"))) == 1 + computed
+
+
+@pytest.mark.parametrize(("settings", "seed"), [({"draws": 2}, 0), ({}, 1), ({}, 0)])
+def test_answers_that_are_drawn_depend_on_the_seed_and_on_how_many_there_are(
+    settings: dict[str, Any], seed: int, tmp_path: Path
+) -> None:
+    made = {"estimator": "sampled", "samples": None}
+    begun(EWC(**made), sharing(tmp_path, "first"))
+    begun(EWC(**made | settings), sharing(tmp_path, "second", seed))
+    entries = len(list((tmp_path / "features").glob("*/meta.json")))
+    files = {(tmp_path / word / "ewc.safetensors").read_bytes() for word in ("first", "second")}
+    assert entries == len(files) == (2 if settings or seed else 1)
+
+
+def test_other_weights_that_train_have_another_information(tmp_path: Path) -> None:
+    EWC(samples=10).begin(sharing(tmp_path, "all"))
+    origin = sharing(tmp_path, "some")
+    origin.pairs = origin.pairs[2:]
+    EWC(samples=10).begin(origin)
+    assert len(list((tmp_path / "features").glob("*/meta.json"))) == 2
 
 
 @pytest.mark.parametrize("setting", [{"strength": -1.0}, {"estimator": "all"}, {"samples": 0}, {"draws": 0}])

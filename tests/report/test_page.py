@@ -71,6 +71,16 @@ def test_the_curve_of_a_monitored_figure_is_drawn_beside_loss_and_headline(run_m
     assert drawn[1][:3] == ["loss over epochs", "accuracy over epochs", "macro F1 over epochs"]
 
 
+def test_what_regularizers_added_is_drawn_where_there_are_some(run_maker, tmp_path):
+    drawn = 'aria-label="what regularizers added to the loss over epochs"'
+    run = run_maker(tmp_path / "run")
+    assert drawn not in write_page(run).read_text(encoding="utf-8")
+    metrics = run / "metrics.csv"
+    header, *rows = metrics.read_text().splitlines()
+    metrics.write_text("\n".join([f"{header},train/ewc", *(f"{row},0.5" for row in rows)]) + "\n")
+    assert drawn in write_page(run).read_text(encoding="utf-8")
+
+
 def test_without_a_test_split_the_page_says_that_validation_chose_the_epoch(run_maker, tmp_path):
     words = read(run_maker(tmp_path / "run", test=False)).words
     assert "Validation accuracy" in words

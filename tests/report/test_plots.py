@@ -4,7 +4,7 @@ import re
 import pytest
 
 from tlx.report.phases import Span
-from tlx.report.plots import comparison, curves, rate_map
+from tlx.report.plots import comparison, curves, rate_map, terms
 
 ROWS = [
     {"epoch": e, "train/loss": 1 / e, "val/loss": 1.2 / e, "rate/stem": 0.0, "rate/head": 1e-3 / e}
@@ -80,3 +80,28 @@ def test_a_figure_without_training_values_is_drawn_for_validation_alone():
     svg = curves([{"epoch": 1, "val/average_precision": 0.5}], "average_precision", [], 1)
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
     assert "average precision" in texts and "val" in texts and "train" not in texts
+
+
+def texts_of(svg):
+    return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+
+
+def test_what_regularizers_added_is_drawn_with_a_line_each():
+    rows = [row | {"train/accuracy": 0.5, "train/ewc": 0.1, "train/lwf": 0.2 / row["epoch"]} for row in ROWS]
+    texts = texts_of(terms(rows, SPANS))
+    assert {"ewc", "lwf", "added to the loss", "epoch", "head", "+ layer4"} <= set(texts)
+    assert not {"loss", "accuracy", "train"} & set(texts)
+
+
+def test_what_is_far_apart_is_drawn_in_steps_of_ten_times():
+    rows = [row | {"train/ewc": 0.0 if row["epoch"] < 3 else 1e-3, "train/lwf": 1.0} for row in ROWS]
+    assert {"0.001", "0.01", "0.1", "1"} <= set(texts_of(terms(rows, SPANS)))
+    assert "nan" not in terms(rows, SPANS).lower()
+    near = [row | {"train/ewc": 0.5, "train/lwf": 1.0} for row in ROWS]
+    assert "0.1" not in texts_of(terms(near, SPANS))
+
+
+@pytest.mark.parametrize("added", [{}, {"train/ewc": 0.0}, {"train/ewc": math.nan}])
+def test_nothing_added_gives_no_plot(added):
+    assert terms([row | {"train/accuracy": 0.5} | added for row in ROWS], SPANS) is None
+    assert terms([], []) is None

@@ -2,10 +2,14 @@ import gc
 import re
 
 import pytest
+import torch
 
 from tests.cache.caches import cache_of
 from tlx.cache.part import Part
+from tlx.cache.settings import CacheSettings
+from tlx.cache.shared import SharedFiles
 from tlx.errors import ConfigError
+from tlx.trainer import World
 from tlx.verbs.cache_details import cache_details
 from tlx.verbs.listing import listing
 
@@ -25,6 +29,16 @@ def test_every_entry_has_a_line_with_its_size_and_what_it_is_of(kept):
     assert re.fullmatch(r"2 entries, \d+\.\d kB, in .*features", said[-1])
     assert any("to block1, 52 of train" in line for line in said)
     assert all(re.match(r"  [0-9a-f]{8} +\d+\.\d kB  used \d{4}-", line) for line in said[:2])
+
+
+def test_what_runs_share_has_a_line_too_and_goes_with_the_rest(kept, tmp_path):
+    shared = SharedFiles(CacheSettings(folder=str(kept)), torch.device("cpu"), {})
+    what = {"of": "Fisher information", "model": "tiny", "samples": 2000, "split": "source"}
+    shared.obtain(tmp_path / "table", "0" * 32, what, lambda path: path.write_text("x"), World())
+    said = cache_details([f"folder={kept}"])
+    assert "Fisher information of tiny, 2000 of source" in said and "3 entries" in said
+    cache_details([f"folder={kept}", "clear=true"])
+    assert cache_details([f"folder={kept}"]).startswith("0 entries")
 
 
 def test_clearing_removes_all_and_says_how_much(kept):

@@ -26,6 +26,7 @@ __all__ = [
     "prefix_digest",
     "preprocessing_digest",
     "reading_digest",
+    "rooms_digest",
     "split_key",
 ]
 
@@ -80,7 +81,7 @@ def reading_digest(split: Split, preprocessing: Preprocessing) -> str:
     That of tlx, and of the classes of a trusted package with those they are derived from.
     """
     kinds = {kind for each in (split, preprocessing) for kind in type(each).__mro__ if kind is not object}
-    return address(tlx=_tlx_digest(), own=_source_digest(kinds))
+    return address(tlx=rooms_digest(*READING), own=_source_digest(kinds))
 
 
 def _source_digest(kinds: Iterable[type]) -> str:
@@ -97,9 +98,10 @@ def _source_digest(kinds: Iterable[type]) -> str:
 
 
 @functools.cache
-def _tlx_digest() -> str:
+def rooms_digest(*rooms: str) -> str:
+    """SHA-256 over the source of rooms of tlx."""
     digest = hashlib.sha256()
-    for room in READING:
+    for room in rooms:
         for file in sorted(Path(tlx.__file__).parent.joinpath(room).glob("*.py")):
             digest.update(f"{room}/{file.name}\n".encode())
             digest.update(file.read_bytes())

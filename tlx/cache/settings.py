@@ -19,8 +19,8 @@ class CacheSettings:
     Args:
         ram: GiB of values that a process may hold in memory, 0 to 1e9; more is read from the disk as it
             is needed.
-        disk: GiB that all values in `folder` may take together, 0 to 1e9; those used longest ago go
-            first. 0: nothing is written, so nothing is shared between runs.
+        disk: GiB that all values in `folder`, and what else runs share there, may take together, 0 to
+            1e9; those used longest ago go first. 0: nothing is written, so nothing is shared between runs.
         folder: Where values lie; None: `tlx/features` in the user's cache folder.
         views: Where training pictures vary: so many variations of each are computed once, epoch e
             reads variation e modulo `views`. None: what varies is not kept. >= 1.

@@ -1,7 +1,7 @@
 """Whether the disk has room for what a run will keep there."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,17 @@ from torch.optim import Optimizer
 
 from tlx.errors import ResourceError
 
-__all__ = ["bytes_kept", "check_space"]
+__all__ = ["AROUND", "bytes_kept", "check_space"]
 
 CHECKPOINTS = 3
 """The two that are kept, and the one that is being written."""
 
 WEIGHT_FILES = 4
 """The best of the phase, of the run, the one that is being written, and the bundle."""
+
+
+AROUND = 128
+"""Bytes at most that a small file with its hash, or a tensor in a file, takes beside numbers and its name."""
 
 
 def bytes_kept(
@@ -40,22 +44,24 @@ def bytes_kept(
     return CHECKPOINTS * checkpoint + WEIGHT_FILES * weights
 
 
-def check_space(folder: Path, needed: int) -> None:
+def check_space(folder: Path, needed: int, others: Sequence[Path] = ()) -> None:
     """Refuse to begin what would fill the disk; what lies there already will be replaced.
 
     Args:
         folder: Where checkpoints lie; it is there.
-        needed: Bytes.
+        needed: Bytes of all that a run keeps.
+        others: Further folders of the run that it lies in, made or not.
 
     Raises:
         ResourceError: There is less room.
     """
-    missing = needed - sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    there = (path for place in (folder, *others) for path in place.glob("*") if path.is_file())
+    missing = needed - sum(path.stat().st_size for path in there)
     free = shutil.disk_usage(folder).free
     if missing > free:
         raise ResourceError(
-            f"the run keeps up to {_megabytes(needed)} of checkpoints and weights, and {_megabytes(free)} "
-            "are free",
+            f"the run keeps up to {_megabytes(needed)} of checkpoints, weights and what it holds on to, and "
+            f"{_megabytes(free)} are free",
             where=str(folder),
             fix="free some space, or run_dir=FOLDER on another disk",
         )

@@ -74,17 +74,20 @@ class Supervised(LightningModule):
         for group, settings in zip(self.trainer.optimizers[0].param_groups, self._settings, strict=True):
             group |= settings
 
-    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """The loss to be minimised; beside it the task's own, and what each term added, by its name."""
         inputs, partners, share = self._mixed(batch.inputs)
         terms = list(self._loss_terms())
         outputs, original = self._run(inputs, any(getattr(t, "reads_original", False) for t in terms))
         loss, worth = self._measured(outputs, batch.targets, partners, share)
         step = Step(inputs, batch.targets, outputs, original)
-        total = loss
+        total, added = loss, dict[str, Tensor]()
         for term in terms:
-            total = total + term.loss_term(self, step)
+            value = term.loss_term(self, step)
+            total = total + value
+            added[getattr(term, "name", type(term).__name__)] = value.detach()
         total = total * self._share_of_window(batch_idx)
-        return {"loss": total, "task_loss": loss.detach(), "worth": worth.sum()}
+        return {"loss": total, "task_loss": loss.detach(), "worth": worth.sum(), "terms": added}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         counted = batch.ids >= 0

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tlx.cache.shared import SharedFiles
 from tlx.checkpoint.randomness import seed_of
 from tlx.data.class_names import positions
 from tlx.data.datamodule import TransferData
@@ -33,7 +34,7 @@ class Regularizer(LossTerm, Protocol):
     """A loss term that holds on to what was known before a run.
 
     Attributes:
-        name: Of its choice in `conf/regularizer`.
+        name: Of its choice in `conf/regularizer`; `train/NAME` in metrics.csv is what it added.
         strength: Of the term.
         replaces_weight_decay: Whether weight decay is off beside it.
     """
@@ -48,6 +49,10 @@ class Regularizer(LossTerm, Protocol):
         Raises:
             ConfigError: It lacks an original head, a source or weights that know anything.
         """
+        ...
+
+    def bytes_kept(self, origin: "Origin") -> int:
+        """Bytes that it will leave in the run's folder, at most; asked before `begin`."""
         ...
 
     def begin(self, origin: "Origin") -> None:
@@ -67,6 +72,7 @@ class Origin:
         seed: Of the run, >= 0.
         world: This process among those that train together; None: it is alone.
         device: Where to compute before the run does; None: where the network is.
+        shared: What runs have in common; None: nothing.
         earlier: Where the run that the weights came from lies what it held on to; None: nowhere.
 
     Attributes:
@@ -87,12 +93,13 @@ class Origin:
         seed: int,
         world: World | None = None,
         device: torch.device | None = None,
+        shared: SharedFiles | None = None,
         earlier: Path | None = None,
     ) -> None:
         trained = {split_part(part)[0] for phase in plan.phases for part in phase.trains} - {HEAD}
         anew = {stage for phase in plan.phases for stage in phase.reinitialise}
         self.data, self.source, self.folder, self.earlier = data, source, folder, earlier
-        self.seed, self.world = seed, world or World()
+        self.seed, self.world, self.shared = seed, world or World(), shared
         self._first_device = device or next(network.parameters()).device
         self.position: Callable[[], int] = int
         self._known = network.backbone.known
@@ -218,6 +225,15 @@ class Origin:
         """Positions in `recall` for a step, `ratio` for each of its samples, the same when it comes again."""
         return recall.draw(max(1, round(ratio * len(step.targets))), self.position(), self.world.rank)
 
+    def asked(
+        self, count: int | None, group: range | None = None, newest: bool = False
+    ) -> tuple[TransferData, NDArray[np.int64]]:
+        """The data that `batches` takes its samples of, and their positions in its training split."""
+        data = self.data if self.source is None else self.source
+        train = data.splits.train
+        chosen = np.arange(len(train)) if self.source is None else self._samples_of(train, group, newest)
+        return data, chosen if count is None else chosen[reservoir(len(chosen), count, self.seed)]
+
     def batches(self, count: int | None, group: range | None = None, newest: bool = False) -> Iterator[Batch]:
         """Samples for the original network to be measured on, this process's share of them.
 
@@ -229,11 +245,8 @@ class Origin:
             group: Of the source, those of these classes alone; None: of all.
             newest: Of a source that is joined of several, the last one's alone.
         """
-        data = self.data if self.source is None else self.source
-        train = data.splits.train
-        chosen = np.arange(len(train)) if self.source is None else self._samples_of(train, group, newest)
-        ids = chosen if count is None else chosen[reservoir(len(chosen), count, self.seed)]
-        split = train.subset(ids)
+        data, ids = self.asked(count, group, newest)
+        split = data.splits.train.subset(ids)
         known = torch.from_numpy(self.labels(split)) if self.source is not None else None
         places = torch.from_numpy(ids)
         self.network.to(self._first_device)

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 
 from tlx.checkpoint.durable import file_hash, is_whole, write_durably
 from tlx.checkpoint.randomness import seed_of
+from tlx.checkpoint.space import AROUND
 from tlx.errors import CheckpointError, ConfigError, bad_value, unknown_name
 from tlx.functional.consolidation import Pull, both_pulls
 from tlx.functional.drift import drift
 from tlx.functional.fisher import DiagonalFisher
 from tlx.origin.origin import Origin
 from tlx.origin.ranges import check_count, check_strength
+from tlx.origin.sharing import share
 from tlx.types import Step
 
 __all__ = ["EWC"]
@@ -103,11 +105,21 @@ class EWC(Callback):
                 fix="data@source=folder source.root=FOLDER, or regularizer.ewc.estimator=sampled",
             )
 
+    def bytes_kept(self, origin: Origin) -> int:
+        """A number for each weight that ever trains and was pre-trained; of separate tasks two."""
+        sizes = (
+            len(name) + now.numel() * (8 if now.dtype == torch.float64 else 4)
+            for name, now, _ in origin.pairs
+        )
+        files = 2 if origin.network.backbone.known and self.tasks == "separate" else 1
+        return AROUND * (1 + files * len(origin.pairs)) + files * sum(sizes)
+
     def begin(self, origin: Origin) -> None:
         self._origin = origin
         path = origin.folder / FILE
         if not origin.world.agree(origin.world.is_first and is_whole(path)):
-            self._write(path)
+            samples, made_by = self._determined_by()
+            share(origin, path, "Fisher information", samples, made_by, self._write)
         held = load_file(path)
         self._fisher = {name: value for name, value in held.items() if not name.startswith(ANCHOR)}
         self._anchors = {name.removeprefix(ANCHOR): held[name] for name in held.keys() - self._fisher.keys()}
@@ -149,6 +161,29 @@ class EWC(Callback):
                 fix="the file and the source as they were, or a new run",
             )
 
+    def _chosen(self, group: range) -> Any:
+        few = len(group) <= FEW_CLASSES
+        return ("exact" if few else "sampled") if self.estimator == "auto" else self.estimator
+
+    def _determined_by(self) -> tuple[int | None, dict[str, Any]]:
+        """How many samples the information is of, and what else it depends on beside the network.
+
+        The seed is among it where answers are drawn. Of several heads each is measured on samples of its
+        own, so all samples count, and how they are drawn.
+        """
+        origin = self._origin
+        chosen = [self._chosen(group) for group in origin.groups]
+        found: dict[str, Any] = {"estimator": chosen, "weights": [name for name, _, _ in origin.pairs]}
+        if "sampled" in chosen:
+            found |= {"draws": self.draws, "seed": seed_of(origin.seed, 7)}
+        if not origin.network.backbone.known:
+            return self.samples, found
+        earlier = origin.earlier / FILE if origin.earlier is not None else None
+        found |= {"groups": [len(group) for group in origin.groups], "count": self.samples}
+        found |= {"drawn by": origin.seed, "tasks": self.tasks, "decay": self.decay}
+        known = file_hash(earlier) if earlier is not None and is_whole(earlier) else None
+        return None, found | {"earlier": known}
+
     def _write(self, path: Path) -> None:
         origin = self._origin
         earlier = self._earlier()
@@ -169,13 +204,16 @@ class EWC(Callback):
     def _measured(self, group: range, newest: bool) -> dict[str, Tensor] | None:
         """The information of samples of some classes; None where the source has none of them."""
         origin, alone = self._origin, len(self._origin.groups) == 1
-        few = len(group) <= FEW_CLASSES
-        chosen: Any = ("exact" if few else "sampled") if self.estimator == "auto" else self.estimator
         names = {origin.original_name(name): name for name, _, _ in origin.pairs}
         generator = torch.Generator().manual_seed(seed_of(origin.seed, 7))
         columns = None if alone else list(group)
         fisher = DiagonalFisher(
-            origin.network, names, chosen, draws=self.draws, generator=generator, columns=columns
+            origin.network,
+            names,
+            self._chosen(group),
+            draws=self.draws,
+            generator=generator,
+            columns=columns,
         )
         for batch in origin.batches(self.samples, None if alone else group, newest):
             fisher.add(batch.inputs, batch.targets, batch.ids)

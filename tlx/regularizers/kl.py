@@ -62,6 +62,9 @@ class KL(Callback):
     def check(self, origin: Origin) -> None:
         self.comparison.check(origin)
 
+    def bytes_kept(self, origin: Origin) -> int:
+        return 0
+
     def begin(self, origin: Origin) -> None:
         self._origin = origin
         self.comparison.begin(origin)

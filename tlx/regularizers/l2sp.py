@@ -41,6 +41,9 @@ class L2SP(Callback):
     def check(self, origin: Origin) -> None:
         origin.need_weights("l2sp")
 
+    def bytes_kept(self, origin: Origin) -> int:
+        return 0
+
     def begin(self, origin: Origin) -> None:
         self._origin = origin
 

@@ -61,6 +61,9 @@ class Replay(Callback):
                 fix="data@source=folder source.root=FOLDER, or regularizer=lwf, which needs none",
             )
 
+    def bytes_kept(self, origin: Origin) -> int:
+        return 0
+
     def begin(self, origin: Origin) -> None:
         train = origin.source_at_hand.splits.train
         if self.selection == "balanced":

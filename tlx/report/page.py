@@ -22,7 +22,7 @@ from tlx.report.formats import (
     words,
 )
 from tlx.report.phases import phase_rows, phase_spans, remarks
-from tlx.report.plots import curves, rate_map
+from tlx.report.plots import curves, rate_map, terms
 from tlx.report.run_files import RunFiles, read_run
 
 __all__ = ["write_page"]
@@ -236,7 +236,8 @@ def _plots(files: RunFiles) -> list[Any]:
     monitored = files.monitor.partition("/")[2]
     values = dict.fromkeys(["loss", TRAIN_FIGURE[files.task], TASK_FIGURES[files.task][0], monitored])
     drawn = [curves(files.metrics, value, spans, files.best_epoch) for value in values]
-    return [plot for plot in (*drawn, rate_map(files.metrics, parts, spans)) if plot is not None]
+    drawn += [terms(files.metrics, spans), rate_map(files.metrics, parts, spans)]
+    return [plot for plot in drawn if plot is not None]
 
 
 def _splits(files: RunFiles) -> list[dict[str, Any]]:

@@ -1,11 +1,13 @@
 """The plots over epochs, and that of a sweep, each an inline SVG."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from tlx.figures import FIGURES
 from tlx.report.canvas import BLUE, INK, MUTED, ORANGE, RULE, SHADE, draw
 from tlx.report.formats import finite, label, rate, words
 from tlx.report.phases import Span
@@ -13,7 +15,11 @@ from tlx.report.phases import Span
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["comparison", "curves", "rate_map"]
+__all__ = ["comparison", "curves", "rate_map", "terms"]
+
+STYLES = [(colour, dashes) for dashes in ("solid", (0, (4, 2))) for colour in (BLUE, ORANGE, INK, MUTED)]
+FAR_APART = 30.0
+"""How many times as large as the smallest value the largest may be on an axis of equal steps."""
 
 CHARACTER = 6.0  # points that a character of a phase's name takes, on average
 
@@ -51,6 +57,42 @@ def curves(
         axes.legend(loc="best", fontsize=11)
 
     return draw(f"{words(value)} over epochs", paint)
+
+
+def terms(metrics: Sequence[Mapping[str, float]], spans: Sequence[Span]) -> Markup | None:
+    """What each regularizer added to the training loss over the epochs, phases marked.
+
+    Where they are far apart the axis has steps of ten times, and what is 0 is left out.
+
+    Returns:
+        The plot; None where there is no regularizer, or none added anything.
+    """
+    columns = dict.fromkeys(key for row in metrics for key in row if key.startswith("train/"))
+    names = [name for key in columns if (name := key.removeprefix("train/")) not in FIGURES]
+    lines = {name: [_number(row, f"train/{name}") for row in metrics] for name in names}
+    sizes = [number for line in lines.values() for number in line if math.isfinite(number) and number != 0]
+    if not sizes:
+        return None
+
+    def paint(axes: "Axes") -> None:
+        _phases(axes, spans)
+        epochs = [row["epoch"] for row in metrics]
+        logarithmic = min(sizes) > 0 and max(sizes) > FAR_APART * min(sizes)
+        for (name, line), (colour, dashes) in zip(lines.items(), itertools.cycle(STYLES), strict=False):
+            shown = [math.nan if logarithmic and number == 0 else number for number in line]
+            axes.plot(
+                epochs, shown, color=colour, linestyle=dashes, marker="" if len(epochs) > 40 else "o",
+                label=label(name, 24),
+            )  # fmt: skip
+        if logarithmic:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.minorticks_off()
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("added to the loss")
+        axes.legend(loc="best", fontsize=11)
+
+    return draw("what regularizers added to the loss over epochs", paint)
 
 
 def rate_map(

@@ -1,4 +1,4 @@
-"""`tlx list cache`: what is kept of frozen parts, and how to be rid of it."""
+"""`tlx list cache`: what is kept of frozen parts and of what runs share, and how to be rid of it."""
 
 import time
 from collections.abc import Sequence
@@ -53,6 +53,7 @@ def _line(entry: Entry) -> str:
     what = entry.what.get("what", {})
     views = f" in {what['views']} views" if what.get("views") else ""
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
-    of = f"{what.get('model', '?')} to {what.get('stage', '?')}"
+    model = what.get("model", "?")
+    of = f"{what['of']} of {model}" if "of" in what else f"{model} to {what.get('stage', '?')}"
     samples = f"{what.get('samples', '?')} of {what.get('split', '?')}{views}"
     return f"  {entry.address[:8]}  {size(entry.size):>9}  used {day}  {of}, {samples}"

@@ -10,7 +10,7 @@ __all__ = ["USAGE", "listing"]
 USAGE = """\
 tlx list [GROUP]: what can be chosen, one line each. GROUP is one of
 model(s), data, strategy (strategies), task(s), optimizer(s), cache, trainer(s), logger(s), regularizer(s).
-tlx list cache: also what is kept of frozen parts; with clear=true, all of it goes.
+tlx list cache: also what is kept of frozen parts and of Fisher informations; with clear=true, all of it goes.
 tlx list GROUP=CHOICE: every argument of one choice with its default and what it means; of a model
 its parameters, stages, preprocessing and weights as well: tlx list model=torchvision model.name=resnet34
 """
