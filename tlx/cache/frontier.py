@@ -44,7 +44,8 @@ class FrontierCache:
     Values come from the store where they are, else from one pass that fills all frontiers that are
     known to be needed. Blocks are read in index order and are of one shape, so that the bits do not
     depend on the run or the rank that computes them. The ranks of a machine fill disjoint blocks of
-    the same files. What does not fit on the disk is held in memory, of one process alone.
+    the same files; each machine decides for itself, for it may hold or have room for something else
+    than another. What does not fit on the disk is held in memory, of one process alone.
 
     Args:
         settings: What it may cost.
@@ -110,6 +111,12 @@ class FrontierCache:
             return self._all(wanted, set())
         self._close(set())
         return {}
+
+    def meet(self) -> None:
+        """Wait for all machines: each computes what it lacks, and waiting takes the same seconds."""
+        began = time.monotonic()
+        self.world.gather(None)
+        self.seconds += time.monotonic() - began
 
     def layout(self, part: Part, frontier: int) -> Layout:
         """How a split's values would lie; the lengths of texts are told from the first ones.

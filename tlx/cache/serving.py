@@ -36,6 +36,7 @@ def serve(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> None:
         ]
     )
     cache.network.cut = cache.cut(frontier) if data.stored else None
+    cache.meet()
 
 
 def training_part(data: TransferData, phase: Phase, mixes: bool) -> Part | None:
