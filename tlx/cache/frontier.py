@@ -127,14 +127,14 @@ class FrontierCache:
         cut = self.cut(frontier)
         return self.making.layout(part, cut, estimated(self.data, part.split) if cut.per_token else None)
 
-    def fitting(self, levels: Sequence[Mapping[Key, tuple[Part, Layout]]]) -> set[Key]:
-        """What fits of what is wanted now, and then of what is wanted later, on this machine's disk."""
+    def fitting(self, levels: Sequence[Mapping[Key, tuple[Part, Layout]]]) -> dict[Key, str]:
+        """Where there is room on this machine for what is wanted now, and then for what is wanted later."""
         most = self.data.eval_batch_size
         sizes = [
             {key: entry_bytes(layout, part.blocks(most)) for key, (part, layout) in level.items()}
             for level in levels
         ]
-        return set(placed(sizes, self.making.room.most(), self.memory))
+        return placed(sizes, self.making.room.most(), self.memory)
 
     def is_kept(self, part: Part, frontier: int) -> bool:
         """Whether the values are there already; the stages below the frontier must be frozen."""
