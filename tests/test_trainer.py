@@ -8,6 +8,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.trainer.connectors.signal_connector import _SignalConnector
 
+from tests.faults.processes import run_ranks
 from tlx.assembly import describe_plan
 from tlx.composition.compose import compose
 from tlx.composition.groups import choices
@@ -60,6 +61,21 @@ def test_smoke_is_one_short_epoch_of_every_phase(strategy: str) -> None:
 def test_processes_are_counted_over_all_machines() -> None:
     assert TrainerSettings(accelerator="cpu", devices=2, num_nodes=3).processes == 6
     assert World(size=1).gather("x") == ["x"]
+
+
+def ask_around(folder: Path) -> None:
+    """The second machine has one thing more to settle than the first."""
+    world = World.from_environment()
+    for _ in range(2):  # as the command does, and then the fit
+        world.join("gloo", 60.0)
+    heard = [world.from_leader(world.rank) for _ in range(1 + world.rank // 2)]
+    (folder / str(world.rank)).write_text(repr((heard, world.gather_here(world.rank), world.gather(0))))
+
+
+def test_the_ranks_of_a_machine_settle_things_without_the_others(tmp_path: Path) -> None:
+    assert run_ranks(ask_around, tmp_path, ranks=4, machines=2) == [0] * 4
+    first, second = ([0], [0, 1], [0] * 4), ([2, 2], [2, 3], [0] * 4)
+    assert [(tmp_path / str(n)).read_text() for n in range(4)] == [repr(first)] * 2 + [repr(second)] * 2
 
 
 def test_cpu_means_cpu_and_gloo() -> None:

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 
 from tlx.cache.ahead import frontier_of
-from tlx.cache.part import Part
-from tlx.cache.serving import serve
+from tlx.cache.serving import concluding_part, serve
 from tlx.checkpoint.bundle import write_bundle
 from tlx.checkpoint.durable import newest, read, write_durably
 from tlx.checkpoint.weights import load_weights
@@ -101,20 +100,16 @@ def _phase_of(ledger: Finetuning, epoch: int) -> int:
 
 
 def _stored(run: Run, number: int) -> dict[str, Stored]:
-    """The values of the best epoch's frozen part, of which the best weights still have every bit.
-
-    Those of test are computed here, and kept where they are features alone: other runs of the same
-    backbone read them, while larger ones would be written to be read once.
-    """
+    """The values of the best epoch's frozen part, of which the best weights still have every bit."""
     phase, frontier = run.plan.phases[number], frontier_of(run.plan, number)
     run.network.freeze_except(phase.trains, run.plan.norms)
     serve(run.cache, run.plan, number, mixes=run.job.mixup > 0)
     stored = dict(run.job.data.stored)
+    test = concluding_part(run.job.data, run.plan, number, stored)
     if run.job.data.phase_augments(phase):
         stored.pop("train", None)  # variations, where the samples as they are shall be measured
-    test = run.job.data.splits.test
-    if stored and test is not None and frontier == len(run.plan.stages):
-        rows = run.cache.rows(Part("test", test), (frontier,))
+    if test is not None:
+        rows = run.cache.rows(test, (frontier,))
         stored |= {"test": rows} if rows is not None else {}
     return stored
 

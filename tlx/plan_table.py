@@ -48,8 +48,8 @@ def plan_table(
         described["augment"] = data.phase_augments(phase)
         if cache is not None:
             kept = forecast(cache, plan, number, mixes)
-            described |= {"frontier": kept.frontier, "cache_bytes": kept.train + kept.val}
-            lines.append(kept.line(number, plan.stages))
+            described |= {"frontier": kept.frontier, "cache_bytes": kept.bytes}
+            lines.append(kept.line(number, plan))
     return plain, "\n".join([_as_text(plan, plain), *filter(None, lines)])
 
 

@@ -22,6 +22,8 @@ ACCELERATORS = ("auto", "cpu", "gpu")
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 LONGEST = 1e9
 PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+_MACHINES: dict[range, Any] = {}
+"""The process group of the ranks of this machine, made once where there are others."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class World:
         return self.local_rank == 0
 
     def join(self, backend: str, timeout: float) -> None:
-        """Make the process group, each rank on a device of its own; a no-op alone or when it exists.
+        """Make the process groups, each rank on a device of its own; a no-op alone or when they exist.
 
         Args:
             backend: What ranks talk through.
@@ -61,6 +63,10 @@ class World:
             if backend == "nccl":
                 torch.cuda.set_device(self.local_rank)  # else NCCL sends every rank's objects to device 0
             torch.distributed.init_process_group(backend, timeout=timedelta(seconds=timeout))
+        if self.size > self.local_size and self._machine not in _MACHINES:
+            _MACHINES[self._machine] = torch.distributed.new_group(
+                list(self._machine), timedelta(seconds=timeout), "gloo", use_local_synchronization=True
+            )
 
     def agree(self, value: Any) -> Any:
         """The first rank's value, on every rank. Waits for all."""
@@ -71,8 +77,19 @@ class World:
         return box[0]
 
     def from_leader(self, value: Any) -> Any:
-        """The value of the first rank of this machine, on every rank of it. Waits for all."""
-        return self.gather(value)[self.rank - self.local_rank]
+        """The value of the first rank of this machine, on every rank of it. Waits for these alone."""
+        return self.gather_here(value)[0]
+
+    def gather_here(self, value: Any) -> list[Any]:
+        """The value of every rank of this machine, on every rank of it. Waits for these alone.
+
+        What a machine keeps by itself is settled by this: another one may have more to do, or less.
+        """
+        if self.size == self.local_size:
+            return self.gather(value)
+        values: list[Any] = [None] * self.local_size
+        torch.distributed.all_gather_object(values, value, _MACHINES[self._machine])
+        return values
 
     def gather(self, value: Any) -> list[Any]:
         """Every rank's value, on every rank, in the order of ranks. Waits for all."""
@@ -81,6 +98,12 @@ class World:
         values: list[Any] = [None] * self.size
         torch.distributed.all_gather_object(values, value)
         return values
+
+    @property
+    def _machine(self) -> range:
+        """The ranks of this machine."""
+        first = self.rank - self.local_rank
+        return range(first, first + self.local_size)
 
 
 @dataclass(frozen=True)

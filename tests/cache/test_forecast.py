@@ -1,9 +1,19 @@
+import functools
+import json
+
 import pytest
 
 from tests.cache.caches import cache_of
 from tests.cache.test_serving import PLAN
+from tests.faults.jobs import MadeUp, small_job
+from tests.quiet import fit_quietly
 from tlx.cache.forecast import Forecast, forecast
-from tlx.cache.serving import serve
+from tlx.cache.meta import META
+from tlx.cache.serving import concluding_part, serve
+from tlx.cache.settings import CacheSettings
+from tlx.cache.store import data_file
+from tlx.plan import Phase, Plan
+from tlx.strategies.feature_extraction import feature_extraction
 
 
 def told(cache, number, mixes=False):
@@ -74,21 +84,78 @@ def test_what_a_folder_that_is_only_read_holds_is_foretold(tmp_path, as_nobody):
     assert (found.train, found.val) == (TRAIN, VAL)
 
 
+TEST = 21 * 8 * 4
+MANY = MadeUp(train=52, val=400, test=200)
+
+
+@pytest.mark.parametrize(("room", "kept"), [(52 + 600, 652), (52 + 400, 452), (52 + 200, 252), (100, 52)])
+def test_a_run_leaves_as_many_bytes_in_the_folder_as_its_plan_says(tmp_path, room, kept):
+    """There may be room for test where there is none for val; three entries take 6 kB around the values."""
+    cache = CacheSettings(ram=0, disk=(room * 8 * 4 + 6500) / GIB, folder=str(tmp_path / "features"))
+    strategy = functools.partial(feature_extraction, epochs=1)
+    fit_quietly(small_job(strategy=strategy, cache=cache, source=MANY), tmp_path)
+    [phase] = json.loads((tmp_path / "plan.json").read_text())["phases"]
+    entries = [path.parent for path in (tmp_path / "features").glob(f"*/{META}")]
+    assert phase["cache_bytes"] == kept * 8 * 4
+    assert sum((entry / data_file(0)).stat().st_size for entry in entries) == kept * 8 * 4
+
+
+def test_test_samples_are_foretold_where_all_is_frozen_and_val_or_train_as_it_is_is_kept(tmp_path):
+    cache = cache_of(tmp_path, views=2)
+    cache.data.augment = "always"
+    assert told(cache, 0).test == TEST
+    assert told(cache, 1).test == told(cache, 2).test == told(cache_of(tmp_path, ram=0, disk=0), 0).test == 0
+    lacks = cache_of(tmp_path, ram=0, disk=(2 * TRAIN + 2500) / GIB, views=2)
+    lacks.data.augment = "always"
+    assert told(lacks, 0) == Forecast(3, train=2 * TRAIN)
+
+
+@pytest.mark.parametrize(("left", "kept"), [(0, True), (-1, False)])
+def test_what_is_read_into_memory_leaves_that_much_less_for_test(tmp_path, left, kept):
+    """The disk is full of train and val, which are read into memory as well."""
+    train_and_val, test = (52 + 400) * 8 * 4, 200 * 8 * 4
+    disk, ram = train_and_val + 4500, train_and_val + test + left
+    cache = cache_of(tmp_path, disk=disk / GIB, ram=ram / GIB)
+    cache.data.__dict__["splits"] = MANY.splits()
+    found = told(cache, 0)
+    serve(cache, PLAN, 0, mixes=False)
+    rows = cache.rows(concluding_part(cache.data, PLAN, 0, cache.data.stored), (3,))
+    assert (found.bytes, rows is not None) == (train_and_val + kept * test, kept)
+
+
+ONE, TWO = (Plan(("a", "b", "c"), (Phase("head", {"head": 1e-2}, 1),) * count) for count in (1, 2))
+
+
 @pytest.mark.parametrize(
-    ("kept", "line"),
+    ("kept", "plan", "line"),
     [
-        (Forecast(0), ""),
-        (Forecast(2, 4000, 1000), "phase 1: frozen up to b, computed once: 5.0 kB"),
+        (Forecast(0), ONE, ""),
+        (Forecast(2, 4000, 1000), ONE, "phase 1: frozen up to b, computed once: 5.0 kB"),
+        (
+            Forecast(3, 4000, 1000, 2000),
+            ONE,
+            "phase 1: frozen up to c, computed once: 5.0 kB; of test at the end: 2.0 kB",
+        ),
+        (
+            Forecast(3, 4000, 1000, 2000),
+            TWO,
+            (
+                "phase 1: frozen up to c, computed once: 5.0 kB; of test at the end: 2.0 kB, "
+                "if the best epoch is of this phase"
+            ),
+        ),
         (
             Forecast(2, 4000),
+            ONE,
             "phase 1: frozen up to b, computed once: 4.0 kB; val, which has no room, in every epoch",
         ),
         (
-            Forecast(2, 0, 1000, "pictures vary"),
+            Forecast(2, 0, 1000, why="pictures vary"),
+            ONE,
             "phase 1: frozen up to b, computed in every epoch, for pictures vary; of val once: 1.0 kB",
         ),
-        (Forecast(1, why="cache=none"), "phase 1: frozen up to a, computed in every epoch: cache=none"),
+        (Forecast(1, why="cache=none"), ONE, "phase 1: frozen up to a, computed in every epoch: cache=none"),
     ],
 )
-def test_a_line_says_what_is_kept(kept, line):
-    assert kept.line(0, ("a", "b", "c")) == line
+def test_a_line_says_what_is_kept(kept, plan, line):
+    assert kept.line(0, plan) == line

@@ -1,8 +1,12 @@
+import time
+
 import pytest
 
 from tests.cache.caches import ALL, cache_of
+from tests.faults.processes import run_ranks
 from tlx.cache.serving import serve, training_part, why_not
 from tlx.plan import HEAD, Phase, Plan
+from tlx.trainer import World
 
 PLAN = Plan(
     ALL,
@@ -53,6 +57,29 @@ def test_a_phase_after_another_is_served_without_another_pass(tmp_path):
     said = len(cache.said)
     assert served(cache, 1) == ({"train", "val"}, 2)
     assert len(cache.said) == said == 2
+
+
+LATE = 2.0
+
+
+def be_late(folder):
+    """The second machine is late with the frozen part of a phase; what the first one says of its own."""
+    world = World.from_environment()
+    world.join("gloo", 60.0)
+    cache = cache_of(folder / str(world.rank))
+    cache.network.freeze_except(PLAN.phases[0].trains)
+    cache.world = world
+    cache.making.world = world
+    world.gather(None)
+    if world.rank == 1:
+        time.sleep(LATE)
+    serve(cache, PLAN, 0, mixes=False)
+    (folder / f"{world.rank}.seconds").write_text(str(cache.seconds))
+
+
+def test_the_wait_for_another_machine_counts_as_computing(tmp_path):
+    assert run_ranks(be_late, tmp_path, ranks=2, machines=2) == [0, 0]
+    assert float((tmp_path / "0.seconds").read_text()) > LATE
 
 
 def test_views_are_asked_for_where_pictures_vary(tmp_path):

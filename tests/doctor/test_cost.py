@@ -69,8 +69,8 @@ def test_without_a_cache_every_epoch_is_foretold(tmp_path, clock):
 
 def test_what_has_no_room_is_foretold_in_every_epoch(tmp_path, clock):
     """There is room for the features of all, and for none of the lower frontiers."""
-    head, lower, everything = measured(job_of(tmp_path, clock, ram=0, disk=10_000 / 2**30)).phases
-    assert (head.train, head.val, head.cache) == (0, 0, (80 + 48) * 8 * 4)
+    head, lower, everything = measured(job_of(tmp_path, clock, ram=0, disk=12_000 / 2**30)).phases
+    assert (head.train, head.val, head.cache) == (0, 0, (80 + 48 + 8) * 8 * 4)
     assert (lower.fill, lower.train, lower.val, lower.cache) == (0, 20, 6, 0)
     assert (everything.train, everything.val) == (20, 6)
     nothing = measured(job_of(tmp_path, clock, ram=1e-9, disk=1e-9)).phases
@@ -80,7 +80,7 @@ def test_what_has_no_room_is_foretold_in_every_epoch(tmp_path, clock):
 def test_the_bytes_are_those_the_run_keeps(tmp_path, clock):
     found = measured(job_of(tmp_path / "features", clock))
     fit_quietly(job_of(tmp_path / "features", clock), tmp_path / "run")
-    assert [phase.cache for phase in found.phases] == [(80 + 48) * 8 * 4, (80 + 48) * 8 * 16 * 4, 0]
+    assert [phase.cache for phase in found.phases] == [(80 + 48 + 8) * 8 * 4, (80 + 48) * 8 * 16 * 4, 0]
 
 
 def test_what_is_kept_already_is_not_computed(tmp_path, clock):

@@ -20,14 +20,18 @@ def run_process(
     kill: tuple[Any, ...] | None = None,
     prepare: Callable[[], None] | None = None,
     ranks: int = 1,
+    machines: int = 1,
     **job: Any,
 ) -> list[int]:
-    """Fit a small job in processes of its own; return their exit codes (-9: SIGKILL)."""
+    """Fit a small job in processes of its own; return their exit codes (-9: SIGKILL).
+
+    `ranks` are those of all machines together; each machine is told that it is one of several.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     port = _free_port()
     started = [
-        context.Process(target=_work, args=(folder, kill, prepare, rank, ranks, port, job))
+        context.Process(target=_work, args=(folder, kill, prepare, (rank, ranks, port, machines), job))
         for rank in range(ranks)
     ]
     for process in started:
@@ -40,13 +44,35 @@ def run_process(
     return [process.exitcode or 0 for process in started]
 
 
+def run_ranks(work: Callable[..., None], *arguments: Any, ranks: int, machines: int = 1) -> list[int]:
+    """Call `work` in processes that were told that they train together; return their exit codes."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    port = _free_port()
+    started = [
+        context.Process(target=_together, args=((rank, ranks, port, machines), work, arguments))
+        for rank in range(ranks)
+    ]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(120)
+        process.kill()
+    return [-1 if process.exitcode is None else process.exitcode for process in started]
+
+
+def _together(
+    place: tuple[int, int, int, int], work: Callable[..., None], arguments: tuple[Any, ...]
+) -> None:
+    _join(*place)
+    work(*arguments)
+
+
 def _work(
     folder: Path,
     kill: tuple[Any, ...] | None,
     prepare: Callable[[], None] | None,
-    rank: int,
-    ranks: int,
-    port: int,
+    place: tuple[int, int, int, int],
     job: dict[str, Any],
 ) -> None:
     import torch
@@ -56,9 +82,10 @@ def _work(
     from tlx.training import fit
 
     torch.set_num_threads(1)
+    _, ranks, _, machines = place
     if ranks > 1:
-        _join(rank, ranks, port)
-        job = job | {"devices": ranks}
+        _join(*place)
+        job = job | {"devices": ranks // machines, "num_nodes": machines}
     if kill is not None:
         _arm(*kill)
     if prepare is not None:
@@ -66,14 +93,15 @@ def _work(
     fit(small_job(**job), folder, Console(quiet=True))
 
 
-def _join(rank: int, ranks: int, port: int) -> None:
+def _join(rank: int, ranks: int, port: int, machines: int = 1) -> None:
     """Set what torchrun sets."""
+    machine, of_machine = divmod(rank, ranks // machines)
     os.environ |= {
         "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
+        "LOCAL_RANK": str(of_machine),
         "WORLD_SIZE": str(ranks),
-        "LOCAL_WORLD_SIZE": str(ranks),
-        "GROUP_RANK": "0",
+        "LOCAL_WORLD_SIZE": str(ranks // machines),
+        "GROUP_RANK": str(machine),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         "TORCHELASTIC_RUN_ID": "test",

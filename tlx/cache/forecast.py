@@ -1,11 +1,13 @@
 """What keeping the frozen part will take, told before anything trains."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tlx.cache.ahead import frontier_of
 from tlx.cache.frontier import FrontierCache
+from tlx.cache.layout import Layout
 from tlx.cache.part import Part
-from tlx.cache.serving import training_part, why_not
+from tlx.cache.serving import concluding_part, training_part, why_not
 from tlx.errors import ConfigError
 from tlx.plan import Plan
 from tlx.report.formats import size
@@ -21,6 +23,7 @@ class Forecast:
         frontier: How many stages at the bottom are frozen.
         train: Bytes of the training samples' values; 0: they are computed in every epoch.
         val: The same of the validation samples.
+        test: The same of the test samples, which are kept at the end if the best epoch is of this phase.
         why: Why training samples, or all, are computed in every epoch; empty where they are not, though
             validation samples may be where there is room for training samples alone.
     """
@@ -28,19 +31,32 @@ class Forecast:
     frontier: int
     train: int = 0
     val: int = 0
+    test: int = 0
     why: str = ""
 
-    def line(self, number: int, stages: tuple[str, ...]) -> str:
+    @property
+    def bytes(self) -> int:
+        """All that the phase may keep."""
+        return self.train + self.val + self.test
+
+    def line(self, number: int, plan: Plan) -> str:
         """The sentence for people; empty where nothing is frozen."""
         if not self.frontier:
             return ""
-        said = f"phase {number + 1}: frozen up to {stages[self.frontier - 1]}"
+        said = f"phase {number + 1}: frozen up to {plan.stages[self.frontier - 1]}"
         if self.train:
             rest = "" if self.val else "; val, which has no room, in every epoch"
-            return f"{said}, computed once: {size(self.train + self.val)}{rest}"
+            return f"{said}, computed once: {size(self.train + self.val)}{rest}{self._of_test(plan)}"
         if self.val:
-            return f"{said}, computed in every epoch, for {self.why}; of val once: {size(self.val)}"
+            why = f"{said}, computed in every epoch, for {self.why}"
+            return f"{why}; of val once: {size(self.val)}{self._of_test(plan)}"
         return f"{said}, computed in every epoch: {self.why}"
+
+    def _of_test(self, plan: Plan) -> str:
+        if not self.test:
+            return ""
+        when = "" if len(plan.phases) == 1 else ", if the best epoch is of this phase"
+        return f"; of test at the end: {size(self.test)}{when}"
 
 
 def forecast(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> Forecast:
@@ -64,14 +80,30 @@ def forecast(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> Fore
         return Forecast(frontier, why=error.what)
     fitting = cache.fitting([wanted])
     kept = {
-        name: layout.bytes
+        name: (part, layout)
         for name, (part, layout) in wanted.items()
         if name in fitting or cache.is_kept(part, frontier)
     }
     why = why_not(data, phase, mixes)
     if train is not None and "train" not in kept:
         why = _lacks_room(wanted["train"][1].bytes, cache)
-    return Forecast(frontier, kept.get("train", 0), kept.get("val", 0), why)
+    sizes = {name: layout.bytes for name, (_, layout) in kept.items()}
+    test = _of_test(cache, frontier, kept, concluding_part(data, plan, number, kept))
+    return Forecast(frontier, sizes.get("train", 0), sizes.get("val", 0), test, why)
+
+
+def _of_test(
+    cache: FrontierCache, frontier: int, kept: Mapping[str, tuple[Part, Layout]], test: Part | None
+) -> int:
+    """Bytes of the test samples' values; 0 where they are not kept, or beside the others have no room."""
+    if test is None:
+        return 0
+    layout, memory = cache.layout(test, frontier), cache.memory
+    for _, other in kept.values():  # each is held in memory, or read into it
+        memory -= other.bytes if other.bytes <= memory else 0
+    place = cache.fitting([kept, {test.name: (test, layout)}]).get(test.name)
+    fits = place == "disk" or layout.bytes <= memory
+    return layout.bytes if fits or cache.is_kept(test, frontier) else 0
 
 
 def _lacks_room(needed: int, cache: FrontierCache) -> str:

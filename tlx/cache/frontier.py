@@ -44,7 +44,8 @@ class FrontierCache:
     Values come from the store where they are, else from one pass that fills all frontiers that are
     known to be needed. Blocks are read in index order and are of one shape, so that the bits do not
     depend on the run or the rank that computes them. The ranks of a machine fill disjoint blocks of
-    the same files. What does not fit on the disk is held in memory, of one process alone.
+    the same files; each machine decides for itself, for it may hold or have room for something else
+    than another. What does not fit on the disk is held in memory, of one process alone.
 
     Args:
         settings: What it may cost.
@@ -111,6 +112,12 @@ class FrontierCache:
         self._close(set())
         return {}
 
+    def meet(self) -> None:
+        """Wait for all machines: each computes what it lacks, and waiting takes the same seconds."""
+        began = time.monotonic()
+        self.world.gather(None)
+        self.seconds += time.monotonic() - began
+
     def layout(self, part: Part, frontier: int) -> Layout:
         """How a split's values would lie; the lengths of texts are told from the first ones.
 
@@ -120,14 +127,14 @@ class FrontierCache:
         cut = self.cut(frontier)
         return self.making.layout(part, cut, estimated(self.data, part.split) if cut.per_token else None)
 
-    def fitting(self, levels: Sequence[Mapping[Key, tuple[Part, Layout]]]) -> set[Key]:
-        """What fits of what is wanted now, and then of what is wanted later, on this machine's disk."""
+    def fitting(self, levels: Sequence[Mapping[Key, tuple[Part, Layout]]]) -> dict[Key, str]:
+        """Where there is room on this machine for what is wanted now, and then for what is wanted later."""
         most = self.data.eval_batch_size
         sizes = [
             {key: entry_bytes(layout, part.blocks(most)) for key, (part, layout) in level.items()}
             for level in levels
         ]
-        return set(placed(sizes, self.making.room.most(), self.memory))
+        return placed(sizes, self.making.room.most(), self.memory)
 
     def is_kept(self, part: Part, frontier: int) -> bool:
         """Whether the values are there already; the stages below the frontier must be frozen."""

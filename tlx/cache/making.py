@@ -86,7 +86,7 @@ class Making:
                 self._make(part, cuts, layouts, places)
             else:
                 self.say_left_out(part, cuts[missing[0]], layouts[missing[0]].bytes, lacking)
-            self.world.gather(None)
+            self.world.gather_here(None)
 
     def say_left_out(self, part: Part, cut: Cut, needed: int, lacking: str = BUDGET) -> None:
         """Say, once in a run, that a frontier is computed in every epoch, and why.
@@ -119,7 +119,7 @@ class Making:
         if not pairs:
             return
         fill(part, self.data, pairs, self.device, self.precision, self.world)
-        self.world.gather(None)
+        self.world.gather_here(None)
         made = {n: each for n, each in fillings.items() if self._finish(n, part, cuts[n], each)}
         self.passes.append((part, time.monotonic() - began))
         if made:
@@ -214,8 +214,8 @@ class Making:
                     fillings = {name: made(name) for name in places}
                 except OSError as error:
                     failed = error.strerror or str(error)
-            self.world.gather(None)
-        failures = [reason for reason in self.world.gather(failed) if reason]
+            self.world.gather_here(None)
+        failures = [reason for reason in self.world.gather_here(failed) if reason]
         if failures:
             self.say_once(
                 f"{self.store.folder} cannot be used ({failures[0]}): "

@@ -1,12 +1,14 @@
 """Which phases read which values: the decision, apart from how values are made."""
 
+from collections.abc import Collection
+
 from tlx.cache.ahead import frontier_of, frontiers_ahead
 from tlx.cache.frontier import FrontierCache
 from tlx.cache.part import Part
 from tlx.data.datamodule import TransferData
 from tlx.plan import Phase, Plan
 
-__all__ = ["serve", "training_part", "why_not"]
+__all__ = ["concluding_part", "serve", "training_part", "why_not"]
 
 
 def serve(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> None:
@@ -36,6 +38,7 @@ def serve(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> None:
         ]
     )
     cache.network.cut = cache.cut(frontier) if data.stored else None
+    cache.meet()
 
 
 def training_part(data: TransferData, phase: Phase, mixes: bool) -> Part | None:
@@ -52,3 +55,22 @@ def why_not(data: TransferData, phase: Phase, mixes: bool) -> str:
     if mixes:
         return "pictures are mixed"
     return "pictures vary" if training_part(data, phase, mixes) is None else ""
+
+
+def concluding_part(data: TransferData, plan: Plan, number: int, kept: Collection[str]) -> Part | None:
+    """The test samples whose values are kept at the end, where the best epoch is of this phase.
+
+    They are kept where they are features alone: other runs of the same backbone read them, while
+    larger ones would be written to be read once.
+
+    Args:
+        data: Of the run.
+        plan: The plan.
+        number: The phase, counted from 0.
+        kept: The names of the splits whose values it reads.
+    """
+    test = data.splits.test
+    as_they_are = {*kept} - ({"train"} if data.phase_augments(plan.phases[number]) else set())
+    if test is None or not as_they_are or frontier_of(plan, number) < len(plan.stages):
+        return None
+    return Part("test", test)

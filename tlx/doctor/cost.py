@@ -123,7 +123,7 @@ def measured(job: Job) -> Cost:
             fill,
             phase.epochs * (batches * times.train_batch + times.rest),
             phase.epochs * val_batches * times.val_batch,
-            kept.train + kept.val,
+            kept.bytes,
             phase.patience is not None,
         )
         for phase, times, fill, kept in zip(plan.phases, stopwatch.phases, fills, told, strict=True)
@@ -181,9 +181,11 @@ def _foretold(job: Job, short: Job, plan: Plan) -> list[Forecast]:
 
 
 def _held(told: Forecast, memory: int) -> int:
-    """Bytes of a phase's values that are held in memory."""
-    train = told.train if told.train <= memory else 0
-    return train + (told.val if told.val <= memory - train else 0)
+    """Bytes of a phase's values that are held in memory, those of test at the end."""
+    held = 0
+    for each in (told.train, told.val, told.test):
+        held += each if each <= memory - held else 0
+    return held
 
 
 def _fills(job: Job, short: Job, plan: Plan, told: list[Forecast]) -> list[float]:
