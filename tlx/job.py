@@ -20,7 +20,8 @@ from tlx.figures import FIGURES, TASK_FIGURES, higher_is_better
 from tlx.modules.averaging import WeightAveraging
 from tlx.modules.network import Network
 from tlx.modules.supervised import Supervised
-from tlx.origin.origin import Origin, Regularizer
+from tlx.origin.origin import Origin
+from tlx.origin.regularizer import Regularizer
 from tlx.plan import Norms, Plan, check_norms
 from tlx.tasks.multiclass import Multiclass
 from tlx.trainer import TrainerSettings, World

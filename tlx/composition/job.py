@@ -21,7 +21,7 @@ from tlx.composition.trust import importable
 from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value
 from tlx.job import NOTHING_KEPT, Job
-from tlx.origin.origin import Regularizer
+from tlx.origin.regularizer import Regularizer
 from tlx.plan import Plan
 from tlx.recipe import build
 from tlx.targets import resolve as callable_at

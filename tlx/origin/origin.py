@@ -4,7 +4,6 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -24,40 +23,9 @@ from tlx.origin.original import Original
 from tlx.origin.recall import Recall
 from tlx.plan import HEAD, Plan, split_part
 from tlx.trainer import World
-from tlx.types import Batch, FrontierValues, Inputs, LossTerm, Split, Step
+from tlx.types import Batch, FrontierValues, Inputs, Split, Step
 
-__all__ = ["Origin", "Regularizer", "measured"]
-
-
-@runtime_checkable
-class Regularizer(LossTerm, Protocol):
-    """A loss term that holds on to what was known before a run.
-
-    Attributes:
-        name: Of its choice in `conf/regularizer`; `train/NAME` in metrics.csv is what it added.
-        strength: Of the term.
-        replaces_weight_decay: Whether weight decay is off beside it.
-    """
-
-    name: str
-    strength: float
-    replaces_weight_decay: bool
-
-    def check(self, origin: "Origin") -> None:
-        """Refuse a run that does not start from what is needed.
-
-        Raises:
-            ConfigError: It lacks an original head, a source or weights that know anything.
-        """
-        ...
-
-    def bytes_kept(self, origin: "Origin") -> int:
-        """Bytes that it will leave in the run's folder, at most; asked before `begin`."""
-        ...
-
-    def begin(self, origin: "Origin") -> None:
-        """Take what is needed of the network before it trains; `check` was called."""
-        ...
+__all__ = ["Origin", "measured"]
 
 
 class Origin:
