@@ -29,6 +29,7 @@ ROOMS = (
     "logger",
     "preprocessing",
     "regularizers",
+    "sequences",
     "strategies",
     "tasks",
     "trainer",

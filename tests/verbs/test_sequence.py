@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,14 @@ HELD = ("regularizer=[ewc,replay]", "regularizer.ewc.samples=10", "regularizer.r
 
 
 def learnt(command: Server, folder: Path, *words: str) -> dict[str, Any]:
+    folder.mkdir(exist_ok=True)
     result = command.run(folder, "sequence", *SMALL, *words, "run_dir=one")
     assert result.code == 0, result.err
     found: dict[str, Any] = json.loads((folder / "one" / "result.json").read_text())
     return found
 
 
-@pytest.mark.parametrize("scenario", ["task", "domain"])
+@pytest.mark.parametrize("scenario", [pytest.param("task", marks=pytest.mark.slow), "domain"])
 def test_tasks_are_learnt_one_after_another_and_all_measured_after_each(
     scenario: str, command: Server, tmp_path: Path
 ) -> None:
@@ -48,7 +51,8 @@ def test_a_killed_sequence_goes_on_to_the_same_bits(command: Server, tmp_path: P
     killed.mkdir()
     started = command.start(killed, "sequence", *SMALL, *HELD, "run_dir=one")
     until(lambda: any((killed / "one" / "tasks" / "02" / "checkpoints").glob("*.ckpt")))
-    started.kill()
+    os.kill(started.pid, signal.SIGKILL)
+    assert started.wait().code == -signal.SIGKILL
     assert not (killed / "one" / "result.json").exists()
     refused = command.run(killed, "sequence", *SMALL, *HELD, "run_dir=one")
     assert refused.code == 2 and "Try: tlx resume one" in refused.err
@@ -61,6 +65,7 @@ def test_a_killed_sequence_goes_on_to_the_same_bits(command: Server, tmp_path: P
         assert hashes[0] == hashes[1], task
 
 
+@pytest.mark.slow
 def test_a_row_that_is_gone_is_measured_again(command: Server, tmp_path: Path) -> None:
     whole = learnt(command, tmp_path)
     home = tmp_path / "one"
@@ -70,6 +75,7 @@ def test_a_row_that_is_gone_is_measured_again(command: Server, tmp_path: Path) -
     assert json.loads((home / "result.json").read_text()) == whole
 
 
+@pytest.mark.slow
 def test_sequences_are_swept_and_compared(command: Server, tmp_path: Path) -> None:
     words = (*SMALL, "trainer.limit_epochs=1", "regularizer=none,l2sp", "sweep_dir=sweep")
     result = command.run(tmp_path, "sequence", "-m", *words)

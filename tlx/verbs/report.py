@@ -11,8 +11,8 @@ from tlx.verbs.words import read_words
 __all__ = ["USAGE", "report"]
 
 USAGE = """\
-tlx report RUN|SWEEP: write the page again. A run: report.html. A sweep: its page and its table
-as CSV, with mean and 95 % interval over seeds for each combination.
+tlx report RUN|SEQUENCE|SWEEP: write the page again. A run or a sequence: report.html. A sweep: its page
+and its table as CSV, with mean and 95 % interval over seeds for each combination.
 """
 
 

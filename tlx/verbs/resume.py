@@ -25,7 +25,7 @@ from tlx.verbs.words import read_words, trusted
 __all__ = ["USAGE", "resume", "resume_run"]
 
 USAGE = """\
-tlx resume RUN|SWEEP [KEY=VALUE ...] [trust=[PACKAGE]]: go on with what was cut off.
+tlx resume RUN|SEQUENCE|SWEEP [KEY=VALUE ...] [trust=[PACKAGE]]: go on with what was cut off.
 The result has the bits of a run that was never cut off.
 
   tlx resume RUN strategy.epochs=20    a longer run; what is over stays as it was, also of a finished run
