@@ -15,6 +15,9 @@ from tlx.recipe import resolve
 
 CHOICES = [(group, choice) for group in groups() for choice in choices(group)]
 OPEN = {
+    "data_sets": ["sequence.tasks=['data=digits','data=digits']"],
+    "permuted_mnist": ["data.file=mnist.npz"],
+    "split_mnist": ["data.file=mnist.npz"],
     "data=torchvision": ["data.name=MNIST", "data.root=sets"],
     "by_classes": ["data.classes=[0,1]"],
     "folder": ["data.root=photos"],
@@ -40,10 +43,13 @@ LIBRARY = {
 """Arguments of other libraries that tlx leaves alone."""
 
 
+VERBS = {"sequence": "sequence", "split_mnist": "sequence", "permuted_mnist": "sequence"}
+"""The verb that reads a group, or what an experiment of it is for; else fit."""
+
+
 def node(group: str, choice: str) -> dict[str, Any]:
-    config = compose(
-        "fit", [f"{group}={choice}", *OPEN.get(f"{group}={choice}", OPEN.get(choice, []))]
-    ).config
+    verb = VERBS.get(group, VERBS.get(choice, "fit"))
+    config = compose(verb, [f"{group}={choice}", *OPEN.get(f"{group}={choice}", OPEN.get(choice, []))]).config
     found = dict(config[group]) if group in config else {}
     return dict(found.get(choice, {})) if group == "regularizer" else found
 
@@ -73,7 +79,7 @@ def test_a_yaml_lists_every_argument_with_its_default(group: str, choice: str) -
         path,
         found,
         GIVEN.get(group, set()),
-        overridden=set(found) if group in ("trainer", "cache") else set(),
+        overridden=set(found) if group in ("trainer", "cache", "sequence") else set(),
     )
     check_values({"_target_": path, **found}, group)
     if head is not None:
