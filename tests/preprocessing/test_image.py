@@ -5,11 +5,15 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from torchvision.models import ResNet18_Weights, ViT_B_16_Weights
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as F
 
 from tlx.errors import ConfigError, DataError
-from tlx.preprocessing.image import ImagePreprocessing
+from tlx.preprocessing.image import ImagePreprocessing, upright
 from tlx.recipe import build
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -79,6 +83,61 @@ def test_a_photo_taken_sideways_is_turned_upright():
     file = io.BytesIO()
     upright.transpose(Image.Transpose.ROTATE_90).save(file, "PNG", exif=exif)
     assert torch.equal(small().prepare(Image.open(file)), small().prepare(upright))
+
+
+def as_torchvision_does(plain, picture):
+    """The same in torchvision's own steps, whether or not they change anything."""
+    resized = F.resize(picture, [plain.resize], interpolation=InterpolationMode(plain.interpolation))
+    pixels = F.convert_image_dtype(F.pil_to_tensor(F.center_crop(resized, [plain.crop])), torch.float32)
+    return F.normalize(pixels, list(plain.mean), list(plain.std))
+
+
+spreads = st.floats(0.01, 3) | st.sampled_from([1.0, 0.3081])
+moments = st.sampled_from([1, 3]).flatmap(
+    lambda channels: st.tuples(
+        st.lists(spreads | st.just(0.0), min_size=channels, max_size=channels),
+        st.lists(spreads, min_size=channels, max_size=channels),
+    )
+)
+sides = st.integers(4, 30)
+
+
+@given(moments, st.integers(1, 20), st.integers(0, 8), st.tuples(sides, sides) | sides.map(lambda n: (n, n)))
+def test_prepare_is_torchvisions_own_steps_to_the_bit(moments, crop, more, size):
+    mean, std = moments
+    plain = small(mean=mean, std=std, channels=len(mean), crop=crop, resize=crop + more)
+    picture = noise(*size, len(mean))
+    prepared, expected = plain.prepare(picture), as_torchvision_does(plain, picture)
+    assert torch.equal(prepared, expected)
+    assert (prepared.dtype, prepared.stride()) == (expected.dtype, torch.empty(expected.shape).stride())
+
+
+@pytest.mark.parametrize(("mean", "std"), [((0.0,), (1.0,)), ((0.1307,), (0.3081,)), (MEAN, STD)])
+def test_each_of_the_256_values_is_torchvisions_to_the_bit(mean, std):
+    every = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    picture = Image.fromarray(every if len(mean) == 1 else np.stack([every, every.T, every[::-1]], axis=2))
+    plain = small(mean=mean, std=std, channels=len(mean), crop=16, resize=16)
+    assert torch.equal(plain.prepare(picture), as_torchvision_does(plain, picture))
+
+
+def test_a_picture_of_the_size_is_neither_resized_nor_changed(monkeypatch):
+    picture = noise(16, 16)
+    before = np.asarray(picture).copy()
+    for name in ("resize", "center_crop"):
+        monkeypatch.setattr(F, name, None)
+    prepared = small(crop=16, resize=16).prepare(picture)
+    prepared.zero_()
+    np.testing.assert_array_equal(np.asarray(picture), before)
+
+
+def test_a_picture_that_stands_upright_is_itself():
+    picture = noise(8, 6)
+    assert upright(picture) is picture
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    file = io.BytesIO()
+    picture.save(file, "PNG", exif=exif)
+    assert upright(Image.open(file)).size == (6, 8)
 
 
 def test_values_by_hand():

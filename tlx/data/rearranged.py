@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from tlx.data.offers import offers
 from tlx.data.overlap import sample_hashes
 from tlx.errors import DataError
+from tlx.preprocessing.image import upright
 from tlx.types import Split
 
 __all__ = ["Rearranged", "pixels_of"]
 
-_ORIENTATION = 0x0112
 _KEPT = {"L", "LA", "RGB", "RGBA", "I", "I;16", "F"}
 _OTHERWISE = {"1": "L", "P": "RGBA", "PA": "RGBA"}
 
@@ -131,6 +131,6 @@ def pixels_of(sample: Image.Image | NDArray[Any]) -> NDArray[Any]:
     """
     if isinstance(sample, np.ndarray):
         return sample
-    upright = sample if sample.getexif().get(_ORIENTATION, 1) == 1 else ImageOps.exif_transpose(sample)
-    wanted = upright.mode if upright.mode in _KEPT else _OTHERWISE.get(upright.mode, "RGB")
-    return np.asarray(upright if upright.mode == wanted else upright.convert(wanted))
+    picture = upright(sample)
+    wanted = picture.mode if picture.mode in _KEPT else _OTHERWISE.get(picture.mode, "RGB")
+    return np.asarray(picture if picture.mode == wanted else picture.convert(wanted))

@@ -16,11 +16,12 @@ from torchvision.transforms import functional as F
 
 from tlx.errors import DataError, bad_value, unknown_name
 
-__all__ = ["ImagePreprocessing"]
+__all__ = ["ImagePreprocessing", "upright"]
 
 _RATIO = (3 / 4, 4 / 3)
 _TRIES = 10
 _LONGEST = 8  # sides: more of a strip than this never reaches the centre crop
+_ORIENTATION = 0x0112
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -68,7 +69,7 @@ class ImagePreprocessing:
             raise bad_value("channels", self.channels, "3 (RGB), 1 (grey), or another whole number >= 1")
         if len(self.mean) != self.channels:
             raise bad_value("mean", self.mean, f"one number for each of the {self.channels} channels")
-        if len(self.std) != self.channels or min(self.std) <= 0:
+        if len(self.std) != self.channels or min(np.float32(value) for value in self.std) <= 0:
             raise bad_value("std", self.std, f"one number > 0 for each of the {self.channels} channels")
         known = [mode.value for mode in InterpolationMode if mode.value not in ("box", "hamming")]
         if self.interpolation not in known:
@@ -82,9 +83,7 @@ class ImagePreprocessing:
         Raises:
             DataError: It has pixels of unknown range, or an array has other channels.
         """
-        planes = (_without_ends(plane) for plane in self._planes(sample))
-        resized = (F.resize(plane, [self.resize], interpolation=self._mode) for plane in planes)
-        return self._normalised([F.center_crop(plane, [self.crop]) for plane in resized])
+        return self._normalised([self._centre(plane) for plane in self._planes(sample)])
 
     def augment(self, sample: Image.Image | NDArray[Any], generator: Generator, flip: bool) -> Tensor:
         """A random part of the sample, perhaps mirrored, shape (C, crop, crop), float32.
@@ -129,16 +128,16 @@ class ImagePreprocessing:
         """What goes through the same geometry: a picture, or one for each of its channels."""
         if isinstance(sample, np.ndarray):
             return self._channels_of(sample)
-        upright = _eight_bit(ImageOps.exif_transpose(sample))
-        if upright.mode in ("P", "PA"):
-            upright = upright.convert("RGBA")
+        read = _eight_bit(upright(sample))
+        if read.mode in ("P", "PA"):
+            read = read.convert("RGBA")
         wanted = _MODES.get(self.channels)
         if wanted is None:
             raise DataError(
                 f"a picture has at most 4 channels, the network reads {self.channels}",
                 fix="a source whose samples are arrays of shape (H, W, C), or another model.channels",
             )
-        picture = upright if upright.mode == wanted else upright.convert(wanted)
+        picture = read if read.mode == wanted else read.convert(wanted)
         # Pillow lets alpha weigh the colours when it resizes; here it is a channel like the others
         return list(picture.split()) if wanted.endswith("A") else [picture]
 
@@ -160,10 +159,29 @@ class ImagePreprocessing:
             stacked = stacked.astype(np.float32)
         return [Image.fromarray(np.ascontiguousarray(stacked[:, :, c])) for c in range(self.channels)]
 
+    def _centre(self, plane: Image.Image) -> Image.Image:
+        """The middle of a plane, resized; one that has the size is not copied."""
+        resized = plane
+        if plane.size != (self.resize, self.resize):
+            resized = F.resize(_without_ends(plane), [self.resize], interpolation=self._mode)
+        if resized.size != (self.crop, self.crop):
+            resized = F.center_crop(resized, [self.crop])
+        return resized
+
     def _normalised(self, planes: Sequence[Image.Image]) -> Tensor:
-        tensors = [F.convert_image_dtype(F.pil_to_tensor(plane), torch.float32) for plane in planes]
-        values: Tensor = F.normalize(torch.cat(tensors), list(self.mean), list(self.std))
-        return values
+        """What torchvision makes of the planes, to the bit, in a few calls: small pictures are many."""
+        pixels = [np.asarray(plane) for plane in planes]
+        values = np.empty((self.channels, *pixels[0].shape[:2]), np.float32)
+        if pixels[0].ndim == 3:
+            values[:] = pixels[0].transpose(2, 0, 1)
+        else:
+            for channel, plane in zip(values, pixels, strict=True):
+                channel[:] = plane
+        if pixels[0].dtype == np.uint8:
+            values /= np.float32(255)
+        values -= np.array(self.mean, np.float32)[:, None, None]
+        values /= np.array(self.std, np.float32)[:, None, None]
+        return torch.from_numpy(values)
 
     def _part(self, height: int, width: int, draws: list[list[float]]) -> tuple[int, int, int, int]:
         low, high = self.scale
@@ -176,6 +194,14 @@ class ImagePreprocessing:
         w = max(1, min(width, round(height * _RATIO[1])))
         h = max(1, min(height, round(width / _RATIO[0])))
         return (height - h) // 2, (width - w) // 2, h, w
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """A picture turned as it is to be looked at; the picture itself where it stands so already."""
+    if picture.getexif().get(_ORIENTATION, 1) == 1:
+        return picture
+    turned: Image.Image = ImageOps.exif_transpose(picture)
+    return turned
 
 
 def _eight_bit(picture: Image.Image) -> Image.Image:
