@@ -19,6 +19,7 @@ OPEN = {
     "folder": ["data.root=photos"],
     "npz": ["data.file=mnist.npz"],
     "resnet50_layer_rates": ["data.root=photos"],
+    "ants_bees_forgetting": ["data.root=photos", "source.train=protecting.csv", "source.val=measuring.csv"],
     "module": ["model.net._target_=mypackage.Net"],
     "timm": ["model.name=resnet18"],
     "torchvision": ["model.name=resnet18"],
