@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts.bench.table import caption, markdown
+from scripts.forgetting import table as forgetting
 from tlx.composition.groups import choices, meaning
 from tlx.report.summary import SUMMARY_KEYS
 
@@ -53,6 +54,22 @@ def benchmark_table() -> str:
     return f"{markdown(result)}\n\n{caption(result)}"
 
 
+FORGETTING = Path(__file__).parent / "forgetting" / "results"
+
+
+def forgetting_table() -> str:
+    """What `scripts.forgetting.tradeoff` measured last, by the date in its file, and its plot."""
+    found = {
+        path: json.loads(path.read_text(encoding="utf-8")) for path in FORGETTING.glob("ants_bees-*.json")
+    }
+    path = max(found, key=lambda path: (found[path]["date"], path.name), default=None)
+    if path is None:
+        return "No result is committed yet."
+    picture = path.with_suffix(".svg").relative_to(README.parent).as_posix()
+    plot = f"![what is known still over what was learned]({picture})"
+    return "\n\n".join([forgetting.markdown(found[path]), plot, forgetting.caption(found[path])])
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "strategies": lambda: group_table("strategy"),
     "models": lambda: group_table("model"),
@@ -61,6 +78,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "regularizers": lambda: group_table("regularizer"),
     "sequences": lambda: group_table("sequence"),
     "summary": summary_table,
+    "forgetting": forgetting_table,
     "benchmark": benchmark_table,
 }
 

@@ -24,7 +24,7 @@ def run(path: Path, folder: Path) -> Any:
     commands = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "TMPDIR": str(folder)}
     client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
     return client.execute(env=environment)
 

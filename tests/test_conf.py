@@ -24,6 +24,7 @@ OPEN = {
     "joined": ["data.of=[{_target_: tlx.data.digits.Digits}]"],
     "npz": ["data.file=mnist.npz"],
     "resnet50_layer_rates": ["data.root=photos"],
+    "ants_bees_forgetting": ["data.root=photos", "source.train=protecting.csv", "source.val=measuring.csv"],
     "module": ["model.net._target_=mypackage.Net"],
     "timm": ["model.name=resnet18"],
     "torchvision": ["model.name=resnet18"],

@@ -48,3 +48,17 @@ def test_the_first_transfer_beats_scratch_and_shows_its_page(tmp_path: Path) -> 
     assert transfer > scratch
     assert any("<html" in output.get("data", {}).get("text/html", "") for output in said)
     assert any("image/png" in output.get("data", {}) for output in said)
+
+
+@pytest.mark.timeout(600)
+def test_what_is_forgotten_is_shown_and_what_holds_on_keeps_more(tmp_path: Path) -> None:
+    notebook = run(NOTEBOOKS / "02_measuring_forgetting.ipynb", tmp_path)
+    said = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    lines = "".join(str(output.get("text", "")) for output in said).splitlines()
+    rows = {line[:16].strip(): line[16:].split() for line in lines if line.endswith("%") and " to " in line}
+    left = {name: float(row[1].rstrip("%")) for name, row in rows.items() if len(row) == 6}
+    assert set(left) == {"none", "l2sp 0.1", "ewc 10", "ewc 100", "ewc 1000", "lwf 0.1", "lwf 1", "replay 1"}
+    assert float(rows["none"][3].rstrip("%")) > 5  # even the lower end of its interval
+    assert left["ewc 1000"] > left["ewc 10"] + 5
+    assert min(left["l2sp 0.1"], left["lwf 1"], left["replay 1"]) > left["none"] + 5
+    assert any("image/png" in output.get("data", {}) for output in said)

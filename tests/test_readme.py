@@ -23,16 +23,8 @@ def test_the_tables_are_those_the_code_would_write() -> None:
 def test_a_readme_without_a_table_is_noticed() -> None:
     with pytest.raises(SystemExit, match="'models'"):
         filled(TEXT.replace("<!-- models -->", ""))
-    assert set(TABLES) == {
-        "strategies",
-        "models",
-        "data",
-        "tasks",
-        "regularizers",
-        "sequences",
-        "summary",
-        "benchmark",
-    }
+    lists = {"strategies", "models", "data", "tasks", "regularizers", "sequences", "summary"}
+    assert set(TABLES) == lists | {"forgetting", "benchmark"}
 
 
 def test_every_verb_is_explained() -> None:
