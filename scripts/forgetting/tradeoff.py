@@ -60,8 +60,9 @@ def main() -> int:
         result |= shared(home)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    options.out.with_suffix(".svg").write_text(tradeoff(result), encoding="utf-8")
-    print(f"{markdown(result)}\n\n{caption(result)}")
+    if result["runs"]:
+        options.out.with_suffix(".svg").write_text(tradeoff(result), encoding="utf-8")
+        print(f"{markdown(result)}\n\n{caption(result)}")
     for failure in result["failed"]:
         print(f"failed: {failure}")
     return 1 if result["failed"] else 0

@@ -13,12 +13,12 @@ from tests.forgetting.material import SIDE, write_material
 SMALL = [f"model.image_size={SIDE}", "strategy.epochs=1", "data.batch_size=4", "trainer=cpu"]
 
 
-def measured(root: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> dict[str, Any]:
+def measured(root: Path, monkeypatch: pytest.MonkeyPatch, *more: str, code: int = 0) -> dict[str, Any]:
     words = ["tradeoff", "--imagenet", str(root / "known"), "--photos", str(root / "photos")]
     words += ["--weights", str(root / "weights.pth"), "--out", str(root / "result.json")]
     words += ["--work", str(root / "work"), "--pilot", *more]
     monkeypatch.setattr(sys, "argv", words)
-    assert main() == 0
+    assert main() == code
     found: dict[str, Any] = json.loads((root / "result.json").read_text())
     return found
 
@@ -42,6 +42,20 @@ def test_every_method_is_measured_and_what_is_finished_is_not_run_again(
     assert again["runs"] == result["runs"]
     logs = [path.read_text() for path in (root / "work/sweeps").glob("*.log")]
     assert sum(text.count("is finished already") for text in logs) == 13
+
+
+def test_runs_that_fail_are_told_and_nothing_is_drawn_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_material(tmp_path)
+    (root / "weights.pth").write_bytes(b"no weights")
+    result = measured(root, monkeypatch, "--methods", "none", "--words", *SMALL, code=1)
+    assert result["runs"] == []
+    (failure,) = result["failed"]
+    assert (failure["method"], failure["seed"]) == ("none", 0)
+    assert "weights.pth" in failure["reason"]
+    assert f"failed: {failure}" in capsys.readouterr().out
+    assert not (root / "result.svg").exists()
 
 
 def test_a_folder_without_numbered_classes_is_refused_before_anything_runs(
