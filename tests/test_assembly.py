@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.faults.jobs import BY_EPOCHS, small_job
+from tests.faults.jobs import BY_EPOCHS, PLATEAU, small_job
 from tests.quiet import fit_quietly
 from tlx.assembly import build_network, describe_plan
 from tlx.errors import ConfigError
@@ -44,6 +44,14 @@ def test_norms_of_the_job_reach_the_plan_and_those_of_a_strategy_stand_where_the
     assert describe_plan(small_job(strategy=own))[0]["norms"] == "statistics"
     assert describe_plan(replace(small_job(strategy=own), norms="all"))[0]["norms"] == "all"
     assert describe_plan(replace(small_job(), norms="affine"))[0]["norms"] == "affine"
+
+
+def test_a_plateau_of_the_epoch_is_refused_and_its_last_weights_count(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="monitor=epoch has no plateau"):
+        describe_plan(replace(small_job(strategy=PLATEAU), monitor="epoch"))
+    job = replace(small_job(strategy=BY_EPOCHS), monitor="epoch")
+    summary = fit_quietly(job, tmp_path)
+    assert summary["best/epoch"] == summary["train/epochs"] and summary["monitor"] == "epoch"
 
 
 def test_norms_that_a_strategy_trains_are_not_frozen_by_the_job() -> None:

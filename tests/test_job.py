@@ -30,7 +30,7 @@ def test_only_the_first_rank_writes_the_log(tmp_path: Path) -> None:
 def test_the_direction_follows_from_the_monitor() -> None:
     job = small_job()
     directions = {}
-    for monitor in ("val/accuracy", "val/f1", "val/loss", "val/calibration_error"):
+    for monitor in ("val/accuracy", "val/f1", "val/loss", "val/calibration_error", "epoch"):
         job.monitor = monitor
         directions[monitor] = job.higher_is_better
     assert directions == {
@@ -38,6 +38,7 @@ def test_the_direction_follows_from_the_monitor() -> None:
         "val/f1": True,
         "val/loss": False,
         "val/calibration_error": False,
+        "epoch": True,
     }
 
 

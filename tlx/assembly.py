@@ -13,6 +13,7 @@ from tlx.cache.frontier import FrontierCache
 from tlx.cache.shared import SharedFiles
 from tlx.checkpoint.randomness import seed_of
 from tlx.errors import ConfigError
+from tlx.figures import LAST_EPOCH
 from tlx.job import Job
 from tlx.modules.network import Network
 from tlx.origin.origin import Origin, measured
@@ -145,6 +146,12 @@ def plan_of(job: Job) -> Plan:
     plan = job.strategy(tuple(job.backbone.stages), **{key: known[key] for key in asked & known.keys()})
     if job.norms != "train":
         plan = replace(plan, norms=job.norms)
+    if job.monitor == LAST_EPOCH and any(phase.patience is not None for phase in plan.phases):
+        raise ConfigError(
+            "monitor=epoch has no plateau, and a phase of the strategy waits for one",
+            fix="monitor=val/accuracy, or a strategy without patience: strategy.patience=null, "
+            "strategy.until_plateau=false",
+        )
     most = job.trainer.limit_epochs
     if most is None:
         return plan

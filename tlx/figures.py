@@ -8,6 +8,7 @@ from tlx.errors import unknown_name
 
 __all__ = [
     "FIGURES",
+    "LAST_EPOCH",
     "OF_RUNS",
     "SEQUENCE",
     "TASK_FIGURES",
@@ -66,6 +67,9 @@ TASK_FIGURES: dict[str, tuple[str, ...]] = {
 }
 """What is measured for each task, and of a sequence of them, the headline first."""
 
+LAST_EPOCH = "epoch"
+"""The monitored value that is the epoch itself: the last one counts, and validation chooses nothing."""
+
 OF_RUNS = tuple(name for name in FIGURES if name not in TASK_FIGURES[SEQUENCE])
 """The figures of single runs."""
 
@@ -83,11 +87,13 @@ def figures_of(summary: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def higher_is_better(monitor: str) -> bool:
-    """Whether more is better of a monitored value such as `val/accuracy`.
+    """Whether more is better of a monitored value such as `val/accuracy`, or `epoch`.
 
     Raises:
         ConfigError: There is no such figure.
     """
+    if monitor == LAST_EPOCH:
+        return True
     split, _, name = monitor.partition("/")
     if split != "val" or name not in OF_RUNS:
         raise unknown_name("monitor", monitor, [f"val/{figure}" for figure in OF_RUNS])

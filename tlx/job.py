@@ -16,7 +16,7 @@ from tlx.cache.settings import CacheSettings
 from tlx.data.datamodule import TransferData
 from tlx.data.order import check_share
 from tlx.errors import ConfigError, bad_value, unknown_name
-from tlx.figures import FIGURES, TASK_FIGURES, higher_is_better
+from tlx.figures import FIGURES, LAST_EPOCH, TASK_FIGURES, higher_is_better
 from tlx.modules.averaging import WeightAveraging
 from tlx.modules.network import Network
 from tlx.modules.supervised import Supervised
@@ -48,7 +48,7 @@ class Job:
         optimizer: Builds an optimizer from parameter groups.
         trainer: Where it runs.
         seed: Of everything random, >= 0.
-        monitor: The validation value that selects the epoch.
+        monitor: The validation value that selects the epoch, or `epoch`: the last one counts.
         task: What the network shall say.
         mixup: Alpha of the shares in which training pictures are mixed, >= 0; 0: not at all.
         ema: Decay of the moving average of the weights, in (0, 1); None: no average.
@@ -90,7 +90,7 @@ class Job:
     earlier: Path | None = None
 
     def __post_init__(self) -> None:
-        monitors = [f"val/{name}" for name in TASK_FIGURES[self.task.name]]
+        monitors = [*(f"val/{name}" for name in TASK_FIGURES[self.task.name]), LAST_EPOCH]
         if self.monitor not in monitors:
             raise unknown_name(f"monitor of {self.task.name}", self.monitor, monitors)
         if not isinstance(self.seed, int) or self.seed < 0:

@@ -25,6 +25,13 @@ def test_the_end_of_a_fit_says_result_interval_reason_and_page(run_maker, tmp_pa
     assert last == "page     runs/a/report.html"
 
 
+def test_where_the_last_epoch_counts_validation_chose_nothing(run_maker, tmp_path):
+    summary = json.loads((run_maker(tmp_path / "run", test=False) / "summary.json").read_text())
+    text = result_lines(summary | {"monitor": "epoch"})
+    assert "it chose" not in text and "the best" not in text
+    assert "weights  of epoch 9, the last" in text
+
+
 def test_without_a_test_split_only_validation_is_said(run_maker, tmp_path):
     summary = json.loads((run_maker(tmp_path / "run", test=False) / "summary.json").read_text())
     assert [line.split()[0] for line in result_lines(summary).splitlines()] == ["val", "weights", "ended"]

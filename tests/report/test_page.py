@@ -71,6 +71,15 @@ def test_the_curve_of_a_monitored_figure_is_drawn_beside_loss_and_headline(run_m
     assert drawn[1][:3] == ["loss over epochs", "accuracy over epochs", "macro F1 over epochs"]
 
 
+def test_where_the_last_epoch_counts_validation_chose_nothing(run_maker, tmp_path):
+    run = run_maker(tmp_path / "run", test=False)
+    text = (run / "summary.json").read_text()
+    (run / "summary.json").write_text(text.replace('"monitor": "val/accuracy"', '"monitor": "epoch"'))
+    words = read(run).words
+    assert "Weights of epoch 9, the last. No sample of val chose anything." in words
+    assert "chose the epoch" not in words and "by epoch" not in words and "best epoch 9 at" not in words
+
+
 def test_what_regularizers_added_is_drawn_where_there_are_some(run_maker, tmp_path):
     drawn = 'aria-label="what regularizers added to the loss over epochs"'
     run = run_maker(tmp_path / "run")

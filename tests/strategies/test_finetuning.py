@@ -42,10 +42,12 @@ PLAN = Plan(
 )
 
 
-def play(values: list[float], higher: bool = True) -> tuple[Finetuning, Weights, list[int]]:
+def play(
+    values: list[float], higher: bool = True, monitor: str = "val/x", plan: Plan = PLAN
+) -> tuple[Finetuning, Weights, list[int]]:
     """Feed validation values epoch by epoch, as trainers of one phase each would."""
     weights = Weights()
-    callback = Finetuning(PLAN, "val/x", higher, weights.save, weights.load, weights.draw)
+    callback = Finetuning(plan, monitor, higher, weights.save, weights.load, weights.draw)
     boundaries = []
     for epoch, value in enumerate(values):
         optimizer = SimpleNamespace(state={"moments": 1})
@@ -100,6 +102,14 @@ def test_a_value_that_is_not_a_number_never_counts_as_better() -> None:
 
 def test_lower_can_be_better() -> None:
     assert play([0.5, 0.3, 0.4], higher=False)[0].best["run"]["epoch"] == 2
+
+
+def test_where_the_epoch_is_monitored_the_last_one_counts() -> None:
+    plan = Plan(("a",), (Phase("head", {HEAD: 1.0}, 2), Phase("a", {"a": 0.5, HEAD: 1.0}, 2)))
+    callback, weights, boundaries = play([0.9, 0.5, 0.7, 0.1], monitor="epoch", plan=plan)
+    assert boundaries == [2, 4] and weights.loaded == []
+    assert callback.best["run"]["epoch"] == callback.best["phase"]["epoch"] == 4
+    assert [end.best_epoch for end in callback.ends] == [2, 4]
 
 
 def test_state_comes_back_equal() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tlx.figures import TASK_FIGURES, TRAIN_FIGURE, figures_of
+from tlx.figures import LAST_EPOCH, TASK_FIGURES, TRAIN_FIGURE, figures_of
 from tlx.report.evaluation import accuracy_interval
 from tlx.report.formats import (
     DASH,
@@ -80,12 +80,12 @@ def result_lines(summary: Mapping[str, Any], page: Path | None = None) -> str:
         summary: What summary.json holds.
         page: report.html, or None where there is none.
     """
-    headline = figures_of(summary)[0]
+    headline, last = figures_of(summary)[0], summary.get("monitor") == LAST_EPOCH
     splits = [split for split in ("test", "val") if finite(summary.get(f"{split}/{headline}")) is not None]
     lines = [_split_line(summary, split) for split in splits]
     lines.append(
         f"weights  of epoch {count(summary.get('best/epoch'))}, "
-        f"the best by {label(summary.get('monitor', ''))}"
+        + ("the last" if last else f"the best by {label(summary.get('monitor', ''))}")
     )
     epochs = summary.get("train/epochs")
     lines.append(
@@ -100,7 +100,7 @@ def result_lines(summary: Mapping[str, Any], page: Path | None = None) -> str:
 def _split_line(summary: Mapping[str, Any], split: str) -> str:
     headline, samples = figures_of(summary)[0], int(summary.get(f"{split}/samples") or 0)
     value = float(summary[f"{split}/{headline}"])
-    note = " (it chose the epoch)" if split == "val" else ""
+    note = " (it chose the epoch)" if split == "val" and summary.get("monitor") != LAST_EPOCH else ""
     interval = ""
     if headline == "accuracy":
         interval = f"95 % interval {percent_range(accuracy_interval(value, samples))}, "

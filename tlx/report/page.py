@@ -5,7 +5,7 @@ from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from tlx.errors import TlxError
-from tlx.figures import FIGURES, TASK_FIGURES, TRAIN_FIGURE
+from tlx.figures import FIGURES, LAST_EPOCH, TASK_FIGURES, TRAIN_FIGURE
 from tlx.report.details import SPLIT_NAMES, split_details
 from tlx.report.document import render, write_text
 from tlx.report.evaluation import accuracy_interval
@@ -105,8 +105,12 @@ def _headline(files: RunFiles) -> dict[str, Any] | None:
         return _headline_so_far(files)
     value = files.summary[f"{split}/{name}"]
     samples = f"{count(files.summary[f'{split}/samples'])} samples"
-    source = f"Weights of epoch {count(files.best_epoch)}, the best by {label(files.monitor)}"
-    if split == "val":
+    last = files.monitor == LAST_EPOCH
+    which = "the last" if last else f"the best by {label(files.monitor)}"
+    source = f"Weights of epoch {count(files.best_epoch)}, {which}"
+    if last:
+        honesty = f"No sample of {split} chose anything."
+    elif split == "val":
         honesty = "Validation chose that epoch, so this leans to the good side; there is no test split."
     else:
         val = figure(name, files.summary.get(f"val/{name}"))
@@ -157,9 +161,11 @@ def _headline_so_far(files: RunFiles) -> dict[str, Any] | None:
     row = files.epoch(files.best_epoch)
     if not row:
         return None
+    last = files.monitor == LAST_EPOCH
+    shown = f"val/{TASK_FIGURES[files.task][0]}" if last else files.monitor
     return {
-        "label": f"Best {label(files.monitor)} so far",
-        "figure": figure(files.monitor.partition("/")[2], row.get(files.monitor)),
+        "label": f"{'Last' if last else 'Best'} {label(shown)} so far",
+        "figure": figure(shown.partition("/")[2], row.get(shown)),
         "range": f"epoch {count(files.best_epoch)} of {len(files.metrics)} completed",
         "source": "The run is not over: this is no result. It comes from metrics.csv, without an interval.",
     }
@@ -179,7 +185,8 @@ def _figures(files: RunFiles) -> list[dict[str, Any]]:
         if files.task != "multilabel":
             cells.append(("95 % interval", DASH if bounds is None else _range(headline, bounds)))
         cells += [(FIGURES[key].title, figure(key, files.summary.get(f"{split}/{key}"))) for key in others]
-        note = "chose the epoch" if split == "val" else "chose nothing"
+        chooses = split == "val" and files.monitor != LAST_EPOCH
+        note = "chose the epoch" if chooses else "chose nothing"
         lines.append({"name": name, "note": note, "cells": cells})
     return lines
 
@@ -194,7 +201,8 @@ def _facts(files: RunFiles) -> list[tuple[str, str]]:
         for key, word in (("train/samples", "train"), ("val/samples", "validation"), ("test/samples", "test"))
         if given.get(key) is not None
     ]
-    best = f"{count(files.best_epoch)}, by {label(files.monitor)}" if files.best_epoch else None
+    why = "the last" if files.monitor == LAST_EPOCH else f"by {label(files.monitor)}"
+    best = f"{count(files.best_epoch)}, {why}" if files.best_epoch else None
     parameters = given.get("parameters/total", files.plan.get("total_parameters"))
     trained = given.get("parameters/trainable")
     facts: list[tuple[str, Any]] = [
@@ -234,7 +242,8 @@ def _plots(files: RunFiles) -> list[Any]:
     spans = phase_spans(files)
     parts = [*files.plan.get("stages", []), "head"]
     monitored = files.monitor.partition("/")[2]
-    values = dict.fromkeys(["loss", TRAIN_FIGURE[files.task], TASK_FIGURES[files.task][0], monitored])
+    figures = ["loss", TRAIN_FIGURE[files.task], TASK_FIGURES[files.task][0], monitored]
+    values = dict.fromkeys(name for name in figures if name)
     drawn = [curves(files.metrics, value, spans, files.best_epoch) for value in values]
     drawn += [terms(files.metrics, spans), rate_map(files.metrics, parts, spans)]
     return [plot for plot in drawn if plot is not None]
@@ -243,4 +252,5 @@ def _plots(files: RunFiles) -> list[Any]:
 def _splits(files: RunFiles) -> list[dict[str, Any]]:
     """What the page shows of each split, the test split first."""
     order = sorted(files.splits.values(), key=lambda scores: scores.name != "test")
-    return [split_details(scores) for scores in order]
+    last = files.monitor == LAST_EPOCH
+    return [split_details(scores) | {"last_counts": last} for scores in order]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from tlx.figures import LAST_EPOCH
 from tlx.plan import HEAD, Phase, Plan, split_part
 from tlx.report.formats import DASH, count, decimal, finite, label, millions, percent, rate
 from tlx.report.run_files import RunFiles
@@ -196,6 +197,8 @@ def _parameters(trainable: Any, total: Any) -> str:
 
 def _best(run: RunFiles, end: Mapping[str, Any]) -> str:
     if finite(end.get("best")) is None:
+        return ""
+    if run.monitor == LAST_EPOCH:
         return ""
     return f"best {run.monitor} {decimal(end['best'])} at epoch {count(end.get('best_epoch'))}"
 

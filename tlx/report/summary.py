@@ -20,7 +20,7 @@ RUN_KEYS: dict[str, str] = {
     "task": "multiclass, multilabel or regression, which decides the figures",
     "seed": "the seed of every random choice",
     "ended": "why training ended",
-    "monitor": "the figure that chose the best epoch",
+    "monitor": "the figure that chose the best epoch; epoch: the last one counts",
     "best/epoch": "the epoch the weights and figures come from, counted from 1",
     "best/phase": "the phase of that epoch, counted from 0",
     "val/samples": "number of validation samples",

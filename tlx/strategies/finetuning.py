@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from tlx.checkpoint.position import Anchor, repaced
 from tlx.errors import ConfigError, TlxError
+from tlx.figures import LAST_EPOCH
 from tlx.plan import PhaseEnd, Plan, best_index, ended_by, split_part
 
 __all__ = ["Finetuning"]
@@ -125,6 +126,8 @@ class Finetuning(Callback):
         return {entry["file"]: entry["sha256"] for entry in self.best.values()}
 
     def _monitored(self, trainer: Trainer) -> float:
+        if self.monitor == LAST_EPOCH:
+            return float(trainer.current_epoch + 1)
         metrics = trainer.callback_metrics
         if self.monitor not in metrics:
             raise ConfigError(
