@@ -111,7 +111,7 @@ def shares(folder: Path) -> int:
     return sum("of" in json.loads(path.read_text())["what"] for path in folder.glob("*/meta.json"))
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_fisher_information_of_another_run_is_the_one_that_is_computed(ranks: int, tmp_path: Path) -> None:
     kept = CacheSettings(ram=0.0, disk=1.0, folder=str(tmp_path / "features"))
     job: dict[str, Any] = {"strategy": UPPER, "regularizers": REGULARIZERS["ewc"], "knows": SOURCE}
