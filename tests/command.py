@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SMOKE = ("model.weights=null", "trainer=smoke", "strategy=full")
+SMOKE = ("model.weights=null", "trainer=smoke", "strategy=full", "data.per_class=20", "page=false")
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,9 @@ def _child(request: dict[str, Any]) -> None:
 
 
 def _serve() -> None:
+    import matplotlib.backends.backend_svg  # noqa: F401
+    import sklearn.metrics  # noqa: F401
+
     import tlx.composition.app
     import tlx.composition.job
     import tlx.inference

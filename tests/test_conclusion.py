@@ -11,6 +11,7 @@ from tlx import conclusion
 from tlx.assembly import build_network
 from tlx.checkpoint.durable import newest, read
 from tlx.checkpoint.weights import load_weights
+from tlx.errors import ConfigError
 
 
 def test_the_bundle_holds_the_weights_of_the_best_epoch(tmp_path: Path) -> None:
@@ -66,10 +67,25 @@ def test_data_without_a_test_split_gets_no_test_figures(tmp_path: Path) -> None:
         def splits(self):  # type: ignore[no-untyped-def]
             return super().splits()._replace(test=None)
 
-    summary = fit_quietly(small_job(strategy=BY_EPOCHS, source=TwoSplits()), tmp_path)
+    summary = fit_quietly(small_job(strategy=BY_EPOCHS, source=TwoSplits(), page=True), tmp_path)
     assert "val/accuracy" in summary
     assert not any(name.startswith("test/") for name in summary)
     assert (tmp_path / "report.html").exists()
+
+
+def test_a_run_without_a_page_ends_in_the_same_figures(tmp_path: Path) -> None:
+    shown = fit_quietly(small_job(strategy=BY_EPOCHS, page=True), tmp_path / "shown")
+    bare = fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path / "bare")
+    assert (tmp_path / "shown" / "report.html").exists()
+    assert not (tmp_path / "bare" / "report.html").exists()
+    assert {k: v for k, v in bare.items() if k != "train/seconds"} == {
+        k: v for k, v in shown.items() if k != "train/seconds"
+    }
+
+
+def test_a_page_is_made_or_not() -> None:
+    with pytest.raises(ConfigError, match="page is 'no'; allowed: true or false"):
+        small_job(page="no")
 
 
 def test_versions_name_what_the_bits_depend_on() -> None:

@@ -36,7 +36,7 @@ MOMENTS = [
 @pytest.fixture(scope="module")
 def never_killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reference")
-    assert run_process(folder) == [0]
+    assert run_process(folder, page=True) == [0]
     return folder
 
 
@@ -83,8 +83,8 @@ CONCLUDING = (
 
 def test_kills_all_through_the_conclusion_leave_a_whole_run(never_killed: Path, tmp_path: Path) -> None:
     for moment in CONCLUDING:
-        assert run_process(tmp_path, kill=(moment, 0)) == [KILLED], moment
-    assert run_process(tmp_path) == [0]
+        assert run_process(tmp_path, kill=(moment, 0), page=True) == [KILLED], moment
+    assert run_process(tmp_path, page=True) == [0]
     assert differences(outcome(tmp_path), outcome(never_killed)) == []
     assert (tmp_path / "report.html").stat().st_size == (never_killed / "report.html").stat().st_size
     assert not list(tmp_path.rglob("*.tmp"))

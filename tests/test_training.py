@@ -20,7 +20,7 @@ from tlx.tasks.regression import Regression
 
 
 def test_a_finished_run_holds_what_it_promises(tmp_path: Path) -> None:
-    summary = fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path)
+    summary = fit_quietly(small_job(strategy=BY_EPOCHS, page=True), tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert {"plan.json", "phases.json", "metrics.csv", "log.txt", "evaluation.json", "summary.json"} <= names
     assert {"report.html", "bundle", "checkpoints"} <= names

@@ -67,7 +67,8 @@ def conclude(run: Run, ledger: Finetuning) -> dict[str, Any]:
             _meta(run, summary),
         )
         write_summary(run.folder / "summary.json", without_withheld(summary))
-        write_page(run.folder)
+        if run.job.page:
+            write_page(run.folder)
     run.world.agree(None)
     return summary
 

@@ -62,6 +62,7 @@ class Job:
         regularizers: What holds on to it, each with a name of its own.
         continues: Whether the head goes on from the newest of the heads that the backbone knows.
         earlier: Where the run that the weights came from lies what it held on to; None: nowhere.
+        page: Whether a finished run gets its page.
         names: `model`, `data` and `strategy`, for people.
 
     Raises:
@@ -88,6 +89,7 @@ class Job:
     regularizers: tuple[Regularizer, ...] = ()
     continues: bool = False
     earlier: Path | None = None
+    page: bool = True
 
     def __post_init__(self) -> None:
         monitors = [*(f"val/{name}" for name in TASK_FIGURES[self.task.name]), LAST_EPOCH]
@@ -95,6 +97,8 @@ class Job:
             raise unknown_name(f"monitor of {self.task.name}", self.monitor, monitors)
         if not isinstance(self.seed, int) or self.seed < 0:
             raise bad_value("seed", self.seed, "a whole number >= 0")
+        if not isinstance(self.page, bool):
+            raise bad_value("page", self.page, "true or false")
         for word, data in (("data", self.data), ("source", self.source)):
             self._check_read(word, data)
         self._check_training()

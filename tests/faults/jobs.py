@@ -179,6 +179,7 @@ def small_job(
     norms: Norms = "train",
     regularizers: tuple[Callable[[], Any], ...] = (),
     knows: int = 0,
+    page: bool = False,
     **trainer: Any,
 ) -> Job:
     settings = {"accelerator": "cpu", "checkpoint_steps": 2} | trainer
@@ -196,6 +197,7 @@ def small_job(
             augment=augment,
         ),
         strategy=strategy,
+        page=page,
         optimizer=optimizer or functools.partial(torch.optim.AdamW, weight_decay=0.01),
         trainer=TrainerSettings(**settings),
         seed=seed,

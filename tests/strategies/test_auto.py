@@ -112,7 +112,7 @@ def test_a_few_shot_draw_is_what_counts() -> None:
 
 
 def test_what_it_came_to_is_written_down_and_gone_on_from(tmp_path: Path) -> None:
-    summary = fit_quietly(small_job(strategy=auto, limit_epochs=1), tmp_path)
+    summary = fit_quietly(small_job(strategy=auto, limit_epochs=1, page=True), tmp_path)
     plan = json.loads((tmp_path / "plan.json").read_text())
     assert plan["note"].startswith("auto: the smallest class 'right' has 17")
     assert "auto: the smallest class" in (tmp_path / "report.html").read_text()

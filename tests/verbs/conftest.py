@@ -9,6 +9,6 @@ from tests.command import SMOKE, Server
 def finished(command: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the built-in digits that is over."""
     folder = tmp_path_factory.mktemp("finished")
-    result = command.run(folder, "fit", *SMOKE, "run_dir=run")
+    result = command.run(folder, "fit", *SMOKE, "page=true", "run_dir=run")
     assert result.code == 0, result.err
     return folder / "run"

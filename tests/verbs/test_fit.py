@@ -12,7 +12,7 @@ RUN = "run_dir=runs/one"
 
 
 def test_a_run_directory_is_complete_and_nothing_else_appears(command: Server, tmp_path: Path) -> None:
-    result = command.run(tmp_path, "fit", *SMOKE, RUN)
+    result = command.run(tmp_path, "fit", *SMOKE, "page=true", RUN)
     assert result.code == 0, result.err
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
     run = tmp_path / "runs" / "one"
@@ -136,7 +136,8 @@ def test_a_run_that_is_announced_can_be_resumed(tmp_path: Path, monkeypatch: pyt
     from tlx.verbs.fit import _begun
 
     run, seen = tmp_path / "run", []
-    monkeypatch.setattr("builtins.print", lambda *_, **__: seen.append((run / "config.yaml").is_file()))
+    said = lambda *_, **__: seen.append((run / "config.yaml").is_file())  # noqa: E731
+    monkeypatch.setattr("tlx.verbs.fit.print", said, raising=False)
     with pytest.raises(KeyboardInterrupt), _begun(run, compose("fit").config):
         raise KeyboardInterrupt
     assert seen == [True]

@@ -25,6 +25,7 @@ FREE = {
     "cache.ram": "what is kept has the bits of what is computed anew",
     "cache.disk": "what is kept has the bits of what is computed anew",
     "cache.folder": "what is kept has the bits of what is computed anew",
+    "page": "it only shows the figures, and tlx report makes it at any time",
     "logger": "it only shows the figures elsewhere",
 }
 FREE |= {key.replace("data.", "source."): why for key, why in FREE.items() if key.startswith("data.")}

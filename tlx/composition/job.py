@@ -85,6 +85,7 @@ def make_job(
         norms=config.get("norms", "train"),
         seed=config["seed"],
         monitor=config["monitor"],
+        page=config.get("page", True),
         names=dict(config["names"]),
         logger=_make_logger(config.get("logger"), saved, trust),
         cache=_make_cache(config.get("cache"), trust),

@@ -11,6 +11,7 @@ __all__ = ["announce"]
 
 
 def announce(run: Path, summary: Mapping[str, Any]) -> None:
-    """Print a finished run's result, and where its page and its network lie."""
-    print(result_lines(summary, Path(shown(run / "report.html"))))  # noqa: T201
+    """Print a finished run's result, and where its network and, if it has one, its page lie."""
+    page = run / "report.html"
+    print(result_lines(summary, Path(shown(page)) if page.is_file() else None))  # noqa: T201
     print(f"bundle   {shown(run / 'bundle')}", flush=True)  # noqa: T201
