@@ -134,6 +134,15 @@ def test_what_is_kept_already_is_not_computed(tmp_path, clock):
     assert (fresh, kept) == (5 + 3 + 2, 2)
 
 
+def test_of_several_processes_one_is_measured(tmp_path, clock):
+    """Each has its share of every batch, and of the blocks of a pass: 3 of 5, 2 of 3, of the whole size."""
+    found = measured(job_of(tmp_path / "features", clock, devices=2))
+    head, lower, everything = found.phases
+    assert (head.fill, lower.fill) == (2 * (3 + 2) + 2, 2)
+    assert (everything.train, everything.val) == (2 * 10, 2 * 3)
+    assert table(found).endswith("by one of 2 processes, without their waits for each other")
+
+
 def test_measuring_changes_nothing_of_the_job_and_leaves_nothing(tmp_path, clock):
     job = job_of(tmp_path / "features", clock)
     before = {name: value.clone() for name, value in job.backbone.state_dict().items()}

@@ -42,6 +42,16 @@ def test_a_set_without_a_test_split_stays_one(job):
     assert shortened(job, plan_of(job)).data.splits.test is None
 
 
+def test_one_of_several_processes_has_its_share_of_each_batch_and_no_values_of_its_own(tmp_path, clock):
+    job = job_of(tmp_path / "features", clock, devices=2, num_nodes=2)
+    short = shortened(job, plan_of(job))
+    assert (short.data.batch_size, short.data.eval_batch_size, short.trainer.processes) == (2, 4, 1)
+    assert (job.data.batch_size, job.data.eval_batch_size, job.trainer.processes) == (8, 16, 4)
+    assert [len(split) for split in short.data.splits[:3]] == [10, 8, 8]
+    short.cache = job.cache
+    assert held_more(job, short, [Forecast(3, train=8000, val=4800)]) == 0
+
+
 def told_of(job, folder):
     plan = plan_of(job)
     short = shortened(job, plan)

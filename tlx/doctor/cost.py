@@ -67,12 +67,14 @@ class Cost:
     Args:
         phases: One after another.
         end: Seconds of what comes after the last one: the best weights on val and test, and the page.
-        memory: Bytes at most: of this process, or of the GPU.
+        memory: Bytes at most: of a process, or of its GPU.
+        processes: How many train together; what they wait for each other is not told.
     """
 
     phases: tuple[PhaseCost, ...]
     end: float
     memory: int
+    processes: int = 1
 
     @property
     def seconds(self) -> float:
@@ -107,7 +109,7 @@ def measured(job: Job) -> Cost:
         network, stopwatch = build_network(short), Stopwatch()
         told = foretold(job, short, network, plan, Path(scratch, "features"))
         run, trial = (frontier_cache(each, network, World()) for each in (job, short))
-        opened = openings(run, trial, plan, told, job.mixup > 0)
+        opened = openings(run, trial, plan, told, job.mixup > 0, job.trainer.devices)
         forward, is_kept = _forward(short, network), _test_is_kept(run, told[-1])
         short.logger = lambda folder: stopwatch
         fit(short, Path(scratch) / "run", Console(quiet=True))
@@ -122,7 +124,8 @@ def measured(job: Job) -> Cost:
         ("test", val_batch if is_kept else forward),
     ):
         end += seconds * (_evaluated(job, name) - _evaluated(short, name))
-    return Cost(phases, end, _peak(job) + (0 if job.trainer.on_gpu else held_more(job, short, told)))
+    memory = _peak(job) + (0 if job.trainer.on_gpu else held_more(job, short, told))
+    return Cost(phases, end, memory, job.trainer.processes)
 
 
 def table(cost: Cost) -> str:
@@ -135,7 +138,9 @@ def table(cost: Cost) -> str:
     ]
     end = f"end: {duration(cost.end)} (the best weights on val and test, the page)"
     total = f"in all about {duration(cost.seconds)} and {size(cost.memory)} of memory"
-    return "\n".join([*rows, end, f"{total}, measured on a few batches of each phase"])
+    several = f" by one of {cost.processes} processes, without their waits for each other"
+    how = f"measured on a few batches of each phase{several if cost.processes > 1 else ''}"
+    return "\n".join([*rows, end, f"{total}, {how}"])
 
 
 def _phase(job: Job, phase: Phase, times: Times, opening: Opening, kept: Forecast) -> PhaseCost:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from statistics import median
 
 from tlx.cache.ahead import frontier_of
@@ -31,7 +32,12 @@ class Opening:
 
 
 def openings(
-    run: FrontierCache, trial: FrontierCache, plan: Plan, told: Sequence[Forecast], mixes: bool
+    run: FrontierCache,
+    trial: FrontierCache,
+    plan: Plan,
+    told: Sequence[Forecast],
+    mixes: bool,
+    processes: int = 1,
 ) -> list[Opening]:
     """What each phase spends on its frozen part before it trains.
 
@@ -44,6 +50,7 @@ def openings(
         plan: The plan.
         told: What each phase will keep.
         mixes: Whether training pictures are mixed.
+        processes: How many of a machine divide a pass among them.
     """
     found, made, untouched = list[Opening](), dict[str, int](), len(plan.stages)
     for number, phase in enumerate(plan.phases):
@@ -66,7 +73,12 @@ def openings(
             is_filled = first in lacking
             made |= lacking if is_filled else {}
             wanted = tuple(lacking.values()) if is_filled else (frontiers[first],)
-            opened = _opened(trial, part, wanted, is_filled=is_filled)
+            few = Part(part.name, getattr(trial.data.splits, part.name), part.views)
+            most = run.data.eval_batch_size
+            larger = part.block(most) / few.block(trial.data.eval_batch_size)
+            size = ceil(part.blocks(most) / processes), larger
+            opened = _opened(trial, few, wanted, size if is_filled else None)
+            opened.whole += (part.rows / few.rows - 1) * _reading(trial, few, wanted)
             found[-1].whole += opened.whole
             found[-1].few += opened.few
     return found
@@ -93,30 +105,28 @@ def at_full_length(moments: Sequence[float], blocks: int, larger: float) -> floa
     return start + larger * blocks * (lap + (ended - filled[-1]) / len(filled))
 
 
-def _opened(trial: FrontierCache, part: Part, frontiers: tuple[int, ...], *, is_filled: bool) -> Opening:
-    """What it takes until a split's values can be read at the first of some frontiers.
+def _opened(
+    trial: FrontierCache, few: Part, frontiers: tuple[int, ...], size: tuple[int, float] | None
+) -> Opening:
+    """What it takes until values can be read at the first of some frontiers.
 
     Args:
         trial: On a few samples.
-        part: All of the split.
+        few: These.
         frontiers: Which the run fills by this pass, or the one that it opens.
-        is_filled: Whether the run makes that pass.
+        size: Of the pass that the run makes: its blocks, and how many times as large they are; None: it
+            makes none.
     """
-    few = Part(part.name, getattr(trial.data.splits, part.name), part.views)
-    most = trial.data.eval_batch_size
-    needed = trial.needs([(few, frontiers)])  # which learns the cuts, as a run does when it prints its plan
-    names = [name for _, cuts in needed for name in cuts]
-    stale = [name for name in names if is_filled and trial.making.holds(name)]
+    [(_, cuts)] = trial.needs([(few, frontiers)])  # which learns them, as a run does when it prints its plan
+    stale = [name for name in cuts if size is not None and trial.making.holds(name)]
     _forget(trial, stale)
     began, trial.making.passes = time.monotonic(), []
     trial.rows(few, frontiers)
     passes = [moments for _, moments in trial.making.passes]
-    spent = time.monotonic() - began - sum(moments[-1] - moments[0] for moments in passes)
-    larger = part.block(most) / few.block(most)
-    filled = sum(at_full_length(moments, part.blocks(most), larger) for moments in passes if is_filled)
-    reading = (part.rows / few.rows - 1) * sum(_reading(trial, name) for name in names[:1])
-    again = sum(moments[-1] - moments[0] for moments in passes) if stale else 0.0
-    return Opening(spent + filled + reading, spent + again)
+    made = sum(moments[-1] - moments[0] for moments in passes)
+    spent = time.monotonic() - began - made
+    whole = 0.0 if size is None else sum(at_full_length(moments, *size) for moments in passes)
+    return Opening(spent + whole, spent + (made if stale else 0.0))
 
 
 def _forget(trial: FrontierCache, stale: Sequence[str]) -> None:
@@ -128,8 +138,10 @@ def _forget(trial: FrontierCache, stale: Sequence[str]) -> None:
         trial.making.store.discard(name)
 
 
-def _reading(trial: FrontierCache, name: str) -> float:
+def _reading(trial: FrontierCache, few: Part, frontiers: tuple[int, ...]) -> float:
     """Seconds to hold a few samples' values against their hash; 0 where they are in memory alone."""
+    [(_, cuts)] = trial.needs([(few, frontiers[:1])])
+    name = next(iter(cuts))
     if not trial.making.store.holds(name):
         return 0.0
     began = time.monotonic()

@@ -41,7 +41,7 @@ class _Kept(CacheSettings):
 
 
 def shortened(job: Job, plan: Plan) -> Job:
-    """The same job on samples from all over its splits, with weights of its own.
+    """The share of one process in the same job, on samples from all over its splits, with weights of its own.
 
     Args:
         job: Of which nothing is changed.
@@ -50,12 +50,22 @@ def shortened(job: Job, plan: Plan) -> Job:
     short = copy.copy(job)
     short.backbone = copy.deepcopy(job.backbone)
     short.strategy = lambda stages: plan
-    short.trainer = replace(job.trainer, limit_epochs=2, checkpoint_seconds=1e9, checkpoint_steps=None)
+    short.trainer = replace(
+        job.trainer,
+        accelerator="gpu" if job.trainer.on_gpu else "cpu",
+        devices=1,
+        num_nodes=1,
+        limit_epochs=2,
+        checkpoint_seconds=1e9,
+        checkpoint_steps=None,
+    )
     short.data = copy.copy(job.data)
+    short.data.batch_size //= job.trainer.processes
+    short.data.eval_batch_size //= job.trainer.processes
     train, val, test, classes = job.data.splits
-    evaluated = 2 * job.data.eval_batch_size
+    evaluated = 2 * short.data.eval_batch_size
     few = Splits(
-        _few(train, BATCHES * job.data.batch_size),
+        _few(train, BATCHES * short.data.batch_size),
         _few(val, evaluated),
         test and _few(test, evaluated),
         classes,
@@ -98,14 +108,18 @@ def foretold(job: Job, short: Job, network: Network, plan: Plan, folder: Path) -
 
 
 def held_more(job: Job, short: Job, told: Sequence[Forecast]) -> int:
-    """Bytes of frozen parts' values that the run holds in memory beyond what the short job holds."""
+    """Bytes of frozen parts' values that a process holds in memory beyond what the short job holds.
+
+    Processes that share a machine hold none: all of them read the same files.
+    """
+    memory = job.cache.memory if job.trainer.devices == 1 else 0
     whole, few = job.data.splits, short.data.splits
 
     def share(name: str) -> float:
         split = getattr(whole, name)
         return len(getattr(few, name)) / len(split) if split else 0.0
 
-    full = [_held((each.train, each.val, each.test), job.cache.memory) for each in told]
+    full = [_held((each.train, each.val, each.test), memory) for each in told]
     part = [
         _held(
             [int(getattr(each, name) * share(name)) for name in ("train", "val", "test")], short.cache.memory
