@@ -1,62 +1,106 @@
-import time
+import functools
 
 import pytest
 import torch
-from torch import nn
 
+from tests.doctor.clock import job_of
 from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
 from tests.quiet import fit_quietly
-from tlx.cache.settings import CacheSettings
-from tlx.doctor.cost import Cost, PhaseCost, measured, table
+from tlx import training
+from tlx.cache.forecast import Forecast
+from tlx.doctor.cost import Cost, PhaseCost, _phase, measured, table
+from tlx.doctor.passes import Opening
+from tlx.doctor.stopwatch import Times
 from tlx.job import NOTHING_KEPT
-
-
-class Clock:
-    """Time passes where a batch goes through the first stage, a second each, and nowhere else."""
-
-    def __init__(self):
-        self.now = 0.0
-
-
-class Taking(nn.Module):
-    def __init__(self, clock):
-        super().__init__()
-        self.clock = clock
-
-    def forward(self, x):
-        self.clock.now += 1.0
-        return x
-
-    def __deepcopy__(self, memo):
-        return Taking(self.clock)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    made = Clock()
-    monkeypatch.setattr(time, "monotonic", lambda: made.now)
-    return made
-
-
-def job_of(folder, clock, ram=0.1, disk=0.1, **more):
-    cache = CacheSettings(ram, disk, str(folder))
-    job = small_job(
-        strategy=BY_EPOCHS, source=MadeUp(train=80, val=48, test=8), augment="none", cache=cache, **more
-    )
-    job.backbone.net.stem.append(Taking(clock))
-    return job
+from tlx.plan import Phase
+from tlx.strategies.feature_extraction import feature_extraction
+from tlx.strategies.full import full
 
 
 def test_what_is_foretold_scales_with_batches_epochs_and_blocks(tmp_path, clock):
     found = measured(job_of(tmp_path, clock))
     head, lower, everything = found.phases
-    few = 12  # batches of two or four samples, which the cut is learnt from and compared by
-    assert 3 * 80 / 40 + 2 * 48 / 32 < head.fill <= 9 + few
-    assert lower.fill <= few and everything.fill == 0
+    blocks, compared = 5 + 3, 2  # of 16 samples, of train and of val
+    assert (head.fill, lower.fill, everything.fill) == (blocks + compared, compared, 0)
     assert (head.train, head.val) == (0, 0)
     assert (lower.train, lower.val) == (0, 0)
     assert (everything.train, everything.val) == (2 * 10, 2 * 3)
-    assert found.seconds == sum(phase.seconds for phase in found.phases)
+    assert found.seconds == sum(phase.seconds for phase in found.phases) + found.end
+
+
+@pytest.mark.parametrize(
+    ("ram", "disk", "passes"),
+    [(0.1, 0.1, 2), (0.1, 0, 2), (0, 70_000 / 2**30, 3), (0, 46_000 / 2**30, 3), (0, 12_000 / 2**30, 2)],
+    ids=["all", "memory", "val later", "train later", "features alone"],
+)
+def test_the_passes_that_are_foretold_are_those_the_run_makes(
+    tmp_path, clock, monkeypatch, ram, disk, passes
+):
+    """To the second, also where there is no room for all frontiers at once."""
+    took = []
+
+    def served(cache, *more, **mixes):
+        serve(cache, *more, **mixes)
+        took.append(cache.seconds)
+
+    serve = training.serve
+    told = measured(job_of(tmp_path / "features", clock, ram, disk))
+    monkeypatch.setattr(training, "serve", served)
+    fit_quietly(job_of(tmp_path / "features", clock, ram, disk), tmp_path / "run")
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert (
+        len([line for line in log.splitlines() if "computed once" in line and "test" not in line]) == passes
+    )
+    assert [phase.fill for phase in told.phases] == took
+
+
+def test_all_of_a_run_is_foretold_to_the_second_where_batches_are_all_that_takes_time(
+    tmp_path, clock, monkeypatch
+):
+    """From the first look for stored values to the end."""
+    began, serve = list[float](), training.serve
+
+    def noted(*arguments, **more):
+        began.append(clock.now)
+        serve(*arguments, **more)
+
+    monkeypatch.setattr(training, "serve", noted)
+    for number, more in enumerate(
+        (
+            {"strategy": functools.partial(feature_extraction, epochs=3)},
+            {"strategy": functools.partial(full, epochs=3), "augment": "auto"},
+            {"strategy": BY_EPOCHS, "augment": "auto"},
+        )
+    ):
+        told = measured(job_of(tmp_path / f"features{number}", clock, **more))
+        began.clear()
+        fit_quietly(job_of(tmp_path / f"features{number}", clock, **more), tmp_path / str(number))
+        assert told.seconds == clock.now - began[0], more
+
+
+def test_a_plan_that_goes_by_the_counts_of_samples_goes_by_all_of_them(tmp_path, clock):
+    def by_counts(stages, counts):
+        chosen = full if sum(counts) > 60 else feature_extraction
+        return chosen(stages, epochs=1)
+
+    [phase] = measured(job_of(tmp_path, clock, strategy=by_counts)).phases
+    assert (phase.frontier, phase.train) == (0, 10)
+
+
+def test_checkpoints_within_an_epoch_are_foretold():
+    settings = {"checkpoint_seconds": 25.0, "accumulate_grad_batches": 2}
+    times = Times([1.0] * 6, [2.0] * 2, [20.0, 17.0], [3.0, 4.0], before=5.0, around=1.0, batches=(5, 2))
+    phase, kept = Phase("all", {"head": 1e-2}, 4), Forecast(0)
+
+    def foretold(**more):
+        job = small_job(source=MadeUp(train=800, val=160), augment="none", **settings, **more)
+        return _phase(job, phase, times, Opening(7.0, 2.0), kept)
+
+    found = foretold(checkpoint_steps=None)  # 100 batches of a second: four times, and at the epoch's end
+    assert (found.fill, found.around) == (7, 5 - 2 + 1)
+    assert (found.train, found.val) == (4 * (100 + 4 * 3 + 17 - 5 - 2 * 2), 4 * 10 * 2)
+    assert foretold(checkpoint_steps=5).train - found.train == 4 * 5 * 3  # 9 of 50 steps, the last is not
+    assert foretold(checkpoint_steps=50).train == found.train
 
 
 def test_without_a_cache_every_epoch_is_foretold(tmp_path, clock):
@@ -86,7 +130,17 @@ def test_the_bytes_are_those_the_run_keeps(tmp_path, clock):
 def test_what_is_kept_already_is_not_computed(tmp_path, clock):
     fresh = measured(job_of(tmp_path / "features", clock)).phases[0].fill
     fit_quietly(job_of(tmp_path / "features", clock), tmp_path / "run")
-    assert fresh - measured(job_of(tmp_path / "features", clock)).phases[0].fill == 9
+    kept = measured(job_of(tmp_path / "features", clock)).phases[0].fill
+    assert (fresh, kept) == (5 + 3 + 2, 2)
+
+
+def test_of_several_processes_one_is_measured(tmp_path, clock):
+    """Each has its share of every batch, and of the blocks of a pass: 3 of 5, 2 of 3, of the whole size."""
+    found = measured(job_of(tmp_path / "features", clock, devices=2))
+    head, lower, everything = found.phases
+    assert (head.fill, lower.fill) == (2 * (3 + 2) + 2, 2)
+    assert (everything.train, everything.val) == (2 * 10, 2 * 3)
+    assert table(found).endswith("by one of 2 processes, without their waits for each other")
 
 
 def test_measuring_changes_nothing_of_the_job_and_leaves_nothing(tmp_path, clock):
@@ -99,8 +153,12 @@ def test_measuring_changes_nothing_of_the_job_and_leaves_nothing(tmp_path, clock
 
 
 def test_a_table_names_every_phase_and_says_which_may_end_early():
-    phases = (PhaseCost("head", 2.0, 3.0, 1.0, 2_000_000, False), PhaseCost("all", 0.0, 60.0, 4.0, 0, True))
-    lines = table(Cost(phases, 10**9)).replace("\u00a0", " ").splitlines()
+    phases = (
+        PhaseCost("head", 2.0, 3.0, 1.0, 0.0, 3, 2_000_000, False),
+        PhaseCost("all", 0.0, 60.0, 4.0, 0.5, 0, 0, True),
+    )
+    lines = table(Cost(phases, 4.0, 10**9)).replace("\u00a0", " ").splitlines()
     assert lines[0] == "phase 1: 6.0 s (frozen part 2.0 s, training 3.0 s, validation 1.0 s), 2.0 MB kept"
     assert lines[1].startswith("phase 2: 1 min 4 s at most (")
-    assert lines[2] == "in all about 1 min 10 s and 1.0 GB of memory, measured on a few batches of each phase"
+    assert lines[2] == "end: 4.0 s (the best weights on val and test, the page)"
+    assert lines[3] == "in all about 1 min 14 s and 1.0 GB of memory, measured on a few batches of each phase"

@@ -1,14 +1,27 @@
+import functools
+
 import pytest
 
 from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
 from tests.quiet import fit_quietly
+from tlx.checkpoint.durable import DurableCheckpointIO
 from tlx.doctor.stopwatch import Stopwatch, Times
+from tlx.strategies.full import full
 
 
 def test_the_middle_batch_counts_and_the_first_does_not():
     times = Times(train=[9.0, 1.0, 3.0, 2.0], val=[5.0, 0.5], epochs=[14.0, 10.0], batches=(4, 1))
     assert (times.train_batch, times.val_batch) == (2.0, 0.5)
     assert times.rest == pytest.approx(10 - 4 * 2 - 0.5)
+
+
+def test_a_batch_has_its_share_of_a_step_that_comes_after_several():
+    """The optimizer steps at every third batch, and takes 6 seconds."""
+    laps = [9.0, 1.0, 7.0, 1.0, 1.0, 7.0, 1.0]
+    assert Times(train=laps, accumulated=3).train_batch == 3.0
+    assert Times(train=laps).train_batch == 1.0
+    assert Times(train=laps[:2], accumulated=3).train_batch == 1.0
+    assert Times(train=laps[:1], accumulated=3).train_batch == 9.0
 
 
 def test_an_epoch_never_takes_less_than_nothing_beside_its_batches():
@@ -26,3 +39,24 @@ def test_every_batch_and_epoch_of_every_phase_is_seen(tmp_path):
         assert len(phase.val) == 2 * len(phase.epochs)
         assert phase.batches == (3, 2)
         assert sum(phase.train) + sum(phase.val) < sum(phase.epochs)
+        assert phase.around > 0
+        assert all(0 < save < epoch for save, epoch in zip(phase.saves, phase.epochs, strict=True))
+    assert [phase.before > 0 for phase in stopwatch.phases] == [False, True, True]
+    assert stopwatch.end > 0
+
+
+def test_the_checkpoint_at_the_end_of_an_epoch_is_of_that_epoch(tmp_path, clock, monkeypatch):
+    """Lightning writes it after every callback had its turn."""
+    save = DurableCheckpointIO.save_checkpoint
+
+    def slowly(*arguments, **more):
+        clock.now += 7.0
+        save(*arguments, **more)
+
+    monkeypatch.setattr(DurableCheckpointIO, "save_checkpoint", slowly)
+    stopwatch = Stopwatch()
+    job = small_job(strategy=functools.partial(full, epochs=2), checkpoint_steps=None)
+    job.logger = lambda folder: stopwatch
+    fit_quietly(job, tmp_path)
+    [phase] = stopwatch.phases
+    assert (phase.epochs, phase.saves, phase.save, phase.rest) == ([7.0, 7.0], [7.0, 7.0], 7.0, 7.0)

@@ -150,7 +150,7 @@ class FrontierCache:
         self.network.to(self.device)
         try:
             with self._evaluated():
-                needs = self._needs(wanted)
+                needs = self.needs(wanted)
                 now = {next(iter(cuts)) for _, cuts in needs}
                 later = {name for _, cuts in needs for name in cuts} - now
                 self._close(now | others)
@@ -165,7 +165,7 @@ class FrontierCache:
         finally:
             self.seconds += time.monotonic() - began
 
-    def _needs(self, wanted: Sequence[tuple[Part, Sequence[int]]]) -> list[tuple[Part, dict[str, Cut]]]:
+    def needs(self, wanted: Sequence[tuple[Part, Sequence[int]]]) -> list[tuple[Part, dict[str, Cut]]]:
         """Each split with its frontiers by address, without those ahead that there is no room for."""
         needs, levels = list[tuple[Part, dict[str, Cut]]](), list[list[tuple[str, tuple[Part, Layout]]]]()
         for part, frontiers in wanted:

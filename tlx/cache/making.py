@@ -48,7 +48,7 @@ class Making:
     precision: Callable[[], AbstractContextManager[Any]]
     say: Callable[[str], None]
     held: dict[str, StoredRows] = field(default_factory=dict)  # what is in memory alone
-    passes: list[tuple[Part, float]] = field(default_factory=list)  # what was read, and the seconds it took
+    passes: list[tuple[Part, list[float]]] = field(default_factory=list)  # begin, end of each block, end
 
     def __post_init__(self) -> None:
         self.store = Store(self.settings.place, self.settings.budget)
@@ -118,10 +118,10 @@ class Making:
         pairs = [(cuts[name], filling) for name, filling in fillings.items()]
         if not pairs:
             return
-        fill(part, self.data, pairs, self.device, self.precision, self.world)
+        blocks = fill(part, self.data, pairs, self.device, self.precision, self.world)
         self.world.gather_here(None)
         made = {n: each for n, each in fillings.items() if self._finish(n, part, cuts[n], each)}
-        self.passes.append((part, time.monotonic() - began))
+        self.passes.append((part, [began, *blocks, time.monotonic()]))
         if made:
             self._say_what_was_made(part, cuts, made)
 
@@ -278,8 +278,8 @@ class Making:
             for name, filling in fillings.items()
         )
         views = f" in {part.views} views" if part.views else ""
-        count = f"{len(part.split)} samples{views}"
-        self.say(f"frozen part of {part.name} computed once, {count}, to {made}: {self.passes[-1][1]:.1f} s")
+        count, (began, *_, ended) = f"{len(part.split)} samples{views}", self.passes[-1][1]
+        self.say(f"frozen part of {part.name} computed once, {count}, to {made}: {ended - began:.1f} s")
 
 
 def _stage(cut: Cut) -> str:

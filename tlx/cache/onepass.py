@@ -1,5 +1,6 @@
 """One pass over a split that fills several entries."""
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -25,7 +26,7 @@ def fill(
     device: torch.device,
     precision: Callable[[], AbstractContextManager[Any]],
     world: World,
-) -> None:
+) -> list[float]:
     """Compute this rank's share of the blocks that an entry lacks.
 
     Args:
@@ -35,11 +36,15 @@ def fill(
         device: Where the network is.
         precision: Makes the autocast to compute under.
         world: This process among those of the machine.
+
+    Returns:
+        When each of the blocks was filled, in seconds of `time.monotonic`.
     """
     lacking = np.flatnonzero(np.any([filling.done == 0 for _, filling in pairs], axis=0))
     mine = lacking[lacking % world.local_size == world.local_rank].tolist()  # whatever others have done
+    moments = list[float]()
     if not mine:
-        return
+        return moments
     block, count = part.block(data.eval_batch_size), len(part.split)
     per_view = part.blocks(data.eval_batch_size) // (part.views or 1)
     cuts = [cut for cut, _ in pairs]
@@ -51,5 +56,7 @@ def fill(
             for (_, filling), values in zip(pairs, found, strict=True):
                 rows = {name: value[:real] for name, value in values.items()}
                 filling.put(number, view * count + within * block, rows)
+            moments.append(time.monotonic())
     for _, filling in pairs:
         filling.flush()
+    return moments

@@ -8,7 +8,7 @@ from tlx.cache.part import Part
 from tlx.data.datamodule import TransferData
 from tlx.plan import Phase, Plan
 
-__all__ = ["concluding_part", "serve", "training_part", "why_not"]
+__all__ = ["concluding_part", "serve", "training_part", "wanted_parts", "why_not"]
 
 
 def serve(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> None:
@@ -20,6 +20,26 @@ def serve(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> None:
         number: The phase, counted from 0.
         mixes: Whether training pictures are mixed.
     """
+    cache.data.stored = {}  # what the phase before read may go from memory
+    cache.data.stored = cache.rows_of(wanted_parts(cache, plan, number, mixes))
+    cache.network.cut = cache.cut(frontier_of(plan, number)) if cache.data.stored else None
+    cache.meet()
+
+
+def wanted_parts(
+    cache: FrontierCache, plan: Plan, number: int, mixes: bool
+) -> list[tuple[Part, tuple[int, ...]]]:
+    """The splits that a phase reads stored values of, where there is room.
+
+    Args:
+        cache: Of the run.
+        plan: The plan.
+        number: The phase, counted from 0.
+        mixes: Whether training pictures are mixed.
+
+    Returns:
+        Each with the frontiers that one pass can fill for this phase and for later ones, its own first.
+    """
     data, frontier = cache.data, frontier_of(plan, number)
     train = training_part(data, plan.phases[number], mixes)
 
@@ -29,16 +49,11 @@ def serve(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> None:
     wanted = [(Part("val", data.splits.val), frontiers_ahead(plan, number, lambda phase: True))]
     if train is not None:
         wanted.insert(0, (train, frontiers_ahead(plan, number, is_read_alike)))
-    data.stored = {}  # what the phase before read may go from memory
-    data.stored = cache.rows_of(
-        [
-            (part, tuple(each for each in frontiers if cache.settings.keeps(part.name, part.views, each)))
-            for part, frontiers in wanted
-            if frontier and cache.settings.keeps(part.name, part.views, frontier)
-        ]
-    )
-    cache.network.cut = cache.cut(frontier) if data.stored else None
-    cache.meet()
+    return [
+        (part, tuple(each for each in frontiers if cache.settings.keeps(part.name, part.views, each)))
+        for part, frontiers in wanted
+        if frontier and cache.settings.keeps(part.name, part.views, frontier)
+    ]
 
 
 def training_part(data: TransferData, phase: Phase, mixes: bool) -> Part | None:

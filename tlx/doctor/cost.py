@@ -1,37 +1,33 @@
 """What a run will cost: a short one of the same job is measured, phase by phase."""
 
-import copy
 import resource
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.console import Console
 
+from tlx import conclusion
 from tlx.assembly import build_network, frontier_cache, plan_of
-from tlx.cache.ahead import frontier_of
-from tlx.cache.forecast import Forecast, forecast
+from tlx.cache.forecast import Forecast
+from tlx.cache.frontier import FrontierCache
 from tlx.cache.part import Part
-from tlx.cache.serving import serve, training_part
-from tlx.cache.settings import CacheSettings
 from tlx.data.order import batches_in_epoch
-from tlx.doctor.stopwatch import Stopwatch
+from tlx.doctor.passes import Opening, openings
+from tlx.doctor.short_job import beside, foretold, held_more, shortened
+from tlx.doctor.stopwatch import Stopwatch, Times
+from tlx.evaluation import to_device
 from tlx.job import Job
-from tlx.plan import Plan
+from tlx.modules.network import Network
+from tlx.plan import Phase
 from tlx.report.formats import duration, size
 from tlx.trainer import World
 from tlx.training import fit
-from tlx.types import Split, Splits
 
 __all__ = ["Cost", "PhaseCost", "measured", "table"]
-
-BATCHES = 5
-"""Training batches that are measured in each of two epochs of a phase, and two of validation."""
-ROOM = 1e6
 
 
 @dataclass(frozen=True)
@@ -40,9 +36,11 @@ class PhaseCost:
 
     Args:
         name: Of the phase.
-        fill: Seconds to compute the frozen part once.
+        fill: Seconds to compute the frozen part once, or to open what is kept of it.
         train: Seconds of training, checkpoints included.
         val: Seconds of validation.
+        around: Seconds to begin the phase and to end it.
+        frontier: How many stages at the bottom are frozen.
         cache: Bytes that are kept of the frozen part.
         may_end_early: Whether a plateau can end it.
     """
@@ -51,52 +49,52 @@ class PhaseCost:
     fill: float
     train: float
     val: float
+    around: float
+    frontier: int
     cache: int
     may_end_early: bool
 
     @property
     def seconds(self) -> float:
         """All of it."""
-        return self.fill + self.train + self.val
+        return self.fill + self.train + self.val + self.around
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run takes, without its start and its page.
+    """What a run takes, without its start.
 
     Args:
         phases: One after another.
-        memory: Bytes at most: of this process, or of the GPU.
+        end: Seconds of what comes after the last one: the best weights on val and test, and the page.
+        memory: Bytes at most: of a process, or of its GPU.
+        processes: How many train together; what they wait for each other is not told.
     """
 
     phases: tuple[PhaseCost, ...]
+    end: float
     memory: int
+    processes: int = 1
 
     @property
     def seconds(self) -> float:
-        """All phases."""
-        return sum(phase.seconds for phase in self.phases)
+        """All phases, and the end."""
+        return sum(phase.seconds for phase in self.phases) + self.end
 
-
-@dataclass(frozen=True)
-class _Foretold(CacheSettings):
-    """Keeps, of the few samples that are measured, what the run will have room to keep of all.
-
-    Args:
-        kept: The name and the views of each split that is kept, with the frontier.
-    """
-
-    kept: frozenset[tuple[str, int | None, int]] = frozenset()
-
-    def keeps(self, split: str, views: int | None, frontier: int) -> bool:
-        return self.is_on and (split, views, frontier) in self.kept
+    @property
+    def cache(self) -> int:
+        """Bytes that are kept of all frontiers, where there is room for all of them at once."""
+        most: dict[int, int] = {}
+        for phase in self.phases:
+            most[phase.frontier] = max(phase.cache, most.get(phase.frontier, 0))
+        return sum(most.values())
 
 
 def measured(job: Job) -> Cost:
     """Train a few batches of every phase of a job, in a folder that goes again, and scale them up.
 
     What is kept of frozen parts already is read, not computed, in the run as here foretold. Phases
-    that a plateau can end are told at their full length.
+    that a plateau can end are told at their full length, and the best epoch is taken to be in the last.
 
     Args:
         job: Of which nothing is changed.
@@ -105,30 +103,29 @@ def measured(job: Job) -> Cost:
         TlxError: As the run would.
     """
     job.data.preprocessing = job.backbone.preprocessing
-    plan, splits = plan_of(job), job.data.splits
-    short = _shortened(job)
-    told = _foretold(job, short, plan)
-    fills, memory = _fills(job, short, plan, told), max(_held(each, job.cache.memory) for each in told)
-    stopwatch = Stopwatch()
-    short.logger = lambda folder: stopwatch
-    short.trainer = replace(short.trainer, limit_epochs=2, checkpoint_seconds=1e9)
-    with tempfile.TemporaryDirectory() as scratch:
+    plan = plan_of(job)
+    short = shortened(job, plan)
+    with tempfile.TemporaryDirectory(prefix="tlx-measure-", dir=beside(job.cache)) as scratch:
+        network, stopwatch = build_network(short), Stopwatch()
+        told = foretold(job, short, network, plan, Path(scratch, "features"))
+        run, trial = (frontier_cache(each, network, World()) for each in (job, short))
+        opened = openings(run, trial, plan, told, job.mixup > 0, job.trainer.devices)
+        forward, is_kept = _forward(short, network), _test_is_kept(run, told[-1])
+        short.logger = lambda folder: stopwatch
         fit(short, Path(scratch) / "run", Console(quiet=True))
-    batches = _batches(len(splits.train), job.data.batch_size, job.trainer.limit_train_batches)
-    val_batches = ceil(len(splits.val) / job.data.eval_batch_size)
-    val_batches = min(val_batches, job.trainer.limit_val_batches or val_batches)
-    phases = [
-        PhaseCost(
-            phase.name,
-            fill,
-            phase.epochs * (batches * times.train_batch + times.rest),
-            phase.epochs * val_batches * times.val_batch,
-            kept.bytes,
-            phase.patience is not None,
-        )
-        for phase, times, fill, kept in zip(plan.phases, stopwatch.phases, fills, told, strict=True)
-    ]
-    return Cost(tuple(phases), _peak(job) + memory)
+    each = zip(plan.phases, stopwatch.phases, opened, told, strict=True)
+    phases = tuple(_phase(job, *seen) for seen in each)
+    val_batch = stopwatch.phases[-1].val_batch
+    read = told[-1].train > 0 and not job.data.phase_augments(plan.phases[-1])
+    end = stopwatch.end
+    for name, seconds in (
+        ("train", val_batch if read else forward),
+        ("val", val_batch),
+        ("test", val_batch if is_kept else forward),
+    ):
+        end += seconds * (_evaluated(job, name) - _evaluated(short, name))
+    memory = _peak(job) + (0 if job.trainer.on_gpu else held_more(job, short, told))
+    return Cost(phases, end, memory, job.trainer.processes)
 
 
 def table(cost: Cost) -> str:
@@ -139,82 +136,65 @@ def table(cost: Cost) -> str:
         f"validation {duration(phase.val)}), {size(phase.cache)} kept"
         for number, phase in enumerate(cost.phases, 1)
     ]
+    end = f"end: {duration(cost.end)} (the best weights on val and test, the page)"
     total = f"in all about {duration(cost.seconds)} and {size(cost.memory)} of memory"
-    return "\n".join([*rows, f"{total}, measured on a few batches of each phase"])
+    several = f" by one of {cost.processes} processes, without their waits for each other"
+    how = f"measured on a few batches of each phase{several if cost.processes > 1 else ''}"
+    return "\n".join([*rows, end, f"{total}, {how}"])
 
 
-def _shortened(job: Job) -> Job:
-    """The same job on the first samples alone, with weights of its own."""
-    short = copy.copy(job)
-    short.backbone = copy.deepcopy(job.backbone)
-    short.data = copy.copy(job.data)
-    train, val, _, classes = job.data.splits
-    few = Splits(
-        _first(train, BATCHES * job.data.batch_size), _first(val, 2 * job.data.eval_batch_size), None, classes
+def _phase(job: Job, phase: Phase, times: Times, opening: Opening, kept: Forecast) -> PhaseCost:
+    """A phase at its full length."""
+    settings = job.trainer
+    whole = batches_in_epoch(len(job.data.splits.train), job.data.batch_size)
+    batches = min(whole, settings.limit_train_batches or whole)
+    val_batches = _batches(len(job.data.splits.val), job)
+    val_batches = min(val_batches, settings.limit_val_batches or val_batches)
+    training = batches * times.train_batch
+    saves = int(training // settings.checkpoint_seconds)
+    if settings.checkpoint_steps is not None:
+        steps = batches // settings.accumulate_grad_batches
+        saves = max(saves, (steps - 1) // settings.checkpoint_steps)
+    return PhaseCost(
+        phase.name,
+        opening.whole,
+        phase.epochs * (training + saves * times.save + times.rest),
+        phase.epochs * val_batches * times.val_batch,
+        max(times.before - opening.few, 0.0) + times.around,
+        kept.frontier,
+        kept.bytes,
+        phase.patience is not None,
     )
-    short.data.__dict__["splits"] = few
-    return short
 
 
-def _first(split: Split, count: int) -> Split:
-    """Samples from all over a split, so that every class is among them."""
-    chosen = np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64))
-    return split.subset(chosen)
+def _batches(samples: int, job: Job) -> int:
+    return ceil(samples / job.data.eval_batch_size)
 
 
-def _foretold(job: Job, short: Job, plan: Plan) -> list[Forecast]:
-    """What each phase will keep; the short job keeps the same, all in memory."""
-    network, mixes = build_network(short), job.mixup > 0
-    cache, told = frontier_cache(job, network, World()), []
-    kept = set[tuple[str, int | None, int]]()
-    for number, phase in enumerate(plan.phases):
-        network.freeze_except(phase.trains, plan.norms)
-        told.append(forecast(cache, plan, number, mixes))
-        train = training_part(job.data, phase, mixes)
-        if train is not None and told[-1].train:
-            kept.add((train.name, train.views, told[-1].frontier))
-        if told[-1].val:
-            kept.add(("val", None, told[-1].frontier))
-    if job.cache.is_on:
-        short.cache = _Foretold(ram=ROOM, disk=0.0, views=job.cache.views, kept=frozenset(kept))
-    return told
+def _evaluated(job: Job, name: str) -> int:
+    """Batches of a split that are read at the end of a run: of train for the statistics of its features."""
+    split = getattr(job.data.splits, name)
+    samples = 0 if split is None else len(split)
+    return _batches(min(samples, conclusion.MOMENT_SAMPLES) if name == "train" else samples, job)
 
 
-def _held(told: Forecast, memory: int) -> int:
-    """Bytes of a phase's values that are held in memory, those of test at the end."""
-    held = 0
-    for each in (told.train, told.val, told.test):
-        held += each if each <= memory - held else 0
-    return held
+def _forward(job: Job, network: Network) -> float:
+    """Seconds of an evaluation batch from its samples to its features; the first one warms up."""
+    device = job.trainer.device(World())
+    network.to(device).eval()
+    laps, began = list[float](), time.monotonic()
+    with torch.inference_mode(), job.trainer.precision_context():
+        for batch in job.data.loader(job.data.splits.val):
+            network.features(to_device(batch.inputs, device)).cpu()
+            laps.append(time.monotonic() - began)
+            began = time.monotonic()
+    return min(laps)
 
 
-def _fills(job: Job, short: Job, plan: Plan, told: list[Forecast]) -> list[float]:
-    """Seconds that each phase computes frozen parts."""
-    network, mixes = build_network(short), job.mixup > 0
-    kept, trial = frontier_cache(job, network, World()), frontier_cache(short, network, World())
-    full = {"train": job.data.splits.train, "val": job.data.splits.val}
-    seconds = []
-    for number, phase in enumerate(plan.phases):
-        network.freeze_except(phase.trains, plan.norms)
-        frontier, train = frontier_of(plan, number), training_part(job.data, phase, mixes)
-        parts = [Part("val", full["val"])] if told[number].val else []
-        parts += [train] if train is not None and told[number].train else []
-        there = {part.name for part in parts if kept.is_kept(part, frontier)}
-        began, trial.making.passes = time.monotonic(), []
-        serve(trial, plan, number, mixes)
-        passes = sum(spent for _, spent in trial.making.passes)
-        scaled = sum(
-            spent * len(full[part.name]) / len(part.split)
-            for part, spent in trial.making.passes
-            if part.name not in there
-        )
-        seconds.append(time.monotonic() - began - passes + scaled)
-    return seconds
-
-
-def _batches(samples: int, batch_size: int, limit: int | None) -> int:
-    whole = batches_in_epoch(samples, batch_size)
-    return min(whole, limit or whole)
+def _test_is_kept(run: FrontierCache, last: Forecast) -> bool:
+    """Whether the test samples' features, which the end of the run reads, are there already."""
+    test = run.data.splits.test
+    return test is not None and last.test > 0 and run.is_kept(Part("test", test), last.frontier)
 
 
 def _peak(job: Job) -> int:

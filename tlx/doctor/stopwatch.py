@@ -2,9 +2,10 @@
 
 import time
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 __all__ = ["Stopwatch", "Times"]
@@ -18,23 +19,41 @@ class Times:
         train: From the start of a training batch to that of the next one, of each batch.
         val: The same of validation batches.
         epochs: Of each epoch, validation and checkpoint included.
+        saves: What a checkpoint at the end of each epoch took of it.
+        before: From the end of the phase before to the beginning of this one, the look for stored values
+            included; 0 for the first phase.
+        around: From its beginning to the first epoch, and from the last one to its end.
         batches: Training and validation batches of an epoch.
+        accumulated: Batches per step of the optimizer.
     """
 
     train: list[float] = field(default_factory=list)
     val: list[float] = field(default_factory=list)
     epochs: list[float] = field(default_factory=list)
+    saves: list[float] = field(default_factory=list)
+    before: float = 0.0
+    around: float = 0.0
     batches: tuple[int, int] = (0, 0)
+    accumulated: int = 1
 
     @property
     def train_batch(self) -> float:
-        """A training batch; the first of all warms up and does not count where there are others."""
-        return median(self.train[1:] or self.train)
+        """A training batch, with its share of an optimizer's step.
+
+        The first of all warms up and does not count where there are others.
+        """
+        seen, together = self.train[1:] or self.train, min(self.accumulated, len(self.train[1:]) or 1)
+        return median(fmean(seen[n : n + together]) for n in range(len(seen) - together + 1))
 
     @property
     def val_batch(self) -> float:
         """A validation batch."""
         return median(self.val[1:] or self.val or [0.0])
+
+    @property
+    def save(self) -> float:
+        """A checkpoint."""
+        return min(self.saves)
 
     @property
     def rest(self) -> float:
@@ -44,27 +63,44 @@ class Times:
 
 
 class Stopwatch(Callback):
-    """Notes the times of every phase it sees."""
+    """Notes the times of every phase it sees.
+
+    An epoch lasts until the next one begins: its checkpoint is written after all that callbacks do.
+
+    Attributes:
+        phases: Their times.
+        end: Seconds from the end of the last phase to that of the run.
+    """
 
     def __init__(self) -> None:
         self.phases: list[Times] = []
-        self._epoch = self._train = self._val = 0.0
+        self.end = 0.0
+        self._before = self._since = self._epoch = self._train = self._val = 0.0
+        self._end: float | None = None  # of the open epoch, but for its checkpoint
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        now = time.monotonic()
+        self._before, self._since = now - self._since if self.phases else 0.0, now
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        val = trainer.num_val_batches
-        self.phases.append(Times(batches=(int(trainer.num_training_batches), int(sum(val)))))
+        batches = int(trainer.num_training_batches), int(sum(trainer.num_val_batches))
+        times = Times(before=self._before, batches=batches, accumulated=trainer.accumulate_grad_batches)
+        self.phases.append(times)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._close_epoch()
         self._epoch = self._train = time.monotonic()
+        if not self.phases[-1].epochs:
+            self.phases[-1].around = self._epoch - self._since
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if batch_idx:
-            self._lap(self.phases[-1].train, "_train")
+            self._lap(self.phases[-1].train, "_train", pl_module)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._lap(self.phases[-1].train, "_train")
+        self._lap(self.phases[-1].train, "_train", pl_module)
         self._val = time.monotonic()
 
     def on_validation_batch_end(
@@ -76,15 +112,34 @@ class Stopwatch(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        self._lap(self.phases[-1].val, "_val")
+        self._lap(self.phases[-1].val, "_val", pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.phases[-1].epochs.append(time.monotonic() - self._epoch)
+        self._end = time.monotonic()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._close_epoch()
+        self._since = time.monotonic()
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        now = time.monotonic()
+        self.phases[-1].around += now - self._since
+        self._since = now
 
     def conclude(self, summary: dict[str, Any]) -> None:
-        """The run is over; there is nothing to write."""
+        """The run is over."""
+        self.end = time.monotonic() - self._since
 
-    def _lap(self, times: list[float], since: str) -> None:
+    def _close_epoch(self) -> None:
+        now = time.monotonic()
+        if self._end is not None:
+            self.phases[-1].epochs.append(now - self._epoch)
+            self.phases[-1].saves.append(now - self._end)
+            self._end = None
+
+    def _lap(self, times: list[float], since: str, module: LightningModule) -> None:
+        if module.device.type == "cuda":
+            torch.cuda.synchronize(module.device)  # a GPU is still at work on what it was given
         now = time.monotonic()
         times.append(now - getattr(self, since))
         setattr(self, since, now)
