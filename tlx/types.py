@@ -78,7 +78,10 @@ class LossTerm(Protocol):
 
 
 class Preprocessing(Protocol):
-    """From a raw sample to what a backbone reads. It belongs to the weights."""
+    """From a raw sample to what a backbone reads. It belongs to the weights.
+
+    With a method `prepare_together(pixels)` it prepares several images that lie in one array.
+    """
 
     kind: str  # "image" or "text": what `prepare` takes
 
@@ -104,7 +107,10 @@ class Preprocessing(Protocol):
 
 
 class Split(Protocol):
-    """One split of a data set. Reads lazily; holds no Python object per sample."""
+    """One split of a data set. Reads lazily; holds no Python object per sample.
+
+    With a method `read_together(indices)` it gives the pixels of several images as one array.
+    """
 
     labels: NDArray[
         Any

@@ -57,6 +57,9 @@ def test_any_subset_of_a_subset_has_its_samples_in_its_order(indices, draws):
     digests = [smaller.digest(i)[:8] for i in range(len(smaller))]
     assert [int.from_bytes(d, "big") for d in digests] == smaller.hashes().tolist()
     assert smaller.short_digests(np.arange(len(smaller))).tolist() == smaller.hashes().tolist()
+    if again:
+        together = smaller.read_together(np.arange(len(smaller)))
+        assert [NAMES[pixels[0, 0]] for pixels in together] == wanted
     assert smaller.sizes.tolist() == [6] * len(smaller)
     assert smaller.sides().tolist() == [[2, 3]] * len(smaller)
 
@@ -97,3 +100,11 @@ def test_what_one_part_cannot_do_is_not_promised(whole):
     assert comparable(whole)
     assert not comparable(Concatenated([parts()[0], Own()]))
     assert Concatenated([parts()[0], Own()]).hashes() is None
+
+
+def test_images_of_two_sizes_are_no_array():
+    wide = Pixels("wide", np.zeros((2, 2, 5), np.uint8), np.zeros(2, np.int64), np.arange(2))
+    both = Concatenated([*parts(), wide])
+    assert both.read_together(np.array([0, 9])) is None
+    assert both.read_together(np.array([10, 9])).shape == (2, 2, 5)
+    assert both.read_together(np.array([0, 8])).shape == (2, 2, 3)

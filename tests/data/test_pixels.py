@@ -39,3 +39,7 @@ def test_the_fingerprint_follows_pixels_and_labels():
 def test_equal_images_are_found_between_splits():
     train, val = pixels(), pixels(GREY[[1]], labels=[0])
     assert duplicates_between({"train": train, "val": val}) == [("set row 11", "set row 10")]
+
+
+def test_several_images_are_read_as_one_array():
+    np.testing.assert_array_equal(pixels().read_together(np.array([2, 0, 2])), GREY[[2, 0, 2]])

@@ -144,3 +144,12 @@ def test_every_mode_has_pixels_whose_zero_is_black(mode, shape):
     shade = 255 if mode == "1" else 200
     light = Image.fromarray(pixels_of(Image.new("L", (4, 2), shade).convert(mode))).convert("L")
     assert (abs(np.asarray(light).astype(int) - shade) <= 1).all()
+
+
+def test_several_images_are_rearranged_as_each_of_them():
+    for array in (GREY, np.stack([GREY, GREY + 50, GREY + 100], axis=-1)):
+        moved = Rearranged(split(array), (2, 2), PLACES)
+        wanted = np.array([2, 0, 1, 2])
+        each = np.stack([np.asarray(moved.read(index)) for index in wanted])
+        np.testing.assert_array_equal(moved.read_together(wanted), each)
+    np.testing.assert_array_equal(GREY, np.arange(1, 13).reshape(3, 2, 2))  # which nothing was written to

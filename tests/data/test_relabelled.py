@@ -25,6 +25,7 @@ def test_only_the_labels_are_others():
         (other.sides(), split.sides()),
         (other.short_digests(np.array([4, 1])), split.short_digests(np.array([4, 1]))),
         (other.hashes(), sample_hashes(split)),
+        (other.read_together(np.array([4, 1])), split.read_together(np.array([4, 1]))),
     ):
         np.testing.assert_array_equal(ours, theirs)
 

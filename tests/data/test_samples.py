@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from tlx.data.pixels import Pixels
 from tlx.data.samples import Samples, sample_generator
+from tlx.preprocessing.image import ImagePreprocessing
 from tlx.types import PADDING
 
 
@@ -36,8 +38,8 @@ class Numeric:
         return torch.stack(list(prepared))
 
 
-def samples(split=None, augment=False, seed=0):
-    return Samples(split or Numbers(), Numeric(), augment=augment, flip=False, seed=seed)
+def samples(split=None, augment=False, seed=0, preprocessing=None):
+    return Samples(split or Numbers(), preprocessing or Numeric(), augment=augment, flip=False, seed=seed)
 
 
 def test_a_batch_holds_inputs_targets_and_ids():
@@ -86,3 +88,38 @@ def test_running_out_of_memory_is_not_blamed_on_the_file():
 
     with pytest.raises(MemoryError):
         samples(Numbers({1: exhaust})).__getitems__([(0, 1)])
+
+
+class Drawn(Pixels):
+    """Tells apart who is asked one by one."""
+
+    read_alone = 0
+
+    def read(self, index):
+        self.read_alone += 1
+        return super().read(index)
+
+
+def drawn(side=6):
+    array = np.random.default_rng(0).integers(0, 256, (5, side, side), dtype=np.uint8)
+    return Drawn("set", array, np.arange(5), np.arange(5))
+
+
+def test_images_that_lie_in_an_array_are_prepared_together_to_the_same_bits():
+    grey = ImagePreprocessing(crop=6, resize=6, mean=(0.1307,), std=(0.3081,), channels=1)
+    pairs = [(0, 4), (0, 1), (0, PADDING), (0, 4)]
+    split = drawn()
+    batch = samples(split, preprocessing=grey).__getitems__(pairs)
+    assert split.read_alone == 0
+    each = torch.stack([grey.prepare(split.read(index)) for index in (4, 1, 0, 4)])
+    assert torch.equal(batch.inputs, each)
+    assert (batch.ids.tolist(), batch.targets.tolist()) == ([4, 1, PADDING, 4], [4, 1, 0, 4])
+
+
+@pytest.mark.parametrize(("side", "augment"), [(7, False), (6, True)])
+def test_images_that_are_resized_or_varied_are_read_one_by_one(side, augment):
+    grey = ImagePreprocessing(crop=6, resize=6, mean=(0.5,), std=(0.5,), channels=1)
+    split = drawn(side)
+    batch = samples(split, augment=augment, preprocessing=grey).__getitems__([(0, 4), (0, 1)])
+    assert batch.inputs.shape == (2, 1, 6, 6)
+    assert split.read_alone == 2

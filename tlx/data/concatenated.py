@@ -44,6 +44,18 @@ class Concatenated:
         part, at = self._place(index)
         return part.read(at)
 
+    def read_together(self, indices: NDArray[np.int64]) -> NDArray[np.uint8] | None:
+        """The pixels of several images, shape (B, H, W) or (B, H, W, 3); None where sizes differ."""
+        owners, places = self._places(indices)
+        asked = np.unique(owners)
+        found = [self.parts[number].read_together(places[owners == number]) for number in asked]
+        if any(pixels is None or pixels.shape[1:] != found[0].shape[1:] for pixels in found):
+            return None
+        together = np.empty((len(indices), *found[0].shape[1:]), dtype=np.uint8)
+        for number, pixels in zip(asked, found, strict=True):
+            together[owners == number] = pixels
+        return together
+
     def name(self, index: int) -> str:
         """Where the sample comes from."""
         part, at = self._place(index)

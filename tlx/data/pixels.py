@@ -42,6 +42,10 @@ class Pixels:
         """The image, mode "L" or "RGB"."""
         return Image.fromarray(self._pixels[index])
 
+    def read_together(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The pixels of several images, shape (B, H, W) or (B, H, W, 3)."""
+        return self._pixels[indices]
+
     def name(self, index: int) -> str:
         """The table and the row in it."""
         return f"{self._table} row {self._rows[index]}"

@@ -65,6 +65,16 @@ class Rearranged:
         moved = listed.take(self._places, axis=0)
         return moved if isinstance(sample, np.ndarray) else Image.fromarray(moved)
 
+    def read_together(self, indices: NDArray[np.int64]) -> NDArray[np.uint8] | None:
+        """The pixels of several images, rearranged, shape (B, H', W') or (B, H', W', 3)."""
+        pixels: NDArray[np.uint8] | None = self.parts[0].read_together(indices)
+        if pixels is None:
+            return None
+        count, height, width, *channels = pixels.shape
+        moved = pixels.reshape(count, height * width, *channels).take(self._places, axis=1)
+        moved[:, self._places < 0] = 0
+        return moved
+
     def name(self, index: int) -> str:
         """Where the image comes from."""
         return self._split.name(index)

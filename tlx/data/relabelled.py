@@ -35,6 +35,11 @@ class Relabelled:
         """The raw sample."""
         return self._split.read(index)
 
+    def read_together(self, indices: NDArray[np.int64]) -> NDArray[np.uint8] | None:
+        """The pixels of several images, shape (B, H, W) or (B, H, W, 3); None where sizes differ."""
+        pixels: NDArray[np.uint8] | None = self.parts[0].read_together(indices)
+        return pixels
+
     def name(self, index: int) -> str:
         """Where the sample comes from."""
         return self._split.name(index)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from torch.utils.data import Dataset, get_worker_info
 
+from tlx.data.offers import offers
 from tlx.data.order import Pairs
 from tlx.data.reading import Reading
 from tlx.errors import DataError, ResourceError, TlxError
@@ -55,6 +56,9 @@ class Samples(Dataset[Batch | TlxError]):
     ) -> None:
         self._split, self._preprocessing = split, preprocessing
         self._augment, self._flip, self._seed, self._views = augment, flip, seed, views
+        self._at_once = (
+            not augment and offers(split, "read_together") and offers(preprocessing, "prepare_together")
+        )
         self.reading = Reading(0)
 
     def __len__(self) -> int:
@@ -87,6 +91,9 @@ class Samples(Dataset[Batch | TlxError]):
         Raises:
             TlxError: A sample cannot be read.
         """
+        together = self._together(pairs) if self._at_once else None
+        if together is not None:
+            return together
         prepared = [self._prepared(epoch, max(index, 0)) for epoch, index in pairs]
         self.reading.note()
         return self._preprocessing.collate(prepared)
@@ -95,6 +102,11 @@ class Samples(Dataset[Batch | TlxError]):
         """What a loading process reads, for people; empty where it reads nothing."""
         index = self.reading.by(worker)
         return "" if index is None else self._split.name(index)
+
+    def _together(self, pairs: Pairs) -> Inputs | None:
+        """Images that lie in arrays, in a few calls for all of them; None where that cannot be."""
+        pixels = self._split.read_together(np.array([max(index, 0) for _, index in pairs]))  # type: ignore[attr-defined]
+        return None if pixels is None else self._preprocessing.prepare_together(pixels)  # type: ignore[attr-defined]
 
     def _prepared(self, epoch: int, index: int) -> Any:
         self.reading.note(index)

@@ -85,6 +85,23 @@ class ImagePreprocessing:
         """
         return self._normalised([self._centre(plane) for plane in self._planes(sample)])
 
+    def prepare_together(self, pixels: NDArray[np.uint8]) -> Tensor | None:
+        """Several images of one size at once, to the bit what `prepare` makes of each.
+
+        Args:
+            pixels: Shape (B, H, W) grey or (B, H, W, 3) RGB.
+
+        Returns:
+            Shape (B, C, crop, crop), float32; None where each has to be resized or converted first.
+        """
+        side, *read = self.crop, *pixels.shape[3:]
+        alike = read == [self.channels] or (not read and self.channels in (1, 3))
+        if pixels.shape[1:3] != (side, side) or self.resize != side or not alike:
+            return None
+        values = np.empty((len(pixels), self.channels, side, side), np.float32)
+        values[:] = pixels.transpose(0, 3, 1, 2) if read else pixels[:, None]
+        return torch.from_numpy(self._scaled(values, pixels.dtype))
+
     def augment(self, sample: Image.Image | NDArray[Any], generator: Generator, flip: bool) -> Tensor:
         """A random part of the sample, perhaps mirrored, shape (C, crop, crop), float32.
 
@@ -177,11 +194,15 @@ class ImagePreprocessing:
         else:
             for channel, plane in zip(values, pixels, strict=True):
                 channel[:] = plane
-        if pixels[0].dtype == np.uint8:
+        return torch.from_numpy(self._scaled(values, pixels[0].dtype))
+
+    def _scaled(self, values: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[np.float32]:
+        """Values of shape (..., C, H, W), as the pixels had them, changed in their place."""
+        if dtype == np.uint8:
             values /= np.float32(255)
         values -= np.array(self.mean, np.float32)[:, None, None]
         values /= np.array(self.std, np.float32)[:, None, None]
-        return torch.from_numpy(values)
+        return values
 
     def _part(self, height: int, width: int, draws: list[list[float]]) -> tuple[int, int, int, int]:
         low, high = self.scale
