@@ -1,8 +1,10 @@
 import random
+import traceback
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,8 @@ def draws(seed: int, position: int, rank: int) -> tuple[Any, ...]:
         epoch_loop=SimpleNamespace(batch_progress=SimpleNamespace(total=SimpleNamespace(processed=position)))
     )
     trainer: Any = SimpleNamespace(fit_loop=loop, global_rank=rank)
-    StepRandomness(seed).on_train_batch_start(trainer, None, None, 0)  # type: ignore[arg-type]
+    module: Any = SimpleNamespace(device=torch.device("cpu"))
+    StepRandomness(seed).on_train_batch_start(trainer, module, None, 0)
     return torch.rand(2).tolist(), np.random.rand(), random.random()
 
 
@@ -28,6 +31,19 @@ def test_a_step_draws_the_same_whatever_came_before() -> None:
 def test_steps_seeds_and_ranks_draw_differently() -> None:
     torch_draws = {tuple(draws(*where)[0]) for where in ((1, 7, 0), (1, 8, 0), (2, 7, 0), (1, 7, 1))}
     assert len(torch_draws) == 4
+
+
+def test_a_step_on_the_processor_is_seeded_as_torch_does_without_its_stack_traces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(seed_of(1, 7, 0))
+    expected = torch.rand(2).tolist()
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a stack trace for a device that is not used")
+
+    monkeypatch.setattr(traceback, "format_stack", refuse)
+    assert draws(1, 7, 0)[0] == expected
 
 
 @given(st.lists(st.integers(0, 2**40), min_size=1, max_size=4))

@@ -20,6 +20,18 @@ def seed_of(*position: int) -> int:
     return int(np.random.SeedSequence(position).generate_state(1, np.uint64)[0])
 
 
+def _seed_torch(seed: int, device: torch.device) -> None:
+    """Seed the generators that a step on a device may draw from.
+
+    Where no device is used but the processor, `torch.manual_seed` would also note, with a stack trace for
+    each kind of device, how to seed them once they are: in every step longer than a small network takes.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
 class StepRandomness(Callback):
     """Seeds torch, NumPy and Python from (seed, batch, rank) before every training step.
 
@@ -37,6 +49,6 @@ class StepRandomness(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int
     ) -> None:
         value = seed_of(self.seed, batches_processed(trainer), trainer.global_rank)
-        torch.manual_seed(value)
+        _seed_torch(value, pl_module.device)
         np.random.seed(value % 2**32)
         random.seed(value)
