@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SMOKE = ("model.weights=null", "trainer=smoke", "strategy=full", "data.per_class=20", "page=false")
+SMOKE = ("model.weights=null", "trainer=smoke", "strategy=full", "page=false")
 
 
 @dataclass(frozen=True)

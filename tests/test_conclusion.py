@@ -84,7 +84,7 @@ def test_a_run_without_a_page_ends_in_the_same_figures(tmp_path: Path) -> None:
 
 
 def test_a_page_is_made_or_not() -> None:
-    with pytest.raises(ConfigError, match="page is 'no'; allowed: true or false"):
+    with pytest.raises(ConfigError, match="page='no' is not usable. Expected true or false"):
         small_job(page="no")
 
 

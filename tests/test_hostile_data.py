@@ -41,7 +41,9 @@ def test_a_run_on_classes_of_hostile_names_ends_with_a_page_that_shows_them(
     command: Server, tmp_path: Path
 ) -> None:
     photos(tmp_path / "photos", CLASSES)
-    result = command.run(tmp_path, "fit", *SMOKE, "data=folder", "data.root=photos", "run_dir=run")
+    result = command.run(
+        tmp_path, "fit", *SMOKE, "page=true", "data=folder", "data.root=photos", "run_dir=run"
+    )
     assert result.code == 0, result.err
     run = tmp_path / "run"
     page = Page((run / "report.html").read_text(encoding="utf-8"))

@@ -87,3 +87,11 @@ def test_a_key_that_only_the_swept_choices_have_is_read_in_every_job(words: tupl
 def test_a_key_that_one_of_the_swept_choices_lacks_is_named_with_the_job() -> None:
     with pytest.raises(ConfigError, match="the job strategy=gradual_unfreezing cannot be composed: no key"):
         app.sweep("fit", ["-m", "strategy=full,gradual_unfreezing", "strategy.epochs=3"], lambda *_: None)
+
+
+def test_a_word_that_hydra_would_write_in_another_way_is_the_one_that_was_given() -> None:
+    words = ["page=false", "cache.ram=0.50", "ema=NULL", "seed=0,1", "++mixup=0e0"]
+    seen: list[list[str]] = []
+    app.sweep("fit", ["-m", *words], lambda _, overrides: seen.append(overrides))
+    shared = [word for word in words if word != "seed=0,1"]
+    assert [sorted(job) for job in seen] == [sorted([*shared, f"seed={seed}"]) for seed in (0, 1)]

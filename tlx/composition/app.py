@@ -106,8 +106,9 @@ def sweep(
             monitored value. It must not raise for what a single job did wrong: the other
             jobs go on.
     """
-    told = _for_every_job(verb, parse(argv))
-    asked = {instead: word for word, instead in told.items()}
+    arguments = parse(argv)
+    told = _for_every_job(verb, arguments)
+    asked = {_as_hydra_says(told.get(word, word)): word for word in arguments.overrides}
 
     def task(config: DictConfig) -> float | None:
         overrides = [asked.get(str(word), str(word)) for word in HydraConfig.get().overrides.task]
@@ -199,6 +200,17 @@ def _for_every_job(verb: str, arguments: Arguments) -> dict[str, str]:
         told |= {word: f"++{word}" for word in own if word.partition("=")[0] in had}
     swept = {str(override.input_line) for override in parsed if override.is_sweep_override()}
     return {word: instead for word, instead in told.items() if word not in swept}
+
+
+def _as_hydra_says(word: str) -> str:
+    """A word that all jobs of a sweep share, as Hydra's sweeper writes it: `page=False` for `page=false`."""
+    try:
+        override = OverridesParser.create().parse_override(word)
+    except HydraException:  # which says so itself
+        return word
+    if override.is_sweep_override() or override.is_delete():
+        return word
+    return f"{override.get_key_element()}={override.get_value_element_as_str()}"
 
 
 def _quiet(arguments: Any, folder: str) -> list[str]:
