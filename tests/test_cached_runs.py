@@ -65,10 +65,10 @@ def test_a_cached_run_killed_and_resumed_ends_in_the_same_bits(
 @pytest.mark.parametrize(
     "settings",
     [
-        {"ema": 0.9, "accumulate_grad_batches": 2},
+        pytest.param({"ema": 0.9, "accumulate_grad_batches": 2}, marks=pytest.mark.slow),
         {"precision": "bf16-mixed"},
         {"mixup": 0.4},
-        {"augment": "auto"},
+        pytest.param({"augment": "auto"}, marks=pytest.mark.slow),
         {"augment": "always", "cache": {"views": 2}},
     ],
     ids=lambda s: "-".join(s),

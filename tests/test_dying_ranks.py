@@ -37,7 +37,7 @@ def argv(folder: Path, *words: str) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     "how",
     [
-        "raises",
+        pytest.param("raises", marks=pytest.mark.slow),
         pytest.param("exits", marks=pytest.mark.slow),
         "killed",
         pytest.param("hangs", marks=pytest.mark.slow),

@@ -89,7 +89,7 @@ def test_each_changes_what_is_learned(tmp_path: Path) -> None:
     assert len(weights) == len(REGULARIZERS) + 1
 
 
-@pytest.mark.parametrize("name", ["lwf on the target", "all together"])
+@pytest.mark.parametrize("name", [pytest.param("lwf on the target", marks=pytest.mark.slow), "all together"])
 def test_a_kept_frozen_part_changes_no_bit(name: str, tmp_path: Path) -> None:
     job: dict[str, Any] = {"strategy": UPPER, "regularizers": REGULARIZERS[name], "knows": SOURCE}
     job |= {"augment": "none"}
@@ -133,7 +133,7 @@ def test_a_fisher_information_of_another_run_is_the_one_that_is_computed(ranks: 
     ("moment", "evicted"),
     [
         (("before tlx.cache.shared.write_durably", 0), False),
-        (("after tlx.cache.shared.write_durably", 0), True),
+        pytest.param(("after tlx.cache.shared.write_durably", 0), True, marks=pytest.mark.slow),
         (("on_train_batch_end", 4), True),
     ],
 )

@@ -14,7 +14,7 @@ from tlx.tasks.regression import Regression
 
 KILLED = -9
 MOMENTS = [
-    ("on_train_batch_start", 0),  # before the first checkpoint
+    pytest.param(("on_train_batch_start", 0), marks=pytest.mark.slow),  # before the first checkpoint
     pytest.param(
         ("on_train_batch_end", 4), marks=pytest.mark.slow
     ),  # in the first phase, between checkpoints
@@ -28,7 +28,7 @@ MOMENTS = [
     pytest.param(("after_replace", 6), marks=pytest.mark.slow),
     ("before tlx.training.load_weights", 0),  # older weights come back
     ("after tlx.training.load_weights", 0),
-    ("on_train_end", 0),  # a phase is over and saved
+    pytest.param(("on_train_end", 0), marks=pytest.mark.slow),  # a phase is over and saved
     ("on_train_end", 2),  # training is over, nothing is concluded
 ]
 
@@ -144,7 +144,10 @@ EVERYTHING_ON = {"mixup": 0.4, "ema": 0.9, "task": Multiclass(class_weights="bal
     [
         EVERYTHING_ON | {"workers": 2},
         EVERYTHING_ON | {"precision": "bf16-mixed", "task": Multilabel(positive_weights="balanced")},
-        {"task": Regression(loss="huber"), "mixup": 0.4, "accumulate_grad_batches": 2},
+        pytest.param(
+            {"task": Regression(loss="huber"), "mixup": 0.4, "accumulate_grad_batches": 2},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["averaged and mixed", "half precision", "numbers"],
 )

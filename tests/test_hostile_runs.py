@@ -171,7 +171,15 @@ def test_a_folder_of_a_run_that_leads_elsewhere_is_refused_and_nothing_there_is_
     assert len(list(mine.iterdir())) == 4
 
 
-@pytest.mark.parametrize("name", ["jobs", "jobs/JOB", "jobs/JOB/checkpoints", "sweep.html"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("jobs", marks=pytest.mark.slow),
+        "jobs/JOB",
+        pytest.param("jobs/JOB/checkpoints", marks=pytest.mark.slow),
+        "sweep.html",
+    ],
+)
 def test_a_sweep_that_leads_elsewhere_is_refused(command: Server, tmp_path: Path, name: str) -> None:
     argv = ("fit", "-m", *SMOKE, "data.per_class=3", "seed=0", "sweep_dir=sweep")
     assert command.run(tmp_path, *argv).code == 0

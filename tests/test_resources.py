@@ -36,7 +36,7 @@ def resumes_to_the_bit(command: Server, folder: Path, whole: Path) -> None:
     assert differences(outcome(folder / "runs" / "one"), outcome(whole)) == []
 
 
-@pytest.mark.parametrize("value", ["nan", "inf"])
+@pytest.mark.parametrize("value", ["nan", pytest.param("inf", marks=pytest.mark.slow)])
 def test_the_first_loss_that_is_no_number_ends_the_run_and_is_in_no_checkpoint(
     command: Server, never_stopped: Path, tmp_path: Path, value: str
 ) -> None:
@@ -72,7 +72,7 @@ def test_a_weight_that_is_no_number_is_neither_saved_nor_the_best(
     assert command.run(tmp_path, "resume", "runs/one").code == 0
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_memory_that_runs_out_says_what_takes_less(
     command: Server, never_stopped: Path, tmp_path: Path, workers: int
 ) -> None:
@@ -84,10 +84,11 @@ def test_memory_that_runs_out_says_what_takes_less(
 @pytest.mark.parametrize(
     ("fault", "said", "saved"),
     [
-        (
+        pytest.param(
             "file_size:on_validation_start:1:100000",
             "the limit on the size of files is reached",
             2 * BATCHES + 1,
+            marks=pytest.mark.slow,
         ),
         ("full:metrics.csv", "the disk is full: runs/one", 2 * BATCHES + 1),
         pytest.param("full:log.txt", "the disk is full: runs/one", 2 * BATCHES + 1, marks=pytest.mark.slow),

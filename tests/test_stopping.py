@@ -43,7 +43,10 @@ def state(run: Path) -> dict[str, Any]:
     ("name", "code", "line"),
     [
         ("SIGTERM", 143, "tlx: terminated; saved up to step 3. Try: tlx resume runs/one"),
-        ("SIGHUP", 143, "tlx: terminated; saved up to step 3. Try: tlx resume runs/one"),
+        pytest.param(
+            *("SIGHUP", 143, "tlx: terminated; saved up to step 3. Try: tlx resume runs/one"),
+            marks=pytest.mark.slow,
+        ),
         ("SIGINT", 130, "tlx: interrupted; saved up to step 3. Try: tlx resume runs/one"),
     ],
 )
@@ -67,7 +70,7 @@ def test_a_signal_saves_the_step_it_comes_in_and_the_run_resumes_to_the_bit(
     ("hook", "count", "saved"),
     [
         ("on_train_batch_start", BATCHES - 1, 2 * BATCHES + 1),  # an epoch's last batch is saved with its end
-        ("on_validation_batch_start", 1, 2 * BATCHES + 1),
+        pytest.param("on_validation_batch_start", 1, 2 * BATCHES + 1, marks=pytest.mark.slow),
         ("on_validation_batch_start", 3, 4 * BATCHES + 1),  # the last one of the run
     ],
 )

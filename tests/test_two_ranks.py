@@ -55,7 +55,11 @@ def test_unfreezing_inside_a_running_fit_drives_ranks_apart(tmp_path: Path) -> N
     assert any("backbone" in name for name in apart)
 
 
-MOMENTS = [("on_train_batch_start", 0), ("on_train_batch_end", 6), ("on_train_end", 1)]
+MOMENTS = [
+    pytest.param(("on_train_batch_start", 0), marks=pytest.mark.slow),
+    ("on_train_batch_end", 6),
+    ("on_train_end", 1),
+]
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=str)
