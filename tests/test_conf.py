@@ -38,7 +38,7 @@ GIVEN = {
 }
 """Arguments that the fit supplies."""
 LIBRARY = {
-    "torch.optim.AdamW": {"amsgrad", "maximize", "foreach", "capturable", "differentiable", "fused"},
+    "torch.optim.AdamW": {"amsgrad", "maximize", "foreach", "capturable", "differentiable"},
     "torch.optim.SGD": {"dampening", "maximize", "foreach", "differentiable", "fused"},
 }
 """Arguments of other libraries that tlx leaves alone."""

@@ -22,6 +22,17 @@ def test_it_starts_near_equal_probabilities():
     assert probabilities.max() < 0.25
 
 
+def test_the_spread_of_its_weights_is_as_asked_for():
+    torch.manual_seed(0)
+    assert Linear(512, 10, std=0.5).linear.weight.std().item() == pytest.approx(0.5, rel=0.05)
+    torch.manual_seed(0)
+    own = Linear(512, 10, std=None).linear
+    torch.manual_seed(0)
+    plain = torch.nn.Linear(512, 10)
+    assert torch.equal(own.weight, plain.weight)
+    assert torch.equal(own.bias, plain.bias)
+
+
 def test_dropout_acts_in_training_alone():
     torch.manual_seed(0)
     head, features = Linear(64, 2, dropout=0.5), torch.ones(1, 64)
@@ -37,6 +48,8 @@ def test_dropout_acts_in_training_alone():
         ((4, 0), "classes=0"),
         ((4, 2, 1.0), "dropout=1.0"),
         ((4, 2, -0.1), "dropout=-0.1"),
+        ((4, 2, 0.0, -0.01), "std=-0.01"),
+        ((4, 2, 0.0, float("inf")), "std=inf"),
     ],
 )
 def test_values_out_of_range_are_refused(arguments, said):
