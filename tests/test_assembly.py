@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from tests.faults.jobs import BY_EPOCHS, PLATEAU, small_job
 from tests.quiet import fit_quietly
-from tlx.assembly import build_network, describe_plan
+from tlx.assembly import build_network, describe_plan, new_head
+from tlx.backbones.known_heads import KnownHead
 from tlx.errors import ConfigError
 from tlx.plan import HEAD, Phase, Plan
 from tlx.strategies.norm_only import norm_only
@@ -22,6 +24,20 @@ def test_random_values_come_from_the_seed_alone() -> None:
     apart = build_network(small_job(seed=5)).state_dict()
     assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
     assert not torch.equal(one["head.linear.weight"], apart["head.linear.weight"])
+
+
+def test_heads_that_stand_beside_each_other_begin_with_other_values() -> None:
+    """With the same ones, what the newer head learned turned the answers of the older one around."""
+    job = small_job(knows=1)
+    alone = build_network(job).head.linear
+    drawn = [new_head(job, 3, beside).linear.weight for beside in range(3)]
+    assert torch.equal(drawn[0], alone.weight)
+    directions = torch.cat([(weight[0] - weight[1])[None] for weight in drawn])
+    assert torch.corrcoef(directions).triu(1).abs().max() < 0.95
+    known = small_job(knows=1)
+    head = functools.partial(nn.Linear, known.backbone.out_features)
+    known.backbone.know([KnownHead({}, ("a", "b")), KnownHead({}, ("c", "d"))], [head(2), head(2)])
+    assert torch.equal(build_network(known).head.linear.weight, drawn[2])
 
 
 def test_the_described_plan_counts_parameters_by_hand() -> None:

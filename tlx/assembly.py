@@ -104,7 +104,7 @@ def build_network(job: Job) -> Network:
     """Random values come from the seed alone: those of a random backbone and those of the head."""
     if job.backbone.weights == "random":
         job.backbone.reinitialise(job.backbone.stages, seed_of(job.seed, 1))
-    head = new_head(job, len(job.data.classes))
+    head = new_head(job, len(job.data.classes), len(job.backbone.known))
     if job.continues:
         _go_on(job, head)
     splits = job.data.splits
@@ -112,10 +112,19 @@ def build_network(job: Job) -> Network:
     return Network(job.backbone, head, output, job.continues)
 
 
-def new_head(job: Job, classes: int) -> nn.Module:
-    """A head as a run begins with it, from the seed alone."""
+def new_head(job: Job, classes: int, beside: int = 0) -> nn.Module:
+    """A head as a run begins with it, from the seed and its place among the heads alone.
+
+    Two heads that begin with the same values pull the features in the same directions: what one
+    learns turns the other's answers around.
+
+    Args:
+        job: The job.
+        classes: K, >= 1.
+        beside: How many heads of earlier runs the network keeps.
+    """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_of(job.seed, 2))
+        torch.manual_seed(seed_of(job.seed, 2, *((beside, 1) if beside else ())))
         return job.head(in_features=job.backbone.out_features, classes=classes)
 
 

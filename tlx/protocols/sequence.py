@@ -149,8 +149,8 @@ def _row(
     if config["scenario"] == "domain":
         heads = [network.head] * len(tasks)
     else:
-        later = tasks[len(known) :]
-        heads = [*known, *(new_head(job, len(makers.data(task.data).classes)) for task in later)]
+        later = list(enumerate(tasks))[len(known) :]
+        heads = [*known, *(new_head(job, len(makers.data(task.data).classes), at) for at, task in later)]
     made = [lambda node=task.data: makers.data(node) for task in tasks]
     row = told(network, heads, made, job.trainer)
     write_durably(path, lambda to: to.write_text(json.dumps(row)))
