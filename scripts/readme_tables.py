@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scripts.bench.table import caption, markdown
 from scripts.forgetting import table as forgetting
+from scripts.reproduction import table as reproduction
 from tlx.composition.groups import choices, meaning
 from tlx.report.summary import SUMMARY_KEYS
 
@@ -70,6 +71,18 @@ def forgetting_table() -> str:
     return "\n\n".join([forgetting.markdown(found[path]), plot, forgetting.caption(found[path])])
 
 
+REPRODUCTION = Path(__file__).parent / "reproduction" / "results"
+
+
+def reproduction_table() -> str:
+    """What `scripts.reproduction.reproduce` measured last, by the date in its file."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in REPRODUCTION.glob("mnist-*.json")]
+    if not found:
+        return "No result is committed yet."
+    result = max(found, key=lambda result: str(result["date"]))
+    return f"{reproduction.markdown(result)}\n\n{reproduction.caption(result)}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "strategies": lambda: group_table("strategy"),
     "models": lambda: group_table("model"),
@@ -79,6 +92,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "sequences": lambda: group_table("sequence"),
     "summary": summary_table,
     "forgetting": forgetting_table,
+    "reproduction": reproduction_table,
     "benchmark": benchmark_table,
 }
 

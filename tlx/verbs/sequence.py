@@ -97,7 +97,8 @@ def _learn(folder: Path, config: Mapping[str, Any], tasks: Any, makers: Any) -> 
     text = json.dumps(found, indent=1) + "\n"
     write(folder / "summary.json", text)
     write(folder / RESULT, text)
-    write_sequence(folder)
+    if config.get("page", True):
+        write_sequence(folder)
 
 
 def _made(config: Mapping[str, Any], trust: Sequence[str]) -> tuple[Any, Any]:
@@ -185,5 +186,6 @@ def _announce(folder: Path) -> None:
         found = read_json(folder / RESULT)
     except CheckpointError as error:
         raise CheckpointError(error.what, fix=f"tlx resume {shown(folder)}") from error
-    print("\n".join(result_lines(found)))  # noqa: T201
-    print(f"page     {shown(folder / 'report.html')}", flush=True)  # noqa: T201
+    page = folder / "report.html"
+    lines = [*result_lines(found), *([f"page     {shown(page)}"] if page.is_file() else [])]
+    print("\n".join(lines), flush=True)  # noqa: T201

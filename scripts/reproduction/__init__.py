@@ -1,0 +1,1 @@
+"""Published figures of continual learning, measured again by `tlx sequence`."""

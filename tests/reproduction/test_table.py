@@ -1,0 +1,35 @@
+from typing import Any
+
+import pytest
+
+from scripts.reproduction.table import caption, markdown
+
+
+def entry(case: str, seed: int, accuracy: float) -> dict[str, Any]:
+    return {"case": case, "seed": seed, "accuracy": accuracy}
+
+
+@pytest.fixture
+def result() -> dict[str, Any]:
+    runs = [entry("split_mnist-task-none", seed, share) for seed, share in enumerate((0.90, 0.92, 0.94))]
+    return {
+        "date": "2026-01-02",
+        "versions": {"torch": "2.15.0", "python": "3.11.7"},
+        "runs": [entry("split_mnist-domain-lwf", 0, 0.7), *runs],
+        "failed": [],
+    }
+
+
+def test_a_row_has_mean_interval_and_what_was_published(result: dict[str, Any]) -> None:
+    rows = markdown(result).splitlines()[2:]
+    # 92 -+ 4.303 * 2 / sqrt(3)
+    none = "| split_mnist | task | none | 3 | 92.00 [87.03, 96.97] | 87.19, 93.46, 85.41 | yes |"
+    assert rows == [none, "| split_mnist | domain | lwf | 1 | 70.00 | 71.5, 71.02 | one seed |"]
+
+
+def test_the_caption_names_the_sources_of_what_is_there_and_what_failed(result: dict[str, Any]) -> None:
+    said = caption(result)
+    assert "2026-01-02" in said and "python 3.11.7, torch 2.15.0" in said
+    assert "arXiv 1904.07734" in said and "Avalanche" not in said and "failed" not in said
+    result["failed"] = [{"case": "split_mnist-task-none", "seed": 3, "reason": "killed"}]
+    assert "1 sequences failed and are left out" in caption(result)
