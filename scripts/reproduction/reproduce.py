@@ -12,6 +12,7 @@ of permuted MNIST about twenty.
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def main() -> int:
         home = _learn(case_of(name), options)
         for kind in ("runs", "failed"):
             result[kind] = [entry for entry in result[kind] if entry["case"] != name]
-        _collect(name, home, result)
+        _collect(name, home, result, options.seeds)
         result |= {"date": datetime.now(UTC).date().isoformat(), "commit": commit()}
         options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"{markdown(result)}\n\n{caption(result)}")
@@ -59,7 +60,7 @@ def _options() -> argparse.Namespace:
 
 def _learn(case: Case, options: argparse.Namespace) -> Path:
     """Learn the sequences of a case that are missing; where they lie."""
-    home = options.work.absolute() / case.name
+    home: Path = options.work.absolute() / case.name
     home.parent.mkdir(parents=True, exist_ok=True)
     log = home.with_suffix(".log")
     print(f"{case.name}: it says more in {log}", flush=True)
@@ -72,10 +73,10 @@ def _learn(case: Case, options: argparse.Namespace) -> Path:
     return home
 
 
-def _collect(name: str, home: Path, result: dict[str, Any]) -> None:
+def _collect(name: str, home: Path, result: dict[str, Any], seeds: Sequence[int]) -> None:
     """Add every sequence of a case: its average accuracy and its matrix, or why it has none."""
     for job in read_jobs(home):
-        entry = {"case": name, "seed": int(job.seed)}
+        entry = {"case": name, "seed": int(job.seed or seeds[0])}  # a single seed is no sweep over seeds
         if not job.finished:
             result["failed"].append(entry | {"reason": job.reason})
             continue

@@ -31,6 +31,7 @@ def measured(root: Path, monkeypatch: pytest.MonkeyPatch, case: str, *more: str,
     return json.loads((root / "result.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_case_is_measured_once_and_stands_beside_others_in_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
