@@ -24,8 +24,8 @@ def shown(**settings: Any) -> dict[str, Any]:
 
 def test_points_and_their_interval_are_shown() -> None:
     cells = dict(shown()["cells"])
-    assert cells["Forgetting"] == "5.0 points"
-    assert cells["95 % interval"] == "\N{MINUS SIGN}1.0 to 11.0"
+    assert cells["Forgetting"] == "5.0\u00a0points"
+    assert cells["95 % interval"] == "\N{MINUS SIGN}1.0 to 11.0\u00a0points"
     assert cells["Samples"] == "500"
 
 

@@ -32,12 +32,16 @@ def written(folder: Path, **changes: Any) -> str:
 
 
 def test_the_page_shows_every_value_of_the_matrix_and_says_what_each_figure_is(tmp_path: Path) -> None:
+    (tmp_path / "tasks" / "02").mkdir(parents=True)
+    (tmp_path / "tasks" / "02" / "report.html").touch()
     page = written(tmp_path)
     for said in ("50.0", "25.0", "97.5", "37.5", "75.0", "100.0", "ewc (strength 3.0, tasks online)"):
         assert said in page
     for name in TASK_FIGURES["sequence"]:
         assert DEFINITIONS[name] in page
-    assert 'href="tasks/01/report.html"' in page and 'href="tasks/02/report.html"' in page
+    assert 'href="tasks/02/report.html"' in page
+    assert "tasks/01" not in page  # a run with page=false
+    assert "\N{MINUS SIGN}22.5\u00a0points" in page and "12.5\u00a0points" in page
     assert "<svg" in page and "<b>1</b>" not in page and "lean to the good side" not in page
 
 
@@ -60,7 +64,7 @@ def test_a_figure_that_is_not_there_is_a_dash(tmp_path: Path) -> None:
 def test_the_lines_for_a_terminal_name_every_figure() -> None:
     lines = [line.replace("\N{NO-BREAK SPACE}", " ") for line in result_lines(RESULT)]
     assert lines[0].split() == ["Average", "accuracy", "87.5", "%"]
-    assert lines[1].endswith("-22.5 %") and len(lines) == 4
+    assert lines[1].endswith("\N{MINUS SIGN}22.5 points") and len(lines) == 4
 
 
 def test_without_a_result_there_is_no_page(tmp_path: Path) -> None:

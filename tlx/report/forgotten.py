@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tlx.report.formats import MISSING, count, finite, percent
+from tlx.report.formats import FIXED_SPACE, MISSING, count, finite, percent, points
 from tlx.report.run_files import RunFiles
 
 __all__ = ["forgotten"]
@@ -22,8 +22,8 @@ def forgotten(files: RunFiles) -> dict[str, Any] | None:
             ("Samples", count(given.get("source/samples"))),
             ("Accuracy before", percent(values["accuracy_before"])),
             ("Accuracy after", percent(values["accuracy_after"])),
-            ("Forgetting", f"{_points(lost)} points"),
-            ("95 % interval", MISSING if known is None else f"{_points(known[0])} to {_points(known[1])}"),
+            ("Forgetting", points(lost)),
+            ("95 % interval", MISSING if known is None else f"{_bare(known[0])} to {points(known[1])}"),
         ],
         "held_on_by": ", ".join(_regularizers(files)) or "nothing but what stayed frozen",
         "verdict": _verdict(known),
@@ -40,8 +40,8 @@ def _regularizers(files: RunFiles) -> list[str]:
     ]
 
 
-def _points(share: float) -> str:
-    return f"{100 * share:.1f}".replace("-", "\N{MINUS SIGN}")
+def _bare(share: float) -> str:
+    return points(share).partition(FIXED_SPACE)[0]
 
 
 def _verdict(bounds: tuple[float, float] | None) -> str:

@@ -9,6 +9,8 @@ from tlx.figures import FIGURES
 
 __all__ = [
     "DASH",
+    "FIXED_SPACE",
+    "MISSING",
     "count",
     "decimal",
     "duration",
@@ -19,6 +21,7 @@ __all__ = [
     "percent",
     "percent_range",
     "place",
+    "points",
     "rate",
     "size",
     "words",
@@ -26,6 +29,7 @@ __all__ = [
 
 MISSING = DASH = "\u2013"
 KILOBYTE, MEGABYTE, GIGABYTE = 1e3, 1e6, 1e9
+MINUS = "\u2212"
 FIXED_SPACE = "\u00a0"  # a space that does not break
 
 
@@ -112,8 +116,20 @@ def decimal(value: Any, digits: int = 3) -> str:
     return f"{number:.{digits}f}" if abs(number) < 1e6 else f"{number:.{digits}g}"
 
 
+def points(share: Any, digits: int = 1) -> str:
+    """A difference of shares in [-1, 1] in points of a percentage.
+
+    >>> points(-0.1234).replace(FIXED_SPACE, " ") == MINUS + "12.3 points", points(None) == MISSING
+    (True, True)
+    """
+    number = finite(share)
+    if number is None:
+        return MISSING
+    return f"{100 * number:.{digits}f}".replace("-", MINUS) + f"{FIXED_SPACE}points"
+
+
 def figure(name: str, value: Any) -> str:
-    """The value of a figure, as a percentage where it is a share, else in four digits.
+    """The value of a figure: a percentage for a share, points for a difference of shares, else four digits.
 
     >>> figure("accuracy", 0.5).replace(FIXED_SPACE, " "), figure("mae", 1234.56), figure("mae", 0.00012)
     ('50.0 %', '1235', '0.00012')
@@ -123,7 +139,7 @@ def figure(name: str, value: Any) -> str:
         return MISSING
     known = FIGURES.get(name)
     if known is not None and known.share:
-        return percent(number)
+        return points(number) if known.signed else percent(number)
     return decimal(number) if abs(number) < 10 and round(number, 3) else f"{number:.4g}"
 
 

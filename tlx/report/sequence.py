@@ -60,13 +60,19 @@ def write_sequence(folder: Path) -> Path:
         "sequence.html.jinja",
         title=f"{label(result['data'])}: {len(tasks)} tasks one after another",
         figures=figures,
-        tasks=[(name, f"tasks/{number + 1:02d}/report.html") for number, name in enumerate(tasks)],
+        tasks=[(name, _page_of(folder, number)) for number, name in enumerate(tasks)],
         rows=[_row(number, row) for number, row in enumerate(matrix)],
         plot=_curves(matrix, tasks),
         facts=_facts(result),
         measured_on=str(result["measured_on"]),
     )
     return write_text(folder / "report.html", page)
+
+
+def _page_of(folder: Path, number: int) -> str | None:
+    """The page of a task's run, from where the sequence's lies; None where it has none."""
+    page = f"tasks/{number + 1:02d}/report.html"
+    return page if (folder / page).is_file() else None
 
 
 def _row(number: int, row: Sequence[float | None]) -> dict[str, Any]:
