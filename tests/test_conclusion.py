@@ -75,6 +75,8 @@ def test_data_without_a_test_split_gets_no_test_figures(tmp_path: Path) -> None:
 
 def test_a_run_without_a_page_ends_in_the_same_figures(tmp_path: Path) -> None:
     shown = fit_quietly(small_job(strategy=BY_EPOCHS, page=True), tmp_path / "shown")
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "report.html").write_text("of a run that was shorter")
     bare = fit_quietly(small_job(strategy=BY_EPOCHS), tmp_path / "bare")
     assert (tmp_path / "shown" / "report.html").exists()
     assert not (tmp_path / "bare" / "report.html").exists()

@@ -16,7 +16,7 @@ from tlx.errors import ConfigError
 from tlx.figures import LAST_EPOCH
 from tlx.job import Job
 from tlx.modules.network import Network
-from tlx.origin.origin import Origin, measured
+from tlx.origin.origin import SOURCE, Origin, measured
 from tlx.plan import Plan
 from tlx.plan_table import plan_table
 from tlx.trainer import TrainerSettings, World
@@ -93,7 +93,7 @@ def origin_of(job: Job, network: Network, plan: Plan, folder: Path, world: World
     known, shared = folder / "known", SharedFiles(job.cache, device, _bits(job.trainer))
     origin = Origin(network, plan, job.data, job.source, known, job.seed, world, device, shared, job.earlier)
     if job.source is not None:
-        origin.need_head("source")
+        origin.need_head(SOURCE)
         origin.labels(job.source.splits.train)
     for regularizer in job.regularizers:
         regularizer.check(origin)

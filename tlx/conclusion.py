@@ -69,6 +69,8 @@ def conclude(run: Run, ledger: Finetuning) -> dict[str, Any]:
         write_summary(run.folder / "summary.json", without_withheld(summary))
         if run.job.page:
             write_page(run.folder)
+        else:  # one of before would show a run that was shorter
+            (run.folder / "report.html").unlink(missing_ok=True)
     run.world.agree(None)
     return summary
 

@@ -90,7 +90,7 @@ def test_a_key_that_one_of_the_swept_choices_lacks_is_named_with_the_job() -> No
 
 
 def test_a_word_that_hydra_would_write_in_another_way_is_the_one_that_was_given() -> None:
-    words = ["page=false", "cache.ram=0.50", "ema=NULL", "seed=0,1", "++mixup=0e0"]
+    words = ["page=false", "cache.ram=0.50", "ema=NULL", "seed=0,1", "++mixup=0e0", "~experiment"]
     seen: list[list[str]] = []
     app.sweep("fit", ["-m", *words], lambda _, overrides: seen.append(overrides))
     shared = [word for word in words if word != "seed=0,1"]

@@ -115,3 +115,17 @@ def test_a_class_in_two_kept_heads_is_refused(tmp_path: Path) -> None:
     second = finished(tmp_path / "second", DIGITS, build_network(job(f"init_from={first}", "init_head=kept")))
     with pytest.raises(ConfigError, match="two heads that init_head keeps tell '0' apart"):
         job(f"init_from={second}", "init_head=kept")
+
+
+@pytest.mark.parametrize("wish", ["kept", "continued"])
+@pytest.mark.parametrize("task", ["multilabel.Multilabel", "regression.Regression"])
+def test_a_head_that_chooses_no_class_is_not_held_on_to_as_if_it_did(
+    tmp_path: Path, wish: str, task: str
+) -> None:
+    network = Network(tiny(None), Linear(tiny(None).out_features, 2)).eval()
+    meta = {"task": {"_target_": f"tlx.tasks.{task}"}}
+    write_bundle(tmp_path / "bundle", network, HEAD, ("ant", "bee"), {}, meta)
+    said = f"init_head={wish} keeps heads that choose one class.*{task.partition('.')[2]}"
+    with pytest.raises(ConfigError, match=said):
+        job(f"init_from={tmp_path}", f"init_head={wish}")
+    assert job(f"init_from={tmp_path}").backbone.original_classes == ()

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tlx.data.pixels import Pixels
+from tlx.data.relabelled import Relabelled
 from tlx.data.samples import Samples, sample_generator
 from tlx.preprocessing.image import ImagePreprocessing
 from tlx.types import PADDING
@@ -90,36 +92,75 @@ def test_running_out_of_memory_is_not_blamed_on_the_file():
         samples(Numbers({1: exhaust})).__getitems__([(0, 1)])
 
 
-class Drawn(Pixels):
-    """Tells apart who is asked one by one."""
-
-    read_alone = 0
-
-    def read(self, index):
-        self.read_alone += 1
-        return super().read(index)
-
-
-def drawn(side=6):
+def drawn(side=6, kind=Pixels):
     array = np.random.default_rng(0).integers(0, 256, (5, side, side), dtype=np.uint8)
-    return Drawn("set", array, np.arange(5), np.arange(5))
+    return kind("set", array, np.arange(5), np.arange(5))
 
 
-def test_images_that_lie_in_an_array_are_prepared_together_to_the_same_bits():
-    grey = ImagePreprocessing(crop=6, resize=6, mean=(0.1307,), std=(0.3081,), channels=1)
+@pytest.fixture
+def read_alone(monkeypatch):
+    """The images that are read one by one."""
+    seen, read = [], Pixels.read
+    monkeypatch.setattr(Pixels, "read", lambda split, index: (seen.append(index), read(split, index))[1])
+    return seen
+
+
+GREY = ImagePreprocessing(crop=6, resize=6, mean=(0.1307,), std=(0.3081,), channels=1)
+
+
+def test_images_that_lie_in_an_array_are_prepared_together_to_the_same_bits(read_alone):
     pairs = [(0, 4), (0, 1), (0, PADDING), (0, 4)]
     split = drawn()
-    batch = samples(split, preprocessing=grey).__getitems__(pairs)
-    assert split.read_alone == 0
-    each = torch.stack([grey.prepare(split.read(index)) for index in (4, 1, 0, 4)])
+    batch = samples(split, preprocessing=GREY).__getitems__(pairs)
+    assert read_alone == []
+    each = torch.stack([GREY.prepare(split.read(index)) for index in (4, 1, 0, 4)])
     assert torch.equal(batch.inputs, each)
     assert (batch.ids.tolist(), batch.targets.tolist()) == ([4, 1, PADDING, 4], [4, 1, 0, 4])
 
 
 @pytest.mark.parametrize(("side", "augment"), [(7, False), (6, True)])
-def test_images_that_are_resized_or_varied_are_read_one_by_one(side, augment):
-    grey = ImagePreprocessing(crop=6, resize=6, mean=(0.5,), std=(0.5,), channels=1)
-    split = drawn(side)
-    batch = samples(split, augment=augment, preprocessing=grey).__getitems__([(0, 4), (0, 1)])
+def test_images_that_are_resized_or_varied_are_read_one_by_one(side, augment, read_alone):
+    batch = samples(drawn(side), augment=augment, preprocessing=GREY).__getitems__([(0, 4), (0, 1)])
     assert batch.inputs.shape == (2, 1, 6, 6)
-    assert split.read_alone == 2
+    assert read_alone == [4, 1]
+
+
+class Inverted(Pixels):
+    def read(self, index):
+        return Image.fromarray(255 - self._pixels[index])
+
+
+class Negative(ImagePreprocessing):
+    def prepare(self, sample):
+        return -super().prepare(sample)
+
+
+class Marked(ImagePreprocessing):
+    def collate(self, prepared):
+        return super().collate(prepared) + 1
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_what_a_subclass_reads_prepares_or_collates_in_its_own_way_counts(wrapped):
+    plain = drawn().read(3)
+    cases = [
+        (Inverted, GREY, GREY.prepare(Image.fromarray(255 - np.asarray(plain)))),
+        (Pixels, Negative(**vars(GREY)), -GREY.prepare(plain)),
+        (Pixels, Marked(**vars(GREY)), GREY.prepare(plain) + 1),
+    ]
+    for kind, preprocessing, expected in cases:
+        split = drawn(kind=kind)
+        split = Relabelled(split, split.labels) if wrapped else split
+        batch = samples(split, preprocessing=preprocessing).__getitems__([(0, 3)])
+        assert torch.equal(batch.inputs[0], expected)
+
+
+def test_a_fault_in_an_array_is_named_by_its_sample(monkeypatch):
+    def fail(*_):
+        raise ValueError("boom")
+
+    split = drawn()
+    monkeypatch.setattr(Pixels, "read_together", fail)
+    monkeypatch.setattr(Pixels, "read", fail)
+    error = samples(split, preprocessing=GREY).__getitems__([(0, 2), (0, 1)])
+    assert "set row 2: ValueError: boom" in str(error)

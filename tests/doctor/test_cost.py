@@ -160,5 +160,5 @@ def test_a_table_names_every_phase_and_says_which_may_end_early():
     lines = table(Cost(phases, 4.0, 10**9)).replace("\u00a0", " ").splitlines()
     assert lines[0] == "phase 1: 6.0 s (frozen part 2.0 s, training 3.0 s, validation 1.0 s), 2.0 MB kept"
     assert lines[1].startswith("phase 2: 1 min 4 s at most (")
-    assert lines[2] == "end: 4.0 s (the best weights on val and test, the page)"
+    assert lines[2] == "end: 4.0 s (the best weights are measured and written)"
     assert lines[3] == "in all about 1 min 14 s and 1.0 GB of memory, measured on a few batches of each phase"

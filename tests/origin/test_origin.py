@@ -89,7 +89,9 @@ def test_what_is_held_on_to_has_to_be_there(tmp_path: Path) -> None:
     assert origin_of(job, build_network(job), plan_of(job), tmp_path, World()) is None
     job = small_job(strategy=surgical)
     job.regularizers = made
-    with pytest.raises(ConfigError, match="regularizer=l2sp holds on .* they are random"):
+    with pytest.raises(
+        ConfigError, match="regularizer=l2sp is about what the weights know, and they are random"
+    ):
         origin_of(job, build_network(job), plan_of(job), tmp_path, World())
 
 
@@ -97,5 +99,7 @@ def test_a_source_without_an_original_head_measures_nothing(tmp_path: Path) -> N
     job = known_job()
     job.backbone.original_head = None
     with pytest.raises(ConfigError, match="came without their original head"):
+        origin_of(job, build_network(job), plan_of(job), tmp_path, World())
+    with pytest.raises(ConfigError, match="data@source asks .*Try: no data@source"):
         origin_of(job, build_network(job), plan_of(job), tmp_path, World())
     assert isinstance(origin_on(tmp_path)[0], Origin)

@@ -40,3 +40,15 @@ def test_words_that_choose_no_data_and_names_that_do_not_fit_are_refused() -> No
     for names in (["one"], ["one", "one"]):
         with pytest.raises(ConfigError, match=r"sequence\.names"):
             DataSets(WORDS, names)
+
+
+def test_words_of_a_task_that_say_how_samples_become_batches_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"holds 'data\.per_class=4'.*Try: data\.per_class=4 as a word"):
+        DataSets([f"{WORDS[0]} data.per_class=4", WORDS[1]]).tasks(given())
+
+
+def test_words_are_divided_as_in_a_shell() -> None:
+    first, _ = DataSets(["data=folder 'data.root=my photos'", WORDS[1]]).tasks(given("domain"))
+    assert first.data["root"] == "my photos"
+    with pytest.raises(ConfigError, match="No closing quotation"):
+        DataSets(["data=folder data.root='one", WORDS[1]]).tasks(given())

@@ -208,7 +208,7 @@ def _as_hydra_says(word: str) -> str:
         override = OverridesParser.create().parse_override(word)
     except HydraException:  # which says so itself
         return word
-    if override.is_sweep_override() or override.is_delete():
+    if override.is_sweep_override():
         return word
     return f"{override.get_key_element()}={override.get_value_element_as_str()}"
 

@@ -1,18 +1,20 @@
 """`init_head`: what becomes of the head that the run in `init_from` trained."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from tlx.backbones.known_heads import KnownHead
 from tlx.backbones.staged import StagedBackbone
-from tlx.checkpoint.bundle import heads_of
+from tlx.checkpoint.bundle import heads_of, read_meta
 from tlx.composition.initial import bundle_of
 from tlx.errors import ConfigError, unknown_name
 
 __all__ = ["INIT_HEADS", "take_heads"]
 
+ONE_CLASS = "tlx.tasks.multiclass.Multiclass"
 INIT_HEADS = ("new", "kept", "continued")
 
 
@@ -30,8 +32,8 @@ def take_heads(backbone: StagedBackbone, run: Any, wish: str, trust: Iterable[st
         Whether the new head goes on from the newest of them.
 
     Raises:
-        ConfigError: The wish is none of these, there is no run, or two heads tell a class of one name
-            apart.
+        ConfigError: The wish is none of these, there is no run, its head does not choose one of several
+            classes, or two heads tell a class of one name apart.
         CheckpointError: The bundle is missing or damaged.
     """
     if wish not in INIT_HEADS:
@@ -40,12 +42,25 @@ def take_heads(backbone: StagedBackbone, run: Any, wish: str, trust: Iterable[st
         return False
     if run is None:
         raise ConfigError(f"init_head={wish} is about a run, and there is none", fix="init_from=RUN")
-    known, heads = heads_of(backbone, bundle_of(str(run)), trust)
+    bundle = bundle_of(str(run))
+    _refuse_other_answers(bundle, wish)
+    known, heads = heads_of(backbone, bundle, trust)
     if wish == "continued":
         known, heads = _without_earlier_states(known, heads)
     _refuse_doubled(known)
     backbone.know(known, heads)
     return wish == "continued"
+
+
+def _refuse_other_answers(bundle: Path, wish: str) -> None:
+    """What holds on to a head takes its answers for a choice of one class."""
+    task = str((read_meta(bundle).get("task") or {}).get("_target_", ONE_CLASS))
+    if task != ONE_CLASS:
+        raise ConfigError(
+            f"init_head={wish} keeps heads that choose one class, and that of {bundle} was trained by "
+            f"{task.rpartition('.')[2]}, whose numbers are no such choice",
+            fix="init_head=new, and regularizer=l2sp to hold on to its weights",
+        )
 
 
 def _without_earlier_states(

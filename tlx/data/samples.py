@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from torch.utils.data import Dataset, get_worker_info
 
-from tlx.data.offers import offers
+from tlx.data.offers import of_one_class, offers
 from tlx.data.order import Pairs
 from tlx.data.reading import Reading
 from tlx.errors import DataError, ResourceError, TlxError
@@ -57,7 +57,11 @@ class Samples(Dataset[Batch | TlxError]):
         self._split, self._preprocessing = split, preprocessing
         self._augment, self._flip, self._seed, self._views = augment, flip, seed, views
         self._at_once = (
-            not augment and offers(split, "read_together") and offers(preprocessing, "prepare_together")
+            not augment
+            and offers(split, "read_together")
+            and of_one_class(split, "read", "read_together")
+            and offers(preprocessing, "prepare_together")
+            and of_one_class(preprocessing, "prepare", "collate", "prepare_together")
         )
         self.reading = Reading(0)
 
@@ -104,9 +108,24 @@ class Samples(Dataset[Batch | TlxError]):
         return "" if index is None else self._split.name(index)
 
     def _together(self, pairs: Pairs) -> Inputs | None:
-        """Images that lie in arrays, in a few calls for all of them; None where that cannot be."""
-        pixels = self._split.read_together(np.array([max(index, 0) for _, index in pairs]))  # type: ignore[attr-defined]
-        return None if pixels is None else self._preprocessing.prepare_together(pixels)  # type: ignore[attr-defined]
+        """Images that lie in arrays, in a few calls for all of them.
+
+        None where that cannot be; what cannot be read is left to reading one by one, which names it.
+        """
+        indices = np.array([max(index, 0) for _, index in pairs])
+        self.reading.note(int(indices[0]))
+        try:
+            pixels = self._split.read_together(indices)  # type: ignore[attr-defined]
+            prepared: Inputs | None = None
+            if pixels is not None:
+                prepared = self._preprocessing.prepare_together(pixels)  # type: ignore[attr-defined]
+        except MemoryError:
+            raise
+        except Exception:
+            prepared = None
+        self.reading.note()
+        self._at_once = prepared is not None
+        return prepared
 
     def _prepared(self, epoch: int, index: int) -> Any:
         self.reading.note(index)

@@ -136,7 +136,7 @@ def table(cost: Cost) -> str:
         f"validation {duration(phase.val)}), {size(phase.cache)} kept"
         for number, phase in enumerate(cost.phases, 1)
     ]
-    end = f"end: {duration(cost.end)} (the best weights on val and test, the page)"
+    end = f"end: {duration(cost.end)} (the best weights are measured and written)"
     total = f"in all about {duration(cost.seconds)} and {size(cost.memory)} of memory"
     several = f" by one of {cost.processes} processes, without their waits for each other"
     how = f"measured on a few batches of each phase{several if cost.processes > 1 else ''}"

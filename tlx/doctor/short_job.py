@@ -137,7 +137,7 @@ def beside(cache: CacheSettings) -> Path | None:
 
 
 def _few(split: Split, count: int) -> Split:
-    """Samples from all over a split, so that every class is among them."""
+    """Samples from all over a split."""
     chosen = np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64))
     return split.subset(chosen)
 

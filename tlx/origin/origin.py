@@ -25,7 +25,10 @@ from tlx.plan import HEAD, Plan, split_part
 from tlx.trainer import World
 from tlx.types import Batch, FrontierValues, Inputs, Split, Step
 
-__all__ = ["Origin", "measured"]
+__all__ = ["SOURCE", "Origin", "measured"]
+
+SOURCE = "source"
+"""Stands for a regularizer where the source alone is asked about."""
 
 
 class Origin:
@@ -143,10 +146,11 @@ class Origin:
         """
         self.need_weights(name)
         if not self.classes:
+            way = "no data@source" if name == SOURCE else "regularizer=l2sp, which needs the weights alone"
             raise ConfigError(
-                f"regularizer={name} asks what the weights made of a sample, and "
+                f"{_named(name)} asks what the weights made of a sample, and "
                 f"{self.network.backbone.weights!r} came without their original head",
-                fix="regularizer=l2sp, which needs the weights alone, or weights with a head",
+                fix=f"{way}, or weights with a head; init_head=kept keeps that of init_from",
             )
 
     def need_weights(self, name: str) -> None:
@@ -157,8 +161,9 @@ class Origin:
         """
         if self.network.backbone.weights == "random":
             raise ConfigError(
-                f"regularizer={name} holds on to what the weights know, and they are random",
-                fix="model.weights=DEFAULT or FILE, init_from=RUN, or regularizer=none",
+                f"{_named(name)} is about what the weights know, and they are random",
+                fix="model.weights=DEFAULT or FILE, init_from=RUN, or "
+                + ("no data@source" if name == SOURCE else "regularizer=none"),
             )
 
     def labels(self, split: Split) -> NDArray[np.int64]:
@@ -275,3 +280,7 @@ def _rows(inputs: Inputs | FrontierValues, chosen: Tensor) -> Inputs:
     if isinstance(inputs, dict):
         return {name: value[chosen] for name, value in inputs.items()}
     return inputs[chosen]
+
+
+def _named(name: str) -> str:
+    return "data@source" if name == SOURCE else f"regularizer={name}"

@@ -1,11 +1,14 @@
 """A sequence of tasks that are data sets of their own."""
 
+import shlex
 from collections.abc import Sequence
 
 from tlx.errors import ConfigError, bad_value
-from tlx.sequences.task import Given, LearnedTask, recipe_of, renamed, with_source
+from tlx.sequences.task import LOADING, Given, LearnedTask, recipe_of, renamed, with_source
 
 __all__ = ["DataSets"]
+
+LOADED = frozenset(f"data.{name}" for name in LOADING)
 
 
 class DataSets:
@@ -39,11 +42,19 @@ class DataSets:
     def tasks(self, given: Given) -> list[LearnedTask]:
         """A task for each data set."""
         nodes = []
-        for words in self._tasks:
-            strange = [word for word in words.split() if not word.startswith(("data=", "data."))]
+        for task in self._tasks:
+            words = _divided(task)
+            strange = [word for word in words if not word.startswith(("data=", "data."))]
             if strange:
                 raise bad_value("sequence.tasks", strange[0], "words such as data=folder data.root=PHOTOS")
-            nodes.append(given.composed(words.split()))
+            loading = [word for word in words if word.partition("=")[0] in LOADED]
+            if loading:
+                raise ConfigError(
+                    f"sequence.tasks holds {loading[0]!r}, and how samples become batches is the same in all "
+                    "tasks",
+                    fix=f"{loading[0]} as a word of the sequence itself",
+                )
+            nodes.append(given.composed(words))
         known = [list(given.classes(node)) for node in nodes]
         if given.scenario == "domain":
             for name, classes in zip(self._names, known, strict=True):
@@ -60,3 +71,11 @@ class DataSets:
                 recipe = renamed(recipe, classes, [f"{each} of {name}" for each in classes])
             found.append(LearnedTask(name, with_source(given.data, recipe)))
         return found
+
+
+def _divided(task: str) -> list[str]:
+    """The words of a task as a shell divides them, so that quotes hold a path with spaces together."""
+    try:
+        return shlex.split(task)
+    except ValueError as error:
+        raise bad_value("sequence.tasks", task, f"words as in a shell ({error})") from error

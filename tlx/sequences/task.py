@@ -6,7 +6,17 @@ from typing import Any, NamedTuple, Protocol
 
 from tlx.data.datamodule import TransferData
 
-__all__ = ["SCENARIOS", "Given", "LearnedTask", "Tasks", "loading_of", "recipe_of", "renamed", "with_source"]
+__all__ = [
+    "LOADING",
+    "SCENARIOS",
+    "Given",
+    "LearnedTask",
+    "Tasks",
+    "loading_of",
+    "recipe_of",
+    "renamed",
+    "with_source",
+]
 
 SCENARIOS = ("task", "domain")
 """`task`: each has a head of its own, and it is known which one is asked. `domain`: one head for all."""
