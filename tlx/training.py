@@ -7,7 +7,6 @@ returns. The loop takes the newest valid checkpoint, freezes by the plan and cal
 
 import functools
 import logging
-import shutil
 import warnings
 from contextlib import nullcontext
 from pathlib import Path
@@ -132,13 +131,7 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
 
 
 def _begin_to_hold_on(run: Run, origin: Origin) -> None:
-    """Take of the network, before it trains, what the run holds on to and is measured against.
-
-    What a run left that was cut off before its first checkpoint may be of other settings.
-    """
-    if run.world.is_first and newest(run.checkpoints) is None:
-        shutil.rmtree(origin.folder, ignore_errors=True)
-    run.world.agree(None)
+    """Take of the network, before it trains, what the run holds on to and is measured against."""
     if origin.shared is not None:
         origin.shared.say = run.tell
     for regularizer in run.job.regularizers:

@@ -36,6 +36,15 @@ def test_every_other_starts_from_the_one_before_and_holds_on_to_all_of_them(tmp_
     assert source["batch_size"] == 8 and source["num_workers"] == 1 and source["per_class"] is None
 
 
+def test_of_a_few_shot_draw_no_other_samples_are_held_on_to(tmp_path: Path) -> None:
+    loading = {"batch_size": 8, "per_class": 5, "seed": 4}
+    tasks = [LearnedTask(name, {"_target_": f"source.{name}", **loading}) for name in "abc"]
+    found = task_config(CONFIG, tasks, 2, tmp_path)["source"]
+    few = {"_target_": "tlx.data.few_shot.FewShot", "shots": 5, "draw_seed": 4}
+    assert found["of"] == [{**few, "of": {"_target_": f"source.{name}"}} for name in "ab"]
+    assert found["per_class"] is None
+
+
 def test_one_head_goes_on_and_without_a_regularizer_no_source_is_read(tmp_path: Path) -> None:
     config = {**CONFIG, "scenario": "domain", "regularizer": {}}
     found = task_config(config, TASKS, 1, tmp_path)

@@ -82,7 +82,7 @@ def task_config(
     found["names"] = {**config["names"], "data": f"{config['names']['data']}: {task.name}"}
     if number == 0:
         return found | {"regularizer": {}, "source": None}
-    before = [recipe_of(earlier.data) for earlier in tasks[:number]]
+    before = [_learned(earlier.data) for earlier in tasks[:number]]
     source = {"_target_": "tlx.data.joined.Joined", "of": before, "duplicates": "ignore"}
     return found | {
         "init_from": str(task_folder(folder, number - 1)),
@@ -123,8 +123,17 @@ def _settings(node: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in node.items() if key != "_target_"}
 
 
+def _learned(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The source of the samples that a task was learned from: of a few-shot draw no others."""
+    recipe = recipe_of(node)
+    if node.get("per_class") is None:
+        return recipe
+    few = {"shots": node["per_class"], "draw_seed": node["seed"]}
+    return {"_target_": "tlx.data.few_shot.FewShot", "of": recipe, **few}
+
+
 def _loading(node: Mapping[str, Any]) -> dict[str, Any]:
-    """How the samples of earlier tasks become batches; all of them are held on to."""
+    """How the samples of earlier tasks become batches; what was drawn of each is held on to."""
     return {**loading_of(node), "per_class": None}
 
 
