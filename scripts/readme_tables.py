@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from scripts.bench import cost
 from scripts.bench.table import caption, markdown
 from scripts.forgetting import table as forgetting
 from scripts.reproduction import table as reproduction
@@ -55,6 +56,15 @@ def benchmark_table() -> str:
     return f"{markdown(result)}\n\n{caption(result)}"
 
 
+def cost_table() -> str:
+    """What `scripts.bench.cost` measured last, by the date in its file."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in RESULTS.glob("cost-*.json")]
+    if not found:
+        return "No result is committed yet."
+    result = max(found, key=lambda result: str(result["date"]))
+    return f"{cost.table(result)}\n\n{cost.caption(result)}"
+
+
 FORGETTING = Path(__file__).parent / "forgetting" / "results"
 
 
@@ -94,6 +104,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "forgetting": forgetting_table,
     "reproduction": reproduction_table,
     "benchmark": benchmark_table,
+    "cost": cost_table,
 }
 
 
