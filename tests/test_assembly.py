@@ -12,6 +12,8 @@ from tlx.assembly import build_network, describe_plan, new_head
 from tlx.backbones.known_heads import KnownHead
 from tlx.errors import ConfigError
 from tlx.plan import HEAD, Phase, Plan
+from tlx.regularizers.l2sp import L2SP
+from tlx.strategies.feature_extraction import feature_extraction
 from tlx.strategies.norm_only import norm_only
 from tlx.tasks.multiclass import Multiclass
 
@@ -95,3 +97,12 @@ def test_weights_of_a_class_that_is_not_there_are_refused_before_a_plan_is_shown
     with pytest.raises(ConfigError, match="class_weights 'bottom'"):
         fit_quietly(job, tmp_path)
     assert not (tmp_path / "plan.json").exists()
+
+
+def test_a_plan_says_where_nothing_that_was_known_can_be_lost() -> None:
+    frozen = functools.partial(feature_extraction, epochs=1)
+    for strategy, idle in ((frozen, True), (BY_EPOCHS, False)):
+        job = small_job(strategy=strategy, knows=20, regularizers=(functools.partial(L2SP, strength=0.3),))
+        said = describe_plan(job)[1]
+        assert "held on to by l2sp (strength 0.3)" in said
+        assert ("no stage trains that begins with values that were known" in said) == idle

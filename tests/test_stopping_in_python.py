@@ -47,7 +47,11 @@ def never_stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [("SIGINT", CAUGHT), ("SIGTERM", -15), pytest.param("SIGHUP", -1, marks=pytest.mark.slow)],
+    [
+        ("SIGINT", CAUGHT),
+        pytest.param("SIGTERM", -15, marks=pytest.mark.slow),
+        pytest.param("SIGHUP", -1, marks=pytest.mark.slow),
+    ],
 )
 def test_what_ends_the_process_waits_for_a_checkpoint(
     never_stopped: Path, tmp_path: Path, name: str, code: int

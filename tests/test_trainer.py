@@ -72,6 +72,7 @@ def ask_around(folder: Path) -> None:
     (folder / str(world.rank)).write_text(repr((heard, world.gather_here(world.rank), world.gather(0))))
 
 
+@pytest.mark.slow
 def test_the_ranks_of_a_machine_settle_things_without_the_others(tmp_path: Path) -> None:
     assert run_ranks(ask_around, tmp_path, ranks=4, machines=2) == [0] * 4
     first, second = ([0], [0, 1], [0] * 4), ([2, 2], [2, 3], [0] * 4)

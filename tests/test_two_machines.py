@@ -61,6 +61,7 @@ def test_a_machine_makes_what_another_one_has_already(whole: Path, folders: Path
     assert differences(outcome(folders / "run"), outcome(whole)) == []
 
 
+@pytest.mark.slow
 def test_a_machine_without_room_computes_what_another_one_reads(folders: Path) -> None:
     """Head only, so that the features of test are kept at the end: by the machine that has room."""
     (folders / "machine1" / "features").write_text("no folder")

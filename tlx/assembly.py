@@ -38,18 +38,25 @@ SHOWN = 3
 def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
     """The plan of a job as plain values (plan.json) and as a table for people."""
     network, plan = build_network(job), plan_of(job)
-    origin_of(job, network, plan, Path(), World())  # refuses what a regularizer cannot hold on to
+    origin = origin_of(job, network, plan, Path(), World())  # refuses what cannot be held on to
     job.task.criterion(job.data.splits.train.labels, job.data.classes)  # refuses weights of unknown classes
     job.data.preprocessing = job.backbone.preprocessing
     cache = frontier_cache(job, network, World())
     plain, table = plan_table(plan, network, job.data, cache, job.mixup > 0)
-    return plain, "\n".join([table, *held_on_to(job)])
+    return plain, "\n".join([table, *held_on_to(job, origin)])
 
 
-def held_on_to(job: Job) -> list[str]:
-    """What protects old knowledge, and what measures how much of it is left, in lines for people."""
+def held_on_to(job: Job, origin: Origin | None) -> list[str]:
+    """What protects old knowledge, and what measures how much of it is left, in lines for people.
+
+    Args:
+        job: The job.
+        origin: What it starts from, where something holds on to it.
+    """
     named = [f"{regularizer.name} (strength {regularizer.strength:g})" for regularizer in job.regularizers]
     lines = [f"what was known is held on to by {', '.join(named)}"] if named else []
+    if named and origin is not None and not origin.pairs:
+        lines.append("nothing has to be: no stage trains that begins with values that were known")
     if job.source is not None:
         known, left = len(job.source.splits.train), len(measured(job.source))
         lines.append(f"source: {known:,} samples to hold on to, {left:,} to measure what is forgotten")

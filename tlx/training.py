@@ -36,6 +36,7 @@ from tlx.modules.averaging import WeightAveraging
 from tlx.modules.network import Network
 from tlx.modules.supervised import Supervised
 from tlx.origin.origin import Origin
+from tlx.origin.remains import clear_remains
 from tlx.plan import HEAD, PhaseEnd, Plan
 from tlx.plan_table import save_plan, saved_plan
 from tlx.report.console import epoch_line
@@ -120,7 +121,7 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
             hold_data(folder, data)
         _check_space(folder, job, plan, network, origin)
         table = save_plan(folder, plan, network, job.data, cache, job.mixup > 0)
-        console.print("\n".join([table, *held_on_to(job)]), highlight=False, markup=False)
+        console.print("\n".join([table, *held_on_to(job, origin)]), highlight=False, markup=False)
     run = Run(job, folder, world, plan, module, console, cache, origin=origin)
     cache.say = run.tell
     for line in said:
@@ -134,6 +135,9 @@ def _begin_to_hold_on(run: Run, origin: Origin) -> None:
     """Take of the network, before it trains, what the run holds on to and is measured against."""
     if origin.shared is not None:
         origin.shared.say = run.tell
+    if run.world.is_first and newest(run.checkpoints) is None:
+        clear_remains(run.folder, origin.folder)
+    run.world.agree(None)
     for regularizer in run.job.regularizers:
         regularizer.begin(origin)
     if run.job.regularizers:

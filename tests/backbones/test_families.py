@@ -21,6 +21,11 @@ from tlx.strategies.gradual_unfreezing import gradual_unfreezing
 from tlx.training import fit
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
+ONE_OF_EACH_KIND = ("tiny", "resnet18", "swin_t", "bert", "timm vit")
+SOME_FAMILIES = [
+    family if family in ONE_OF_EACH_KIND else pytest.param(family, marks=pytest.mark.slow)
+    for family in FAMILIES
+]
 
 
 @pytest.fixture
@@ -123,7 +128,7 @@ def test_cut_at_any_frontier_a_training_step_is_that_of_the_whole_to_the_bit(bac
     assert {name for name, module in network.named_modules() if "forward" in vars(module)} == forwards
 
 
-@every_family
+@pytest.mark.parametrize("family", SOME_FAMILIES)
 def test_a_run_resumed_after_its_first_phase_ends_in_the_bits_of_the_whole(family, tmp_path, monkeypatch):
     monkeypatch.setattr("tlx.conclusion.write_page", lambda *_: [])  # a page costs more than the training
     quiet, phases = Console(quiet=True), []

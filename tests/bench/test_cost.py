@@ -59,6 +59,7 @@ def test_the_side_that_goes_first_changes_from_pair_to_pair_and_nothing_is_measu
     assert left == [("tiny-head", 0, "fit"), ("tiny-head", 1, "fit"), ("tiny-head", 1, "plan")]
 
 
+@pytest.mark.slow
 def test_both_sides_tell_the_same_quantities_of_a_real_run(tmp_path: Path) -> None:
     context, found = multiprocessing.get_context("forkserver"), {}
     context.set_forkserver_preload(PRELOAD)

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from scripts.bench.cases import CASES
+from scripts.bench.cost import CASES as COST_CASES
 from scripts.bench.fisher import CASES as FISHER_CASES
 from scripts.bench.table import greatest_difference, lines, markdown, report
 from scripts.readme_tables import RESULTS
@@ -92,6 +93,8 @@ def test_committed_results_name_no_place_and_ran_what_the_cases_say() -> None:
         content = json.loads(text)
         if name.startswith("fisher-"):
             assert content["cases"].keys() <= FISHER_CASES.keys()
+        elif name.startswith("cost-"):
+            assert {run["case"] for run in content["runs"]} <= set(COST_CASES)
         else:
             assert {run["case"] for run in content["runs"]} <= CASES.keys()
 

@@ -13,6 +13,7 @@ from tlx.doctor.passes import Opening
 from tlx.doctor.stopwatch import Times
 from tlx.job import NOTHING_KEPT
 from tlx.plan import Phase
+from tlx.regularizers.l2sp import L2SP
 from tlx.strategies.feature_extraction import feature_extraction
 from tlx.strategies.full import full
 
@@ -149,7 +150,19 @@ def test_measuring_changes_nothing_of_the_job_and_leaves_nothing(tmp_path, clock
     measured(job)
     assert all(torch.equal(before[name], value) for name, value in job.backbone.state_dict().items())
     assert len(job.data.splits.train) == 80
-    assert not list(tmp_path.glob("features/*/meta.json"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_arithmetic_that_the_run_will_not_use_is_not_foretold(tmp_path, clock, monkeypatch):
+    monkeypatch.setattr("tlx.arithmetic.GREATEST_DIFFERENCE", -1.0)
+    settings = {"regularizers": (functools.partial(L2SP, strength=0.1),)}  # weights that are worth comparing
+    job = job_of(tmp_path / "half", clock, precision="bf16-mixed", **settings)
+    found, plain = measured(job), measured(job_of(tmp_path / "plain", clock, **settings))
+    assert [phase.cache for phase in found.phases] == [phase.cache for phase in plain.phases]
+    assert "bf16-mixed" in found.said[0] and "is not used" in found.said[0]
+    assert table(found).startswith(found.said[0])
+    assert plain.said == ()
+    assert job.trainer.precision == "bf16-mixed"
 
 
 def test_a_table_names_every_phase_and_says_which_may_end_early():

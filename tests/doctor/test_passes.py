@@ -81,3 +81,8 @@ def test_the_short_job_computes_again_what_has_changed(tmp_path, clock):
     job.data.preprocessing = job.backbone.preprocessing
     few_blocks = 3 + 2
     assert [few for _, few in opened(job, tmp_path, plan)] == [COMPARED, COMPARED, few_blocks + COMPARED]
+
+
+def test_blocks_that_were_loaded_ahead_tell_nothing_of_those_to_come():
+    moments = [0.0, 4.0, 4.0, 4.0, 4.0, 7.0, 7.0, 10.0, 10.0, 10.0]
+    assert at_full_length(moments, blocks=100, larger=1.0, ready=3) == 4.0 - 1.5 + 100 * 1.5

@@ -24,6 +24,18 @@ def test_a_batch_has_its_share_of_a_step_that_comes_after_several():
     assert Times(train=laps[:1], accumulated=3).train_batch == 9.0
 
 
+def test_batches_that_were_loaded_ahead_tell_nothing_of_those_to_come():
+    """Two processes, four batches ahead: then every other one comes late, with the one behind it."""
+    epoch = [0.1, 0.1, 0.1, 0.1, 0.7, 0.1, 0.7, 0.1]
+    times = Times(train=epoch * 2, val=[0.0] * 4 + [0.5, 0.3], epochs=[5.0, 5.0], batches=(8, 6), ready=4)
+    assert times.train_batch == pytest.approx(0.4)
+    assert times.val_batch == pytest.approx(0.4)
+    few = Times(train=[0.1, 0.3], val=[0.2], epochs=[2.0], batches=(2, 1), ready=4)
+    assert few.train_batch == pytest.approx(0.2)
+    assert few.val_batch == pytest.approx(0.2)
+    assert few.rest == pytest.approx(2.0 - 0.4 - 0.2)
+
+
 def test_an_epoch_never_takes_less_than_nothing_beside_its_batches():
     assert Times(train=[3.0], val=[], epochs=[1.0], batches=(1, 0)).rest == 0
 

@@ -44,6 +44,7 @@ def test_every_method_is_measured_and_what_is_finished_is_not_run_again(
     assert sum(text.count("is finished already") for text in logs) == 13
 
 
+@pytest.mark.slow
 def test_runs_that_fail_are_told_and_nothing_is_drawn_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -62,4 +62,7 @@ def test_the_figures_are_those_of_the_matrix() -> None:
     assert found["test/forward_transfer"] == pytest.approx((0.2 - 0.2 + 0.3 - 0.3) / 2)
     assert found["tasks"] == ["a", "b", "c"] and found["samples"] == [100] * 3
     assert found["regularizer"] == {"ewc": {"strength": 3.0}}
+    assert found["measured_on"] == "test"
+    rows[0][1] = rows[0][1]._replace(split="val")
+    assert results(CONFIG, TASKS, rows)["measured_on"] == "test and val"
     assert not any(math.isnan(found[key]) for key in found if key.startswith("test/"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -12,6 +12,7 @@ from tests.origin.known import known_job, moved
 from tests.regularizers.steps import started, step_of
 from tlx.assembly import build_network, plan_of
 from tlx.backbones.known_heads import KnownHead
+from tlx.checkpoint.durable import write_durably
 from tlx.functional.consolidation import Pull, both_pulls
 from tlx.functional.distillation import distillation, divergence
 from tlx.job import Job
@@ -138,6 +139,30 @@ def test_of_several_tasks_only_the_newest_is_measured(tmp_path: Path) -> None:
         pull = both_pulls(Pull(known[name], known[ANCHOR + name]), Pull(newest[name], before.detach()))
         assert torch.allclose(held[name], pull.importance, rtol=1e-4, atol=1e-8), name
         assert torch.allclose(held[ANCHOR + name], pull.anchor, rtol=1e-4, atol=1e-6), name
+
+
+@pytest.mark.parametrize("tasks", ["separate", "online"])
+def test_weights_that_the_run_before_left_frozen_are_measured_on_all_tasks(
+    tmp_path: Path, tasks: str
+) -> None:
+    settings = {"samples": None, "tasks": tasks, "decay": 0.5 if tasks == "online" else 1.0}
+    first, _ = origin_with(tmp_path / "first", job_with_heads())
+    EWC(**settings).begin(first)  # type: ignore[arg-type]
+    path = tmp_path / "first" / "ewc.safetensors"
+    known = {name: value for name, value in load_file(path).items() if "block1.conv" not in name}
+    write_durably(path, lambda to: save_file(known, to), sidecar=True)
+    origin, _ = origin_with(tmp_path / "second", job_with_heads(), earlier=tmp_path / "first")
+    EWC(**settings).begin(origin)  # type: ignore[arg-type]
+    held = load_file(tmp_path / "second" / "ewc.safetensors")
+    older, newest = (naive_information(origin, group) for group in origin.groups)
+    resting = [name for name, _, _ in origin.pairs if "block1.conv" in name]
+    assert resting and len(resting) < len(origin.pairs)
+    fades = settings["decay"]
+    for name, _, before in origin.pairs:
+        expected = fades * (older[name] if name in resting else known[name]) + newest[name]
+        assert torch.allclose(held[name], expected, rtol=1e-4, atol=1e-8), name
+        if tasks == "separate" and name in resting:
+            assert torch.equal(held[ANCHOR + name], before)
 
 
 def test_online_the_information_fades_and_the_last_weights_are_held_on_to(tmp_path: Path) -> None:

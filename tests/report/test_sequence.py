@@ -46,7 +46,9 @@ def test_the_page_shows_every_value_of_the_matrix_and_says_what_each_figure_is(t
 
 
 def test_figures_of_the_samples_that_chose_the_epochs_are_marked(tmp_path: Path) -> None:
-    assert "lean to the good side" in written(tmp_path, measured_on="val")
+    assert "There is no test split: the tasks are measured" in written(tmp_path, measured_on="val")
+    mixed = written(tmp_path, measured_on="test and val")
+    assert "Tasks without a test split are measured" in mixed and "lean to the good side" in mixed
 
 
 def test_of_many_tasks_none_is_named_in_the_plot(tmp_path: Path) -> None:

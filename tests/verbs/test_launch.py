@@ -88,6 +88,7 @@ def test_a_killed_rank_ends_the_run_with_one_line_and_no_orphans(command: Server
     assert until(lambda: processes_of(run) == [])
 
 
+@pytest.mark.slow
 def test_an_error_of_the_ranks_is_one_line_with_its_own_code(command: Server, tmp_path: Path) -> None:
     result = command.run(tmp_path, "fit", *SMOKE, *TWO, "data=folder", "data.root=nowhere")
     assert result.code == 3

@@ -65,6 +65,7 @@ def test_some_classes_of_a_folder(command: Server, photos: Path, tmp_path: Path)
     assert command.run(elsewhere, "resume", str(run), **cache).code == 0, "a bee is none of its samples"
 
 
+@pytest.mark.slow
 def test_permuted_images(command: Server, tmp_path: Path) -> None:
     words = ("data=permuted", "data.order_seed=3", "data.pad=2", "run_dir=run")
     result = command.run(tmp_path, "fit", *SMOKE, *words)

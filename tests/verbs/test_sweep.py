@@ -117,6 +117,7 @@ def test_a_sweep_that_is_asked_to_end_ends_with_its_job(command: Server, tmp_pat
     assert [job["status"] for job in jobs(tmp_path).values()] == ["interrupted"]
 
 
+@pytest.mark.slow
 def test_a_job_that_another_process_trains_is_left_to_it(command: Server, tmp_path: Path) -> None:
     argv = ("fit", "-m", *SMOKE, "seed=0,1", SWEEP)
     assert command.run(tmp_path, *argv).code == 0

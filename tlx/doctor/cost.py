@@ -1,30 +1,33 @@
 """What a run will cost: a short one of the same job is measured, phase by phase."""
 
+import copy
 import resource
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from rich.console import Console
 
 from tlx import conclusion
+from tlx.arithmetic import settled
 from tlx.assembly import build_network, frontier_cache, plan_of
 from tlx.cache.forecast import Forecast
 from tlx.cache.frontier import FrontierCache
 from tlx.cache.part import Part
 from tlx.data.order import batches_in_epoch
 from tlx.doctor.passes import Opening, openings
-from tlx.doctor.short_job import beside, foretold, held_more, shortened
+from tlx.doctor.short_job import beside, foretold, held_more, loaded_ahead, shortened
 from tlx.doctor.stopwatch import Stopwatch, Times
 from tlx.evaluation import to_device
 from tlx.job import Job
 from tlx.modules.network import Network
 from tlx.plan import Phase
 from tlx.report.formats import duration, size
-from tlx.trainer import World
+from tlx.trainer import TrainerSettings, World
 from tlx.training import fit
 
 __all__ = ["Cost", "PhaseCost", "measured", "table"]
@@ -69,12 +72,14 @@ class Cost:
         end: Seconds of what comes after the last one: the best weights on val and test, and the page.
         memory: Bytes at most: of a process, or of its GPU.
         processes: How many train together; what they wait for each other is not told.
+        said: Whether the precision that was asked for is used, in lines for people.
     """
 
     phases: tuple[PhaseCost, ...]
     end: float
     memory: int
     processes: int = 1
+    said: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -106,10 +111,14 @@ def measured(job: Job) -> Cost:
     plan = plan_of(job)
     short = shortened(job, plan)
     with tempfile.TemporaryDirectory(prefix="tlx-measure-", dir=beside(job.cache)) as scratch:
-        network, stopwatch = build_network(short), Stopwatch()
+        ready = loaded_ahead(job.data)
+        network, stopwatch = build_network(short), Stopwatch(ready)
+        said, asked = list[str](), job.trainer
+        settings = settled(asked, network, job.data, Path(scratch), World(), said.append)
+        job, short = _computing_by(job, settings), _computing_by(short, settings)
         told = foretold(job, short, network, plan, Path(scratch, "features"))
         run, trial = (frontier_cache(each, network, World()) for each in (job, short))
-        opened = openings(run, trial, plan, told, job.mixup > 0, job.trainer.devices)
+        opened = openings(run, trial, plan, told, job.mixup > 0, job.trainer.devices, ready)
         forward, is_kept = _forward(short, network), _test_is_kept(run, told[-1])
         short.logger = lambda folder: stopwatch
         fit(short, Path(scratch) / "run", Console(quiet=True))
@@ -125,7 +134,14 @@ def measured(job: Job) -> Cost:
     ):
         end += seconds * (_evaluated(job, name) - _evaluated(short, name))
     memory = _peak(job) + (0 if job.trainer.on_gpu else held_more(job, short, told))
-    return Cost(phases, end, memory, job.trainer.processes)
+    return Cost(phases, end, memory, job.trainer.processes, tuple(said))
+
+
+def _computing_by(job: Job, settings: TrainerSettings) -> Job:
+    """The same job in the arithmetic that a run would settle on."""
+    same = copy.copy(job)
+    same.trainer = replace(job.trainer, precision=settings.precision, memory_format=settings.memory_format)
+    return same
 
 
 def table(cost: Cost) -> str:
@@ -140,7 +156,7 @@ def table(cost: Cost) -> str:
     total = f"in all about {duration(cost.seconds)} and {size(cost.memory)} of memory"
     several = f" by one of {cost.processes} processes, without their waits for each other"
     how = f"measured on a few batches of each phase{several if cost.processes > 1 else ''}"
-    return "\n".join([*rows, end, f"{total}, {how}"])
+    return "\n".join([*cost.said, *rows, end, f"{total}, {how}"])
 
 
 def _phase(job: Job, phase: Phase, times: Times, opening: Opening, kept: Forecast) -> PhaseCost:
@@ -179,7 +195,7 @@ def _evaluated(job: Job, name: str) -> int:
 
 
 def _forward(job: Job, network: Network) -> float:
-    """Seconds of an evaluation batch from its samples to its features; the first one warms up."""
+    """Seconds of an evaluation batch from its samples to its features, behind the first or those ready."""
     device = job.trainer.device(World())
     network.to(device).eval()
     laps, began = list[float](), time.monotonic()
@@ -188,7 +204,8 @@ def _forward(job: Job, network: Network) -> float:
             network.features(to_device(batch.inputs, device)).cpu()
             laps.append(time.monotonic() - began)
             began = time.monotonic()
-    return min(laps)
+    late = laps[loaded_ahead(job.data) :]
+    return fmean(late) if job.data.num_workers and late else min(laps)
 
 
 def _test_is_kept(run: FrontierCache, last: Forecast) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
-from statistics import median
+from statistics import fmean, median
 
 from tlx.cache.ahead import frontier_of
 from tlx.cache.forecast import Forecast
@@ -38,6 +38,7 @@ def openings(
     told: Sequence[Forecast],
     mixes: bool,
     processes: int = 1,
+    ready: int = 0,
 ) -> list[Opening]:
     """What each phase spends on its frozen part before it trains.
 
@@ -51,6 +52,7 @@ def openings(
         told: What each phase will keep.
         mixes: Whether training pictures are mixed.
         processes: How many of a machine divide a pass among them.
+        ready: Batches that processes have loaded ahead when a pass asks for the first one.
     """
     found, made, untouched = list[Opening](), dict[str, int](), len(plan.stages)
     for number, phase in enumerate(plan.phases):
@@ -76,7 +78,7 @@ def openings(
             few = Part(part.name, getattr(trial.data.splits, part.name), part.views)
             most = run.data.eval_batch_size
             larger = part.block(most) / few.block(trial.data.eval_batch_size)
-            size = ceil(part.blocks(most) / processes), larger
+            size = ceil(part.blocks(most) / processes), larger, ready
             opened = _opened(trial, few, wanted, size if is_filled else None)
             opened.whole += (part.rows / few.rows - 1) * _reading(trial, few, wanted)
             found[-1].whole += opened.whole
@@ -84,7 +86,7 @@ def openings(
     return found
 
 
-def at_full_length(moments: Sequence[float], blocks: int, larger: float) -> float:
+def at_full_length(moments: Sequence[float], blocks: int, larger: float, ready: int = 0) -> float:
     """Seconds of a pass over more blocks than the one that was timed.
 
     What comes before the first block, such as starting processes that load, is spent once; what comes
@@ -97,16 +99,18 @@ def at_full_length(moments: Sequence[float], blocks: int, larger: float) -> floa
         moments: When the timed pass began, when each of its blocks was filled, and when it ended.
         blocks: Of the longer pass, >= 1.
         larger: How many times as many samples its blocks have.
+        ready: Blocks whose samples were loaded ahead, which tell nothing of those to come.
     """
     began, *filled, ended = moments
     laps = [after - before for before, after in pairwise(filled)]
-    lap = median(laps) if laps else filled[0] - began
+    late = laps[ready:] if ready else []
+    lap = fmean(late) if late else median(laps) if laps else filled[0] - began
     start = max(filled[0] - began - lap, 0.0)
     return start + larger * blocks * (lap + (ended - filled[-1]) / len(filled))
 
 
 def _opened(
-    trial: FrontierCache, few: Part, frontiers: tuple[int, ...], size: tuple[int, float] | None
+    trial: FrontierCache, few: Part, frontiers: tuple[int, ...], size: tuple[int, float, int] | None
 ) -> Opening:
     """What it takes until values can be read at the first of some frontiers.
 
@@ -114,8 +118,8 @@ def _opened(
         trial: On a few samples.
         few: These.
         frontiers: Which the run fills by this pass, or the one that it opens.
-        size: Of the pass that the run makes: its blocks, and how many times as large they are; None: it
-            makes none.
+        size: Of the pass that the run makes: its blocks, how many times as large they are, and how many
+            lie ready; None: it makes none.
     """
     [(_, cuts)] = trial.needs([(few, frontiers)])  # which learns them, as a run does when it prints its plan
     stale = [name for name in cuts if size is not None and trial.making.holds(name)]

@@ -13,16 +13,18 @@ from tlx.cache.forecast import Forecast, forecast
 from tlx.cache.serving import training_part
 from tlx.cache.settings import CacheSettings
 from tlx.cache.store import may
+from tlx.data.datamodule import TransferData
 from tlx.job import Job
 from tlx.modules.network import Network
 from tlx.plan import Plan
 from tlx.trainer import World
 from tlx.types import Split, Splits
 
-__all__ = ["BATCHES", "beside", "foretold", "held_more", "shortened"]
+__all__ = ["BATCHES", "beside", "foretold", "held_more", "loaded_ahead", "shortened"]
 
 BATCHES = 5
-"""Training batches that are measured in each of two epochs of a phase, and two of an evaluation."""
+"""Training batches that are measured in each of two epochs of a phase, and two of an evaluation; more of
+each where processes load ahead."""
 ROOM = 1e6
 
 
@@ -63,15 +65,21 @@ def shortened(job: Job, plan: Plan) -> Job:
     short.data.batch_size //= job.trainer.processes
     short.data.eval_batch_size //= job.trainer.processes
     train, val, test, classes = job.data.splits
-    evaluated = 2 * short.data.eval_batch_size
+    more = 3 * loaded_ahead(job.data)  # those that lie ready, and as often as many again
+    evaluated = (2 + more) * short.data.eval_batch_size
     few = Splits(
-        _few(train, BATCHES * short.data.batch_size),
+        _few(train, (BATCHES + more) * short.data.batch_size),
         _few(val, evaluated),
         test and _few(test, evaluated),
         classes,
     )
     short.data.__dict__["splits"] = few
     return short
+
+
+def loaded_ahead(data: TransferData) -> int:
+    """Batches that processes have loaded when the first one is asked for: torch keeps two for each."""
+    return 2 * data.num_workers
 
 
 def foretold(job: Job, short: Job, network: Network, plan: Plan, folder: Path) -> list[Forecast]:

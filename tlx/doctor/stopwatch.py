@@ -25,6 +25,8 @@ class Times:
         around: From its beginning to the first epoch, and from the last one to its end.
         batches: Training and validation batches of an epoch.
         accumulated: Batches per step of the optimizer.
+        ready: Batches at the beginning of an epoch that processes have loaded ahead; they come as they are
+            asked for, and those after them as fast as they are loaded.
     """
 
     train: list[float] = field(default_factory=list)
@@ -35,6 +37,7 @@ class Times:
     around: float = 0.0
     batches: tuple[int, int] = (0, 0)
     accumulated: int = 1
+    ready: int = 0
 
     @property
     def train_batch(self) -> float:
@@ -42,12 +45,16 @@ class Times:
 
         The first of all warms up and does not count where there are others.
         """
+        if self.ready:
+            return fmean(self._loaded(self.train, self.batches[0]))
         seen, together = self.train[1:] or self.train, min(self.accumulated, len(self.train[1:]) or 1)
         return median(fmean(seen[n : n + together]) for n in range(len(seen) - together + 1))
 
     @property
     def val_batch(self) -> float:
         """A validation batch."""
+        if self.ready:
+            return fmean(self._loaded(self.val, self.batches[1]) or [0.0])
         return median(self.val[1:] or self.val or [0.0])
 
     @property
@@ -61,19 +68,27 @@ class Times:
         train, val = self.batches
         return max(min(self.epochs) - train * self.train_batch - val * self.val_batch, 0.0)
 
+    def _loaded(self, laps: list[float], in_epoch: int) -> list[float]:
+        """The batches of each epoch behind those that lay ready, of which some come late and some at once."""
+        return [lap for n, lap in enumerate(laps) if n % max(in_epoch, 1) >= self.ready] or laps
+
 
 class Stopwatch(Callback):
     """Notes the times of every phase it sees.
 
     An epoch lasts until the next one begins: its checkpoint is written after all that callbacks do.
 
+    Args:
+        ready: Batches that processes load ahead, as in `Times`.
+
     Attributes:
         phases: Their times.
         end: Seconds from the end of the last phase to that of the run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ready: int = 0) -> None:
         self.phases: list[Times] = []
+        self._ready = ready
         self.end = 0.0
         self._before = self._since = self._epoch = self._train = self._val = 0.0
         self._end: float | None = None  # of the open epoch, but for its checkpoint
@@ -84,7 +99,8 @@ class Stopwatch(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         batches = int(trainer.num_training_batches), int(sum(trainer.num_val_batches))
-        times = Times(before=self._before, batches=batches, accumulated=trainer.accumulate_grad_batches)
+        times = Times(before=self._before, batches=batches, ready=self._ready)
+        times.accumulated = trainer.accumulate_grad_batches
         self.phases.append(times)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

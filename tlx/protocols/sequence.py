@@ -112,7 +112,7 @@ def results(
         "regularizer": {name: _settings(node) for name, node in nodes.items()},
         "seed": config["seed"],
         "tasks": [task.name for task in tasks],
-        "measured_on": rows[0][0].split,
+        "measured_on": " and ".join(sorted({each.split for each in rows[0]})),
         "samples": [each.samples for each in rows[0]],
         "matrix": shares.tolist(),
         **figures,

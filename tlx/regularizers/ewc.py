@@ -1,5 +1,6 @@
 """Elastic weight consolidation: weights that mattered are pulled to where they were."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -196,15 +197,37 @@ class EWC(Callback):
                 fix="data@source=..., with samples of them",
             )
         found = {name: torch.stack([means[name] for means in counted]).sum(0) for name in counted[0]}
+        earlier |= self._of_weights_at_rest(earlier)
         held = self._with_earlier(found, earlier) if origin.network.backbone.known else found
         if origin.world.is_first:
             write_durably(path, lambda to: save_file(held, to), sidecar=True)
         origin.world.agree(None)
 
-    def _measured(self, group: range, newest: bool) -> dict[str, Tensor] | None:
-        """The information of samples of some classes; None where the source has none of them."""
+    def _of_weights_at_rest(self, earlier: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What earlier tasks make of weights that the run before left frozen, and so did not measure.
+
+        They are where they were, so that every earlier task is measured on its own samples now.
+        """
+        resting = frozenset(name for name, _, _ in self._origin.pairs if name not in earlier)
+        older = self._origin.groups[:-1]
+        if not earlier or not resting:
+            return {}
+        found: dict[str, Tensor] = {}
+        for age, group in enumerate(reversed(older)):
+            means = self._measured(group, newest=False, among=resting) or {}
+            fades = self.decay**age if self.tasks == "online" else 1.0
+            for name, mean in means.items():
+                found[name] = found.get(name, torch.zeros_like(mean)) + fades * mean
+        return found
+
+    def _measured(
+        self, group: range, newest: bool, among: frozenset[str] | None = None
+    ) -> dict[str, Tensor] | None:
+        """The information of samples of some classes, of all weights or some; None where there are none."""
         origin, alone = self._origin, len(self._origin.groups) == 1
-        names = {origin.original_name(name): name for name, _, _ in origin.pairs}
+        names = {
+            origin.original_name(name): name for name, _, _ in origin.pairs if among is None or name in among
+        }
         generator = torch.Generator().manual_seed(seed_of(origin.seed, 7))
         columns = None if alone else list(group)
         fisher = DiagonalFisher(
