@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from scripts.bench import cost
 from scripts.bench.table import caption, markdown
@@ -33,64 +34,58 @@ def summary_table() -> str:
 
 
 RESULTS = Path(__file__).parent / "bench" / "results"
+NOTHING = "No result is committed yet."
 UNMEASURED = (
     "No result is committed yet. `scripts/bench/results/smoke-*.json` are runs of an epoch on a few photos:\n"
     "they show that every row runs and that losses are equal, and nothing of speed."
 )
 
 
-def newest_benchmark() -> Path | None:
-    """The result file that was measured last, by its date; None where only smoke runs are there."""
-    dated = {
-        path: json.loads(path.read_text(encoding="utf-8"))["date"] for path in RESULTS.glob("frozen-*.json")
-    }
-    return max(dated, key=lambda path: (dated[path], path.name), default=None)
+def newest(folder: Path, pattern: str) -> tuple[Path, dict[str, Any]] | None:
+    """The result file that was measured last, by the date in it, and its content; None without one."""
+    found = [(path, json.loads(path.read_text(encoding="utf-8"))) for path in folder.glob(pattern)]
+    return max(found, key=lambda pair: (pair[1]["date"], pair[0].name), default=None)
 
 
 def benchmark_table() -> str:
     """What `scripts.bench.frozen` measured, with the processor it ran on."""
-    path = newest_benchmark()
-    if path is None:
-        return UNMEASURED
-    result = json.loads(path.read_text(encoding="utf-8"))
-    return f"{markdown(result)}\n\n{caption(result)}"
+    return _table(newest(RESULTS, "frozen-*.json"), markdown, caption, UNMEASURED)
 
 
 def cost_table() -> str:
-    """What `scripts.bench.cost` measured last, by the date in its file."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in RESULTS.glob("cost-*.json")]
-    if not found:
-        return "No result is committed yet."
-    result = max(found, key=lambda result: str(result["date"]))
-    return f"{cost.table(result)}\n\n{cost.caption(result)}"
+    """What `scripts.bench.cost` measured last."""
+    return _table(newest(RESULTS, "cost-*.json"), cost.table, cost.caption)
 
 
 FORGETTING = Path(__file__).parent / "forgetting" / "results"
 
 
 def forgetting_table() -> str:
-    """What `scripts.forgetting.tradeoff` measured last, by the date in its file, and its plot."""
-    found = {
-        path: json.loads(path.read_text(encoding="utf-8")) for path in FORGETTING.glob("ants_bees-*.json")
-    }
-    path = max(found, key=lambda path: (found[path]["date"], path.name), default=None)
-    if path is None:
-        return "No result is committed yet."
+    """What `scripts.forgetting.tradeoff` measured last, and its plot."""
+    found = newest(FORGETTING, "ants_bees-*.json")
+    if found is None:
+        return NOTHING
+    path, result = found
     picture = path.with_suffix(".svg").relative_to(README.parent).as_posix()
     plot = f"![what is known still over what was learned]({picture})"
-    return "\n\n".join([forgetting.markdown(found[path]), plot, forgetting.caption(found[path])])
+    return "\n\n".join([forgetting.markdown(result), plot, forgetting.caption(result)])
 
 
 REPRODUCTION = Path(__file__).parent / "reproduction" / "results"
 
 
 def reproduction_table() -> str:
-    """What `scripts.reproduction.reproduce` measured last, by the date in its file."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in REPRODUCTION.glob("mnist-*.json")]
-    if not found:
-        return "No result is committed yet."
-    result = max(found, key=lambda result: str(result["date"]))
-    return f"{reproduction.markdown(result)}\n\n{reproduction.caption(result)}"
+    """What `scripts.reproduction.reproduce` measured last."""
+    return _table(newest(REPRODUCTION, "mnist-*.json"), reproduction.markdown, reproduction.caption)
+
+
+def _table(
+    found: tuple[Path, dict[str, Any]] | None,
+    rows: Callable[[dict[str, Any]], str],
+    below: Callable[[dict[str, Any]], str],
+    otherwise: str = NOTHING,
+) -> str:
+    return otherwise if found is None else f"{rows(found[1])}\n\n{below(found[1])}"
 
 
 TABLES: dict[str, Callable[[], str]] = {

@@ -111,8 +111,8 @@ def _child(request: dict[str, Any]) -> None:
 
 
 def _serve() -> None:
-    import matplotlib.backends.backend_svg  # noqa: F401
-    import sklearn.metrics  # noqa: F401
+    import matplotlib.backends.backend_svg  # noqa: F401  # each child would import it again
+    import sklearn.metrics  # noqa: F401  # the same
 
     import tlx.composition.app
     import tlx.composition.job

@@ -80,7 +80,8 @@ class LossTerm(Protocol):
 class Preprocessing(Protocol):
     """From a raw sample to what a backbone reads. It belongs to the weights.
 
-    With a method `prepare_together(pixels)` it prepares several images that lie in one array.
+    With a method `prepare_together(pixels)` it prepares several images that lie in one array; it counts
+    where the class that defines it defines `prepare` and `collate` too.
     """
 
     kind: str  # "image" or "text": what `prepare` takes
@@ -109,7 +110,8 @@ class Preprocessing(Protocol):
 class Split(Protocol):
     """One split of a data set. Reads lazily; holds no Python object per sample.
 
-    With a method `read_together(indices)` it gives the pixels of several images as one array.
+    With a method `read_together(indices)` it gives the pixels of several images as one array; it counts
+    where the class that defines it defines `read` too.
     """
 
     labels: NDArray[

@@ -17,11 +17,10 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts.bench.measure import commit, processor, run, saved, thread_words
+from scripts.bench.measure import note, processor, run, saved, stamp, thread_words, today, write
 from scripts.bench.ratios import Ratio, paired
 
 __all__ = ["CASES", "caption", "table", "verdict", "words"]
@@ -180,22 +179,17 @@ class Bench:
             "side": side,
             "seed": repetition,
             "command": " ".join(["tlx", *told]).replace(str(self.work), "WORK"),
-            "commit": commit(),
-            "date": datetime.now(UTC).date().isoformat(),
-            "process": round(spent.cpu, 3),
-            "wall": round(spent.wall, 3),
+            **stamp(spent),
         }
         for place in ("cache", "run", "remembered"):
             shutil.rmtree(self.work / place / name, ignore_errors=True)
-        key = (case, side)
-        self.result["failed"] = [f for f in self.result["failed"] if (f["case"], f["side"]) != key]
+        failed = None
         if spent.code:
-            said = spent.said.replace(str(self.work), "WORK").replace(str(Path.cwd()), ".")
-            self.result["failed"].append({**entry, "said": said})
+            failed = spent.said.replace(str(self.work), "WORK").replace(str(Path.cwd()), ".")
         else:
-            self.result["runs"].append({**entry, "found": json.loads(out.read_text(encoding="utf-8"))})
-        self.options.out.parent.mkdir(parents=True, exist_ok=True)
-        self.options.out.write_text(json.dumps(self.result, indent=1) + "\n", encoding="utf-8")
+            entry["found"] = json.loads(out.read_text(encoding="utf-8"))
+        note(self.result, entry, ("case", "side"), failed)
+        write(self.options.out, self.result)
         print(f"{name}: {'failed' if spent.code else 'done'}, {spent.wall:.1f} s", flush=True)
         return spent.code == 0
 
@@ -208,11 +202,11 @@ def main() -> int:
     if any(not case.startswith("tiny-") for case in options.cases):
         if options.photos is None:
             raise SystemExit("--photos FOLDER, or --cases of tiny alone")
-        from scripts.bench.material import write
+        from scripts.bench import material
 
-        material = bench.work / "material"
-        material.mkdir(parents=True, exist_ok=True)
-        bench.result["material"] = write(options.photos, options.count, 0, material)
+        place = bench.work / "material"
+        place.mkdir(parents=True, exist_ok=True)
+        bench.result["material"] = material.write(options.photos, options.count, 0, place)
     well = [bench.measure(*task) for task in bench.tasks()]
     print(table(bench.result))
     return 0 if all(well) else 1
@@ -242,7 +236,7 @@ def _result(options: argparse.Namespace) -> dict[str, Any]:
     return before or {
         "command": f"python -m scripts.bench.cost --photos FOLDER --out FILE --count {options.count} "
         f"--pairs {options.pairs} --epochs {options.epochs} --clock {options.clock}",
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": today(),
         "processor": processor(),
         **fixed,
         "failed": [],

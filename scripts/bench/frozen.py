@@ -14,14 +14,13 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from scripts.bench.cases import Case, Row, cases
 from scripts.bench.environments import PEERS, Environment, make
-from scripts.bench.measure import commit, processor, run, saved, thread_words
+from scripts.bench.measure import commit, note, processor, run, saved, stamp, thread_words, today, write
 from scripts.bench.table import report
 
 MODULES = {
@@ -81,22 +80,15 @@ class Bench:
             "setting": row.setting,
             "augmentation": row.augmentation,
             "command": self._shown(command, row),
-            "commit": commit(),
-            "date": datetime.now(UTC).date().isoformat(),
-            "process": round(spent.cpu, 3),
-            "wall": round(spent.wall, 3),
+            **stamp(spent),
             **found,
         }
         for place in ("runs", "features", "caches"):
             shutil.rmtree(self.work / place / name, ignore_errors=True)
         with self.lock:
-            key = (case.name, row.name)
-            self.result["failed"] = [f for f in self.result["failed"] if (f["case"], f["row"]) != key]
-            if spent.code:
-                self.result["failed"].append({**entry, "said": self._plain(spent.said)})
-            else:
-                self.result["runs"].append(entry)
-            self._write()
+            failed = self._plain(spent.said) if spent.code else None
+            note(self.result, entry, ("case", "row"), failed)
+            write(self.options.out, self.result)
             said = f"failed: {spent.said}" if spent.code else f"{entry.get('batches', float('nan')):.2f} s"
             print(f"{name}: {said}, process {spent.cpu:.2f} s\n    {entry['command']}", flush=True)
         return spent.code == 0
@@ -125,19 +117,15 @@ class Bench:
     def _plain(self, text: str) -> str:
         return text.replace(str(self.work), "WORK").replace(str(Path.cwd()), ".")
 
-    def _write(self) -> None:
-        self.options.out.parent.mkdir(parents=True, exist_ok=True)
-        self.options.out.write_text(json.dumps(self.result, indent=1) + "\n", encoding="utf-8")
-
 
 def main() -> int:
     """Read the arguments, set up, measure, print; 1 where a row failed."""
     options = _options()
     bench = Bench(options, options.work.absolute(), _result(options))
     (bench.work / "caches").mkdir(parents=True, exist_ok=True)
-    from scripts.bench.material import write
+    from scripts.bench import material
 
-    bench.result["material"] = write(options.photos, options.count, options.seed, _made(bench.work))
+    bench.result["material"] = material.write(options.photos, options.count, options.seed, _made(bench.work))
     reasons = {name: _why_not(case) for name, case in cases().items()}
     bench.result["skipped"] = {name: why for name, why in reasons.items() if why}
     peers = {row.peer for _, row, _ in bench.tasks()} & PEERS.keys()
@@ -182,7 +170,7 @@ def _result(options: argparse.Namespace) -> dict[str, Any]:
     return before or {
         "command": f"python -m scripts.bench.frozen --photos FOLDER --out FILE --count {options.count} "
         f"--repetitions {options.repetitions} --at-once {options.at_once}",
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": today(),
         "processor": processor(),
         **fixed,
         "at_once": options.at_once,

@@ -196,8 +196,10 @@ def through_tlx(model: str, options: argparse.Namespace) -> dict[str, Any]:
         return ended
 
     for name in ("on_train_start", "on_validation_start", "on_validation_end", "on_train_epoch_end"):
-        setattr(Recorder, name, waiting(getattr(Recorder, name)))  # of this process alone
-    Recorder.on_train_epoch_end = noted(Recorder.on_train_epoch_end)  # type: ignore[method-assign]
+        hook = waiting(getattr(Recorder, name))
+        setattr(
+            Recorder, name, noted(hook) if name == "on_train_epoch_end" else hook
+        )  # of this process alone
     summary = fit(
         model=model, data="folder", strategy="full", model__weights=None, strategy__epochs=options.epochs,
         data__root=str(options.work / "photos"), data__augment="none", data__batch_size=options.batch,

@@ -7,10 +7,11 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Spent", "commit", "processor", "run", "saved", "thread_words"]
+__all__ = ["Spent", "commit", "note", "processor", "run", "saved", "stamp", "thread_words", "today", "write"]
 
 ROOT = Path(__file__).parents[2]
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -95,3 +96,40 @@ def saved(path: Path) -> dict[str, Any]:
     """A result file; empty where there is none yet."""
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return found
+
+
+def write(path: Path, result: Mapping[str, Any]) -> None:
+    """Write a result file, and its folder where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def today() -> str:
+    """The date, as result files hold it."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def stamp(spent: Spent) -> dict[str, Any]:
+    """What an entry of a result file says of any process."""
+    return {
+        "commit": commit(),
+        "date": today(),
+        "process": round(spent.cpu, 3),
+        "wall": round(spent.wall, 3),
+    }
+
+
+def note(result: dict[str, Any], entry: Mapping[str, Any], same: Sequence[str], failed: str | None) -> None:
+    """Add an entry to the runs of a result, or to those that failed, in place of earlier failures of it.
+
+    Args:
+        result: With lists `runs` and `failed`.
+        entry: What is added.
+        same: The keys by which an earlier failure is one of the same run.
+        failed: What a failed process said; None: it ended well.
+    """
+    result["failed"] = [old for old in result["failed"] if any(old[key] != entry[key] for key in same)]
+    if failed is None:
+        result["runs"].append(dict(entry))
+    else:
+        result["failed"].append({**entry, "said": failed})

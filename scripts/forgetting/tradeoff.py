@@ -12,19 +12,18 @@ take a core about an hour and a half at the experiment's 128 pixels, and 4 GB of
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts.bench.measure import commit, processor, run, thread_words
+from scripts.bench.measure import commit, processor, today, write
+from scripts.forgetting import halves
 from scripts.forgetting.grid import SEEDS, STRENGTHS, Material, varied, words
-from scripts.forgetting.halves import write
 from scripts.forgetting.plot import tradeoff
 from scripts.forgetting.runs import entries, shared
 from scripts.forgetting.table import caption, markdown
+from scripts.sweeps import run_sweep
 from tlx.composition.compose import digest
 
 
@@ -32,10 +31,10 @@ def main() -> int:
     """Write the halves, run the sweeps, write the result; 1 where a run failed."""
     options = _options()
     work = options.work.absolute()
-    counts = write(options.imagenet, work / "halves")
+    counts = halves.write(options.imagenet, work / "halves")
     result: dict[str, Any] = {
         "command": " ".join(["python -m scripts.forgetting.tradeoff", *shown(sys.argv[1:])]),
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": today(),
         "commit": commit(),
         "processor": processor(),
         "source": counts,
@@ -53,13 +52,13 @@ def main() -> int:
     for method in options.methods:
         strengths = STRENGTHS[method][:: 2 if options.pilot else 1]
         fixed = [*words(method, material), *options.words]
-        home = _sweep(method, fixed, varied(method, strengths, seeds), work)
+        home = work / "sweeps" / f"{method}-{digest(list(fixed))}"
+        run_sweep("fit", method, [*fixed, *varied(method, strengths, seeds)], home, work / "cache")
         for entry in entries(method, home):
             if entry["seed"] in seeds and entry["strength"] in (strengths or (None,)):
                 result["failed" if "reason" in entry else "runs"].append(entry)
         result |= shared(home)
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write(options.out, result)
     if result["runs"]:
         options.out.with_suffix(".svg").write_text(tradeoff(result), encoding="utf-8")
         print(f"{markdown(result)}\n\n{caption(result)}")
@@ -88,20 +87,6 @@ def shown(arguments: Sequence[str]) -> list[str]:
     ['--photos', 'ants', '--words', 'strategy.epochs=1']
     """
     return [Path(word).name if Path(word).is_absolute() else word for word in arguments]
-
-
-def _sweep(method: str, fixed: Sequence[str], changing: Sequence[str], work: Path) -> Path:
-    """Run what is missing of a method's runs; where they lie."""
-    home = work / "sweeps" / f"{method}-{digest(list(fixed))}"
-    home.parent.mkdir(parents=True, exist_ok=True)
-    log = home.with_suffix(".log")
-    print(f"{method}: it says more in {log}", flush=True)
-    command = [sys.executable, "-m", "tlx.cli", "fit", "-m", *fixed, *changing, f"sweep_dir={home}"]
-    spent = run(command, thread_words(work / "cache"), log)
-    print(f"{method}: {spent.cpu:.0f} CPU seconds", flush=True)
-    if not (home / "jobs").is_dir():
-        raise SystemExit(f"{method} has no run: {spent.said}")
-    return home
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ HSU = "Hsu et al. 2018, arXiv 1810.12488, 10 seeds"
 BLOG = "van de Ven 2025, arXiv 2502.11756, 30 seeds"
 AVALANCHE = "continual-learning-baselines of Avalanche"
 
-EXACT = ("regularizer=ewc", "regularizer.ewc.estimator=exact")
+EXACT = "regularizer.ewc.estimator=exact"
 LWF = ("regularizer=lwf", "regularizer.lwf.inputs=target")
 REPLAY = ("regularizer=replay", "regularizer.replay.samples=2000", "regularizer.replay.selection=balanced")
 
@@ -54,7 +54,7 @@ CASES: tuple[Case, ...] = (
     _split(
         "task",
         "ewc exact",
-        *_ewc(1e5, "regularizer.ewc.estimator=exact"),
+        *_ewc(1e5, EXACT),
         published=[(98.64, VEN), (97.70, HSU), (99.12, BLOG)],
     ),
     _split(
@@ -64,7 +64,7 @@ CASES: tuple[Case, ...] = (
     _split(
         "task",
         "ewc online",
-        *_ewc(1e5, "regularizer.ewc.estimator=exact", "regularizer.ewc.tasks=online"),
+        *_ewc(1e5, EXACT, "regularizer.ewc.tasks=online"),
         published=[(99.12, VEN), (98.04, HSU)],
     ),
     _split("task", "lwf", *LWF, published=[(99.57, VEN), (99.60, HSU)]),
@@ -73,13 +73,13 @@ CASES: tuple[Case, ...] = (
     _split(
         "domain",
         "ewc exact",
-        *_ewc(1e5, "regularizer.ewc.estimator=exact"),
+        *_ewc(1e5, EXACT),
         published=[(63.95, VEN), (58.85, HSU)],
     ),
     _split(
         "domain",
         "ewc online",
-        *_ewc(1e5, "regularizer.ewc.estimator=exact", "regularizer.ewc.tasks=online"),
+        *_ewc(1e5, EXACT, "regularizer.ewc.tasks=online"),
         published=[(64.32, VEN), (57.33, HSU)],
     ),
     _split("domain", "lwf", *LWF, published=[(71.50, VEN), (71.02, HSU)]),
@@ -88,11 +88,12 @@ CASES: tuple[Case, ...] = (
         "permuted_mnist",
         "domain",
         "ewc exact",
-        _ewc(100, "regularizer.ewc.estimator=exact"),
+        _ewc(100, EXACT),
         ((94.31, VEN), (83.0, AVALANCHE)),
     ),
 )
-"""Every case. Strengths were chosen, by powers of ten, on a seed that is not among those measured."""
+"""Every case. Of EWC in the task scenario, 1e5 was the better of 1e3 and 1e5 on seed 9, which is not among
+those measured. In the domain scenario it is not chosen yet; 100 of permuted MNIST is of published code."""
 
 
 def case_of(name: str) -> Case:

@@ -1,3 +1,4 @@
+import argparse
 import json
 import multiprocessing
 from pathlib import Path
@@ -51,11 +52,9 @@ def test_what_is_foretold_is_divided_by_what_it_took_pair_by_pair(result) -> Non
 
 
 def test_the_side_that_goes_first_changes_from_pair_to_pair_and_nothing_is_measured_twice() -> None:
-    class Options:
-        pairs, cases = 2, ["tiny-head"]
-
+    options = argparse.Namespace(pairs=2, cases=["tiny-head"])
     done = {"runs": [entry("tiny-head", 0, "plan")]}
-    left = list(Bench(Options, Path(), done).tasks())  # type: ignore[arg-type]
+    left = list(Bench(options, Path(), done).tasks())
     assert left == [("tiny-head", 0, "fit"), ("tiny-head", 1, "fit"), ("tiny-head", 1, "plan")]
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from torch.utils.data import Dataset, get_worker_info
 
-from tlx.data.offers import of_one_class, offers
+from tlx.data.offers import of_one_class
 from tlx.data.order import Pairs
 from tlx.data.reading import Reading
 from tlx.errors import DataError, ResourceError, TlxError
@@ -58,9 +58,7 @@ class Samples(Dataset[Batch | TlxError]):
         self._augment, self._flip, self._seed, self._views = augment, flip, seed, views
         self._at_once = (
             not augment
-            and offers(split, "read_together")
             and of_one_class(split, "read", "read_together")
-            and offers(preprocessing, "prepare_together")
             and of_one_class(preprocessing, "prepare", "collate", "prepare_together")
         )
         self.reading = Reading(0)
@@ -112,17 +110,18 @@ class Samples(Dataset[Batch | TlxError]):
 
         None where that cannot be; what cannot be read is left to reading one by one, which names it.
         """
+        split: Any = self._split  # of_one_class has found methods that not every split has
+        preprocessing: Any = self._preprocessing
         indices = np.array([max(index, 0) for _, index in pairs])
         self.reading.note(int(indices[0]))
+        prepared: Inputs | None = None
         try:
-            pixels = self._split.read_together(indices)  # type: ignore[attr-defined]
-            prepared: Inputs | None = None
-            if pixels is not None:
-                prepared = self._preprocessing.prepare_together(pixels)  # type: ignore[attr-defined]
+            pixels = split.read_together(indices)
+            prepared = None if pixels is None else preprocessing.prepare_together(pixels)
         except MemoryError:
             raise
-        except Exception:
-            prepared = None
+        except Exception:  # reading one by one meets it again, and names the sample
+            pass
         self.reading.note()
         self._at_once = prepared is not None
         return prepared

@@ -113,8 +113,8 @@ def measured(job: Job) -> Cost:
     with tempfile.TemporaryDirectory(prefix="tlx-measure-", dir=beside(job.cache)) as scratch:
         ready = loaded_ahead(job.data)
         network, stopwatch = build_network(short), Stopwatch(ready)
-        said, asked = list[str](), job.trainer
-        settings = settled(asked, network, job.data, Path(scratch), World(), said.append)
+        said = list[str]()
+        settings = settled(job.trainer, network, job.data, Path(scratch), World(), said.append)
         job, short = _computing_by(job, settings), _computing_by(short, settings)
         told = foretold(job, short, network, plan, Path(scratch, "features"))
         run, trial = (frontier_cache(each, network, World()) for each in (job, short))

@@ -76,7 +76,7 @@ def _note_told(found: dict[str, Any]) -> None:
         found.update(phases=phases, end=told.end, seconds=told.seconds, memory=told.memory, cache=told.cache)
         return told
 
-    cost.measured = noted  # type: ignore[attr-defined]
+    vars(cost)["measured"] = noted
 
 
 def _note_taken(found: dict[str, Any], now: Callable[[], float]) -> None:
@@ -106,8 +106,8 @@ def _note_taken(found: dict[str, Any], now: Callable[[], float]) -> None:
 
         return end
 
-    training._run_phase = noted(training._run_phase)  # type: ignore[attr-defined]
-    training.conclude = concluded(training.conclude)  # type: ignore[attr-defined]
+    names = vars(training)
+    names["_run_phase"], names["conclude"] = noted(names["_run_phase"]), concluded(names["conclude"])
 
 
 if __name__ == "__main__":
