@@ -2,6 +2,7 @@ import pytest
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
+from tlx.composition.compose import compose
 from tlx.composition.explain import check_words, explain
 from tlx.errors import ConfigError
 
@@ -64,3 +65,12 @@ def test_a_word_that_is_no_override_is_refused_with_its_group(word: str, fix: st
     with pytest.raises(ConfigError, match=f"Try: {fix}"):
         check_words(["seed=1", word])
     check_words(["seed=1", "+a=2", "~b"])
+
+
+@pytest.mark.parametrize("word", ["data@source=null", "strategy=null", "+model=null"])
+def test_a_group_without_a_choice_is_named(word: str) -> None:
+    group = word.lstrip("+").partition("=")[0].partition("@")[0]
+    with pytest.raises(ConfigError) as refused:
+        compose("fit", ["seed=null", word])
+    assert str(refused.value).startswith(f"{word} names no choice")
+    assert f"tlx list {group} shows the choices" in str(refused.value)

@@ -30,6 +30,8 @@ def explain(error: Exception, overrides: Sequence[str], known: Callable[[], Sequ
         known: Gives every key of the config; called only if it is needed.
     """
     text = str(error)
+    if "Config group override must be a string" in text:
+        return _no_choice(overrides)
     if isinstance(error, MissingConfigException):
         found = re.search(r"Could not (?:find|load) '([^']+)'", text)
         if found:
@@ -101,6 +103,15 @@ def _unknown_key(key: str, value: str, known: Sequence[str]) -> ConfigError:
         what += f"; {parent} has {', '.join(name for name in beside if not name.startswith('_'))}"
     fix = f"{near}={value}" if near and value else near
     return ConfigError(what, fix=fix or "tlx fit --cfg job, which shows every key")
+
+
+def _no_choice(overrides: Sequence[str]) -> ConfigError:
+    """Of a group, `null` is no choice; where it may be empty, it is so when the word is left out."""
+    grouped = [word for word in overrides if word.lstrip("+").partition("=")[0].partition("@")[0] in groups()]
+    word = next((each for each in grouped if each.endswith(("=null", "="))), "a word of a group")
+    group = word.lstrip("+").partition("=")[0].partition("@")[0]
+    listed = f"tlx list {group} shows the choices" if group in groups() else "tlx list shows the choices"
+    return ConfigError(f"{word} names no choice", fix=f"leave it out for what it is by default; {listed}")
 
 
 def _unknown_choice(path: str) -> ConfigError:
