@@ -27,7 +27,7 @@ TIERS = (
         "logger",
         "report",
     ),
-    ("data_record", "evaluation", "extension", "trainer"),
+    ("data_record", "evaluation", "extension", "plan_rates", "trainer"),
     ("arithmetic", "cache", "sequences"),
     ("origin",),
     ("forgetting", "regularizers"),
@@ -38,6 +38,7 @@ TIERS = (
     ("composition", "doctor"),
     ("verbs",),
     ("api", "worker"),
+    ("questions",),
     ("cli",),
 )
 """From the ground up; a room sees itself and the tiers below, never one beside it."""

@@ -1,5 +1,6 @@
 """YAML and signature say the same, and every choice composes."""
 
+import importlib
 import inspect
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from tlx.composition.compose import compose
 from tlx.composition.groups import choices, conf_folder, groups, meaning
 from tlx.composition.job import LOADING, check_values
 from tlx.recipe import resolve
+from tlx.verbs.protocol import QUESTIONS
 
 CHOICES = [(group, choice) for group in groups() for choice in choices(group)]
 OPEN = {
@@ -126,3 +128,14 @@ def test_every_key_has_a_comment_of_why(path: Path) -> None:
         says_itself = key and (key.group(1) in ("_target_", "defaults") or key.group(2) == path.stem)
         if key and key.group(2) and not says_itself:
             assert " # " in line or body[number - 1].lstrip().startswith("#"), f"{path.name}: {key.group(1)}"
+
+
+@pytest.mark.parametrize("verb", sorted(QUESTIONS))
+def test_the_key_of_a_question_lists_every_argument_with_its_default(verb: str) -> None:
+    kind = getattr(importlib.import_module(f"tlx.protocols.{verb}"), QUESTIONS[verb])
+    found = compose(verb).config[verb]
+    known = inspect.signature(kind).parameters
+    assert set(found) == set(known)
+    for key, value in found.items():
+        default = known[key].default
+        assert (list(default) if isinstance(default, tuple) else default) == value

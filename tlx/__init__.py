@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tlx.api import compose, fit, load
+    from tlx.questions import gain, lr
 
     __version__: str
 
-__all__ = ["__version__", "compose", "fit", "load"]
+__all__ = ["__version__", "compose", "fit", "gain", "load", "lr"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,6 +17,10 @@ def __getattr__(name: str) -> Any:
         import tlx.api
 
         return getattr(tlx.api, name)
+    if name in ("gain", "lr"):
+        import tlx.questions
+
+        return getattr(tlx.questions, name)
     if name == "__version__":
         from importlib.metadata import version
 

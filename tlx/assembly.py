@@ -18,12 +18,14 @@ from tlx.job import Job
 from tlx.modules.network import Network
 from tlx.origin.origin import SOURCE, Origin, measured
 from tlx.plan import Plan
+from tlx.plan_rates import scaled
 from tlx.plan_table import plan_table
 from tlx.trainer import TrainerSettings, World
 
 __all__ = [
     "build_network",
     "describe_plan",
+    "feature_bits",
     "frontier_cache",
     "held_on_to",
     "new_head",
@@ -73,7 +75,7 @@ def frontier_cache(job: Job, network: Network, world: World) -> FrontierCache:
         world,
         settings.device(world),
         settings.precision_context,
-        _bits(settings),
+        feature_bits(settings),
         lambda line: None,
     )
 
@@ -97,7 +99,7 @@ def origin_of(job: Job, network: Network, plan: Plan, folder: Path, world: World
     if job.source is not None:
         job.source.rank, job.source.world_size = world.rank, world.size
     device = job.trainer.device(world)
-    known, shared = folder / "known", SharedFiles(job.cache, device, _bits(job.trainer))
+    known, shared = folder / "known", SharedFiles(job.cache, device, feature_bits(job.trainer))
     origin = Origin(network, plan, job.data, job.source, known, job.seed, world, device, shared, job.earlier)
     if job.source is not None:
         origin.need_head(SOURCE)
@@ -162,6 +164,7 @@ def plan_of(job: Job) -> Plan:
     plan = job.strategy(tuple(job.backbone.stages), **{key: known[key] for key in asked & known.keys()})
     if job.norms != "train":
         plan = replace(plan, norms=job.norms)
+    plan = scaled(plan, job.rate_scale, job.stage_rates)
     if job.monitor == LAST_EPOCH and any(phase.patience is not None for phase in plan.phases):
         raise ConfigError(
             "monitor=epoch has no plateau, and a phase of the strategy waits for one",
@@ -174,7 +177,7 @@ def plan_of(job: Job) -> Plan:
     return replace(plan, phases=tuple(replace(p, epochs=min(p.epochs, most)) for p in plan.phases))
 
 
-def _bits(settings: TrainerSettings) -> dict[str, Any]:
+def feature_bits(settings: TrainerSettings) -> dict[str, Any]:
     """What of the settings the bits of a frozen part, or of what it is asked, depend on."""
     return {name: getattr(settings, name) for name in ("precision", "memory_format", "deterministic")}
 

@@ -18,6 +18,8 @@ __all__ = ["VERBS", "main"]
 VERBS = {
     "fit": ("tlx.verbs.fit:fit", "train a model on data by a strategy; -m for a sweep"),
     "plan": ("tlx.verbs.fit:plan", "print what fit would train, and train nothing"),
+    "gain": ("tlx.verbs.protocol:gain", "whether transfer helps: pre-trained against scratch, tuned alike"),
+    "lr": ("tlx.verbs.protocol:lr", "which rates suit, and which layers gain from training"),
     "sequence": ("tlx.verbs.sequence:sequence", "learn tasks one after another, and measure forgetting"),
     "doctor": ("tlx.verbs.doctor:doctor", "look at this machine, and with a config at what fit would do"),
     "test": ("tlx.verbs.test:test", "score a finished run on its test split, or on other data"),
@@ -28,7 +30,7 @@ VERBS = {
 }
 """Verb to the function that does it, and what it does."""
 
-HYDRA_VERBS = ("fit", "plan", "sequence", "doctor")
+HYDRA_VERBS = ("fit", "plan", "gain", "lr", "sequence", "doctor")
 
 USAGE = """\
 tlx: what transfers, how to carry it over, and what it costs.

@@ -49,6 +49,11 @@ FIGURES: dict[str, Figure] = {
     "r2": Figure("R squared", "share of the variance explained, mean over the numbers", True, False),
     "loss": Figure("Loss", "mean loss, without weights or smoothing", False, False),
     "calibration_error": Figure("Calibration error", "expected calibration error, 15 bins", False, True),
+    "gain": Figure("Transfer gain", "figure with transfer minus the one from scratch", True, True, True),
+    "with_transfer": Figure("With transfer", "figure of the pre-trained runs, mean over seeds", True, True),
+    "from_scratch": Figure("From scratch", "figure of the runs from random values", True, True),
+    "error_saved": Figure("Error saved", "mean error from scratch minus the one with transfer", True, False),
+    "rate_factor": Figure("Rate factor", "of the plan's rates where the loss falls fastest", True, False),
     "average_accuracy": Figure("Average accuracy", "mean accuracy over the tasks of a sequence", True, True),
     "backward_transfer": Figure("Backward transfer", "what later tasks gave earlier ones", True, True, True),
     "forgetting": Figure("Forgetting", "what later tasks took of earlier ones", False, True, True),
@@ -63,18 +68,20 @@ TASK_FIGURES: dict[str, tuple[str, ...]] = {
     "multiclass": ("accuracy", "f1", "loss", "calibration_error"),
     "multilabel": ("average_precision", "f1", "accuracy", "exact_match", "loss", "calibration_error"),
     "regression": ("mae", "rmse", "r2", "loss"),
+    "gain": ("gain", "with_transfer", "from_scratch", "error_saved"),
+    "lr": ("rate_factor",),
     SEQUENCE: ("average_accuracy", "backward_transfer", "forgetting", "forward_transfer"),
 }
-"""What is measured for each task, and of a sequence of them, the headline first."""
+"""What is measured for each task, of a sequence of them, and by each question; the headline first."""
 
 LAST_EPOCH = "epoch"
 """The monitored value that is the epoch itself: the last one counts, and validation chooses nothing."""
 
-OF_RUNS = tuple(name for name in FIGURES if name not in TASK_FIGURES[SEQUENCE])
-"""The figures of single runs."""
-
 TRAIN_FIGURE: dict[str, str] = {"multiclass": "accuracy", "multilabel": "accuracy", "regression": "mae"}
 """The figure that is also taken while training, a mean over samples."""
+
+OF_RUNS = tuple(name for name in FIGURES if any(name in TASK_FIGURES[task] for task in TRAIN_FIGURE))
+"""The figures of single runs."""
 
 
 def figures_of(summary: Mapping[str, object]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from tlx.run_directory import shown
 from tlx.trainer import TrainerSettings, World
 from tlx.types import PADDING, Batch, Inputs, Preprocessing, Split
 
-__all__ = ["Transform", "load", "predict", "score", "split_of"]
+__all__ = ["Transform", "load", "predict", "score", "split_of", "worth_of_each"]
 
 BUNDLE = "bundle"
 
@@ -89,6 +89,49 @@ def score(
     bundle.network.backbone.lay_out(settings.torch_memory_format)
     scores = bundle.task.scores(bundle.classes, _range(chosen.labels, mapping), bundle.network.output)
     return evaluate(bundle.network, loader, scores, device, settings.precision_context())
+
+
+def worth_of_each(
+    run: Path,
+    data: TransferData,
+    settings: TrainerSettings,
+    split: str = "test",
+    trust: Iterable[str] = (),
+) -> Tensor:
+    """What the answer to each sample of a split is worth: 1 where it is right, 0 where it is not.
+
+    Args:
+        run: A run directory, or a bundle.
+        data: As in `score`.
+        settings: Where to compute.
+        split: `train`, `val` or `test`.
+        trust: Further packages whose code the bundle may name.
+
+    Returns:
+        Shape (N,), float64, in the order of the split: the figure of `tlx.figures.TRAIN_FIGURE`, which
+        for several answers to a sample is the share of right ones, and for numbers the mean error.
+
+    Raises:
+        DataError: The data has a class that the network does not know.
+        ConfigError: The data has no such split.
+    """
+    bundle = _bundle(run, trust)
+    data.targets = bundle.task.targets
+    chosen = split_of(data, split)
+    mapping = _imposed(bundle, data.classes)
+    data.preprocessing = bundle.preprocessing
+    data.eval_batch_size = bundle.meta["eval_batch_size"]
+    device = settings.device(World())
+    bundle.network.backbone.lay_out(settings.torch_memory_format)
+    network = bundle.network.to(device).eval()
+    found = torch.empty(len(chosen), dtype=torch.float64)
+    with torch.inference_mode(), settings.precision_context():
+        for batch in _relabelled(data.loader(chosen), mapping, len(bundle.classes)):
+            outputs = network(to_device(batch.inputs, device)).float()
+            counted = batch.ids != PADDING
+            worth = bundle.task.worth(outputs, batch.targets.to(device)).cpu().double()
+            found[batch.ids[counted]] = worth[counted]
+    return found
 
 
 def predict(

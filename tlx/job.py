@@ -1,7 +1,7 @@
 """What a run is made of, as objects: before it has a directory, and once it has one."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,8 @@ class Job:
         ema: Decay of the moving average of the weights, in (0, 1); None: no average.
         norms: What of the backbone's norms stays frozen where their stage trains; "train": what
             the strategy's plan says, which is nothing as a rule.
+        rate_scale: What every rate of the strategy's plan is multiplied by, > 0.
+        stage_rates: Further factors of single stages, or the head, >= 0; 0 leaves one frozen.
         logger: Makes, for a run directory, the callback that shows results elsewhere, with
             `conclude(summary)` for the end; None: nowhere else.
         cache: What keeping the frozen part's values may cost; by default none are kept.
@@ -83,6 +85,8 @@ class Job:
     mixup: float = 0.0
     ema: float | None = None
     norms: Norms = "train"
+    rate_scale: float = 1.0
+    stage_rates: Mapping[str, float] = field(default_factory=dict)
     logger: Callable[[Path], Any] | None = None
     cache: CacheSettings = NOTHING_KEPT
     source: TransferData | None = None
@@ -128,6 +132,11 @@ class Job:
 
     def _check_training(self) -> None:
         check_norms(self.norms, ())
+        if not 0 < self.rate_scale < math.inf:
+            raise bad_value("rate_scale", self.rate_scale, "a number > 0")
+        for stage, factor in self.stage_rates.items():
+            if not 0 <= factor < math.inf:
+                raise bad_value(f"stage_rates.{stage}", factor, "a number >= 0")
         if not (self.mixup == 0 or LEAST_MIXUP <= self.mixup < math.inf):
             raise bad_value("mixup", self.mixup, f"0, or a number >= {LEAST_MIXUP}")
         if self.mixup and self.data.source.kind != "image":

@@ -112,6 +112,11 @@ class Cut:
             yield inputs
 
     @property
+    def reach(self) -> str:
+        """The last stage below the frontier."""
+        return list(self.backbone.stages)[self.frontier - 1]
+
+    @property
     def last_call(self) -> int:
         """The number of the call that gives the frontier's value; those below it come before."""
         return len(self._calls) - 1

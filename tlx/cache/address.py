@@ -17,6 +17,8 @@ from torch import nn
 
 import tlx
 from tlx.backbones.staged import StagedBackbone
+from tlx.cache.part import Part
+from tlx.data.datamodule import TransferData
 from tlx.types import Preprocessing, Split
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "reading_digest",
     "rooms_digest",
     "split_key",
+    "values_address",
 ]
 
 FORMAT = 1
@@ -53,6 +56,41 @@ def address(**parts: Any) -> str:
     """
     text = json.dumps({"format": FORMAT, **parts}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def values_address(
+    backbone: StagedBackbone,
+    frontier: int,
+    data: TransferData,
+    part: Part,
+    device: torch.device,
+    settings: Mapping[str, Any],
+    **more: Any,
+) -> str:
+    """Of what the stages below a frontier make of a split.
+
+    Args:
+        backbone: Frozen below the frontier.
+        frontier: How many stages that are.
+        data: What reads the samples.
+        part: The samples, and their variations.
+        device: Where to compute.
+        settings: Precision and the like, as plain values.
+        **more: What else the bits depend on, as plain values.
+    """
+    return address(
+        weights=prefix_digest(backbone, frontier),
+        code=code_digest(backbone),
+        backbone=str(backbone.recipe),
+        frontier=frontier,
+        preprocessing=preprocessing_digest(backbone.preprocessing),
+        samples=split_key(part.split),
+        reading=reading_digest(part.split, backbone.preprocessing),
+        variation=None if part.views is None else [part.views, data.seed, data.source.flip],
+        block=part.block(data.eval_batch_size),
+        arithmetic=arithmetic(device, settings),
+        **more,
+    )
 
 
 def prefix_digest(backbone: StagedBackbone, frontier: int) -> str:

@@ -7,13 +7,12 @@ from contextlib import AbstractContextManager
 from itertools import zip_longest
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from tlx.backbones.cut import Cut
 from tlx.cache import address as addresses
 from tlx.cache.budget import Protected, placed
+from tlx.cache.comparison import alike, spread
 from tlx.cache.filling import entry_bytes
 from tlx.cache.layout import Layout
 from tlx.cache.lengths import estimated
@@ -31,11 +30,6 @@ from tlx.types import FrontierValues
 __all__ = ["FrontierCache"]
 
 Key = TypeVar("Key")
-
-CHECKED = 4
-"""Rows whose stored values are held against the network itself each time."""
-FINE, COARSE = 1e-4, 0.05
-"""Greatest difference of features, relative to the greatest feature: in single and in half precision."""
 
 
 class FrontierCache:
@@ -247,7 +241,7 @@ class FrontierCache:
 
     def _agrees(self, part: Part, cut: Cut, rows: StoredRows, name: str) -> bool:
         """Whether stored values lead to the features that the network itself gives."""
-        chosen = _spread(part.rows, name)
+        chosen = spread(part.rows, name)
         pairs = [divmod(row, len(part.split)) for row in chosen]
         inputs = self.data.chosen(part.split, pairs, part.views is not None)
         found = FrontierValues(cut.frontier, rows.take(torch.tensor(chosen)))
@@ -256,22 +250,11 @@ class FrontierCache:
             self.network.cut, before = cut, self.network.cut
             stored = self.network.features(to_device(found, self.device))
             self.network.cut = before
-        return _alike(whole, stored)
+        return alike(whole, stored)
 
     def _address(self, part: Part, frontier: int) -> str:
         backbone, data = self.network.backbone, self.data
-        return addresses.address(
-            weights=addresses.prefix_digest(backbone, frontier),
-            code=addresses.code_digest(backbone),
-            backbone=str(backbone.recipe),
-            frontier=frontier,
-            preprocessing=addresses.preprocessing_digest(backbone.preprocessing),
-            samples=addresses.split_key(part.split),
-            reading=addresses.reading_digest(part.split, backbone.preprocessing),
-            variation=None if part.views is None else [part.views, data.seed, data.source.flip],
-            block=part.block(data.eval_batch_size),
-            arithmetic=addresses.arithmetic(self.device, self.bits),
-        )
+        return addresses.values_address(backbone, frontier, data, part, self.device, self.bits)
 
     @contextlib.contextmanager
     def _evaluated(self) -> Iterator[None]:
@@ -282,15 +265,3 @@ class FrontierCache:
                 yield
         finally:
             self.network.train(mode)
-
-
-def _spread(rows: int, name: str) -> list[int]:
-    """The first row, the last, and others that an address draws."""
-    drawn = np.random.default_rng(int(name, 16)).integers(rows, size=CHECKED - 2).tolist()
-    return [0, *drawn, rows - 1][: max(rows, 1)]
-
-
-def _alike(whole: Tensor, stored: Tensor) -> bool:
-    """Equal but for what other batch sizes do to the last bits."""
-    allowed = (FINE if stored.dtype == torch.float32 else COARSE) * max(float(whole.abs().max()), 1e-6)
-    return whole.shape == stored.shape and bool((whole.float() - stored.float()).abs().max() <= allowed)

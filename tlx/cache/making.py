@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tlx.backbones.cut import Cut
+from tlx.backbones.cuts import FrozenValues
 from tlx.cache.budget import BUDGET, Protected, Room
 from tlx.cache.filling import Filling, entry_bytes, prepare
 from tlx.cache.layout import Layout
@@ -62,7 +62,7 @@ class Making:
         """Whether an entry is there, in memory or on the disk."""
         return name in self.held or (name not in self.refused and self.store.holds(name))
 
-    def ensure(self, part: Part, cuts: Mapping[str, Cut], protected: Protected, memory: int) -> None:
+    def ensure(self, part: Part, cuts: Mapping[str, FrozenValues], protected: Protected, memory: int) -> None:
         """Make what is missing, unless there is no room for it, which is said.
 
         Nothing is made while what is needed now is there: the pass that is needed first makes what is
@@ -88,7 +88,7 @@ class Making:
                 self.say_left_out(part, cuts[missing[0]], layouts[missing[0]].bytes, lacking)
             self.world.gather_here(None)
 
-    def say_left_out(self, part: Part, cut: Cut, needed: int, lacking: str = BUDGET) -> None:
+    def say_left_out(self, part: Part, cut: FrozenValues, needed: int, lacking: str = BUDGET) -> None:
         """Say, once in a run, that a frontier is computed in every epoch, and why.
 
         Args:
@@ -99,7 +99,7 @@ class Making:
         """
         budget = f"cache.disk={self.settings.disk:g}"
         self.say_once(
-            f"frozen part of {part.name} to {_stage(cut)} takes {size(needed)}, more than "
+            f"frozen part of {part.name} to {cut.reach} takes {size(needed)}, more than "
             f"{budget if lacking == BUDGET else lacking} and cache.ram={self.settings.ram:g} GiB leave: "
             "it is computed in every epoch"
         )
@@ -111,7 +111,11 @@ class Making:
             self.say(line)
 
     def _make(
-        self, part: Part, cuts: Mapping[str, Cut], layouts: Mapping[str, Layout], places: Mapping[str, str]
+        self,
+        part: Part,
+        cuts: Mapping[str, FrozenValues],
+        layouts: Mapping[str, Layout],
+        places: Mapping[str, str],
     ) -> None:
         began = time.monotonic()
         fillings = self._fillings(part, cuts, layouts, places)
@@ -125,14 +129,14 @@ class Making:
         if made:
             self._say_what_was_made(part, cuts, made)
 
-    def layout(self, part: Part, cut: Cut, lengths: Lengths | None) -> Layout:
+    def layout(self, part: Part, cut: FrozenValues, lengths: Lengths | None) -> Layout:
         """What a row of an entry is; texts are as long as `lengths` says."""
         values = self._example(part, cut)
         if lengths is None or not cut.per_token:
             return Layout.of(values, frozenset(), part.rows)
         return Layout.of(values, cut.per_token, part.rows, lengths.tokens, lengths.padding)
 
-    def _example(self, part: Part, cut: Cut) -> dict[str, Tensor]:
+    def _example(self, part: Part, cut: FrozenValues) -> dict[str, Tensor]:
         """Two rows of a frontier's values: their shapes are those of any split."""
         if cut.frontier not in self._examples:
             inputs = to_device(self.data.first(part.split, 2), self.device)
@@ -140,7 +144,7 @@ class Making:
                 self._examples[cut.frontier] = cut.values(inputs)
         return self._examples[cut.frontier]
 
-    def _claimed(self, cuts: Mapping[str, Cut], locks: ExitStack) -> list[str]:
+    def _claimed(self, cuts: Mapping[str, FrozenValues], locks: ExitStack) -> list[str]:
         """The addresses that nobody has filled; the first rank of the machine holds their locks."""
         missing = [name for name in cuts if not self.holds(name)]
         if self.world.is_leader and missing and self.store.is_usable():
@@ -198,7 +202,11 @@ class Making:
         return needed <= self._memory_left() - used
 
     def _fillings(
-        self, part: Part, cuts: Mapping[str, Cut], layouts: Mapping[str, Layout], places: Mapping[str, str]
+        self,
+        part: Part,
+        cuts: Mapping[str, FrozenValues],
+        layouts: Mapping[str, Layout],
+        places: Mapping[str, str],
     ) -> dict[str, Filling]:
         """The files or arrays to write into; none where they cannot be opened, which is said."""
         blocks, leads = part.blocks(self.data.eval_batch_size), self.world.is_leader
@@ -223,7 +231,7 @@ class Making:
             )
         return {} if failures else fillings
 
-    def _finish(self, name: str, part: Part, cut: Cut, filling: Filling) -> bool:
+    def _finish(self, name: str, part: Part, cut: FrozenValues, filling: Filling) -> bool:
         """Whether a filled entry is kept."""
         if not filling.done.all():
             raise TlxError(f"{int((filling.done == 0).sum())} blocks of {part.name} were left out")
@@ -237,7 +245,7 @@ class Making:
             in_memory = self.world.local_size == 1 and filling.layout.bytes <= self._memory_left()
             self.say_once(
                 f"{self.store.folder} cannot be written to ({failed}): frozen part of {part.name} to "
-                f"{_stage(cut)} is {'held in memory' if in_memory else 'computed in every epoch'}"
+                f"{cut.reach} is {'held in memory' if in_memory else 'computed in every epoch'}"
             )
         if in_memory:
             self.held[name] = filling.rows()
@@ -246,7 +254,7 @@ class Making:
     def _memory_left(self) -> int:
         return self.settings.memory - sum(rows.layout.bytes for rows in self.held.values())
 
-    def _store(self, name: str, part: Part, cut: Cut, filling: Filling) -> str:
+    def _store(self, name: str, part: Part, cut: FrozenValues, filling: Filling) -> str:
         """Move a filled entry into place; why it cannot be, empty where it is."""
         try:
             meta = {
@@ -262,7 +270,7 @@ class Making:
             return error.strerror or str(error)
         return ""
 
-    def _lengths(self, part: Part, cuts: Sequence[Cut]) -> Lengths | None:
+    def _lengths(self, part: Part, cuts: Sequence[FrozenValues]) -> Lengths | None:
         """Tokens of each text, counted by the first rank of the machine."""
         if not any(cut.per_token for cut in cuts):
             return None
@@ -271,10 +279,10 @@ class Making:
         return agreed
 
     def _say_what_was_made(
-        self, part: Part, cuts: Mapping[str, Cut], fillings: Mapping[str, Filling]
+        self, part: Part, cuts: Mapping[str, FrozenValues], fillings: Mapping[str, Filling]
     ) -> None:
         made = ", ".join(
-            f"{_stage(cuts[name])} {size(filling.layout.bytes)}{'' if filling.folder else ' in memory'}"
+            f"{cuts[name].reach} {size(filling.layout.bytes)}{'' if filling.folder else ' in memory'}"
             for name, filling in fillings.items()
         )
         views = f" in {part.views} views" if part.views else ""
@@ -282,16 +290,12 @@ class Making:
         self.say(f"frozen part of {part.name} computed once, {count}, to {made}: {ended - began:.1f} s")
 
 
-def _stage(cut: Cut) -> str:
-    return list(cut.backbone.stages)[cut.frontier - 1]
-
-
-def _words(part: Part, cut: Cut) -> dict[str, Any]:
+def _words(part: Part, cut: FrozenValues) -> dict[str, Any]:
     recipe = cut.backbone.recipe
     return {
         "model": str(recipe.get("name") or recipe.get("_target_") or ""),
         "weights": cut.backbone.weights,
-        "stage": _stage(cut),
+        "stage": cut.reach,
         "split": part.name,
         "samples": len(part.split),
         "views": part.views,

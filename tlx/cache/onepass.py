@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tlx.backbones.cut import Cut
-from tlx.backbones.cuts import values_of
+from tlx.backbones.cuts import FrozenValues, values_of
 from tlx.cache.filling import Filling
 from tlx.cache.part import Part
 from tlx.data.datamodule import TransferData
@@ -22,7 +21,7 @@ __all__ = ["fill"]
 def fill(
     part: Part,
     data: TransferData,
-    pairs: Sequence[tuple[Cut, Filling]],
+    pairs: Sequence[tuple[FrozenValues, Filling]],
     device: torch.device,
     precision: Callable[[], AbstractContextManager[Any]],
     world: World,

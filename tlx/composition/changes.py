@@ -51,7 +51,7 @@ SETTLED = {
 INSIDE = re.compile(r"^(data|source)(\.of(\.\d+)?)+(?=\.)")
 """What leads from a source to those that it is made of, whose keys are free for the same reasons."""
 
-PLANNED = ("strategy", "norms", "trainer.limit_epochs")
+PLANNED = ("strategy", "norms", "rate_scale", "stage_rates", "trainer.limit_epochs")
 """Keys that reach the run through its plan alone, which says what they come to."""
 
 

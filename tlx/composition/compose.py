@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tlx.composition import resolve
 from tlx.composition.explain import EXPLAINED, check_words, explain
-from tlx.composition.groups import SOURCE, conf_folder, groups, hint
+from tlx.composition.groups import ALSO, SOURCE, conf_folder, hint
 from tlx.composition.hydra_settings import check_hydra_settings
 from tlx.composition.secrets import refuse_secrets
 from tlx.composition.sources import without_loading
@@ -40,8 +40,6 @@ __all__ = [
 
 VERSION_BASE = "1.3"
 GROUPS_OF_THE_NAME = ("model", "data", "strategy")
-OF_ONE_VERB = frozenset({"sequence"})
-"""Groups that the verb of the same name alone reads."""
 UNREAD = frozenset({"defaults", "experiment", "hydra"})
 """Keys of primary configs that are Hydra's."""
 
@@ -125,17 +123,17 @@ def from_hydra(
         choices, words = HydraConfig.get().runtime.choices, HydraConfig.get().overrides.task
     chosen = dict(choices)
     for group in GROUPS_OF_THE_NAME:
-        if group not in chosen:
+        if group in config and group not in chosen:
             raise ConfigError(
                 f"{group} takes one choice, not a list", fix=f"tlx fit -m {group}=A,B for a sweep"
             )
     _refuse_open(config, chosen)
     plain = resolve.saved(config)
     refuse_secrets(plain)
-    for node in ("data", SOURCE):
+    for node in ("data", SOURCE, ALSO):
         if node in plain:
             plain[node] = without_loading(plain[node], node, plain["seed"])
-    for node in ("model", "data", SOURCE):
+    for node in ("model", "data", SOURCE, ALSO):
         if node in plain:
             plain[node] = resolve.absolute(plain[node])
     plain["cache"] = resolve.absolute_folder(plain["cache"])
@@ -146,7 +144,8 @@ def from_hydra(
     measure = plain.pop("measure", False)
     if not isinstance(measure, bool):
         raise bad_value("measure", measure, "true or false")
-    plain["names"] = {group: _name(plain[group], chosen[group]) for group in GROUPS_OF_THE_NAME}
+    named = [group for group in GROUPS_OF_THE_NAME if group in plain]
+    plain["names"] = {group: _name(plain[group], chosen[group]) for group in named}
     return Composed(
         plain, tuple([trust] if isinstance(trust, str) else trust or ()), run_dir, sweep_dir, measure
     )
@@ -255,9 +254,15 @@ def _combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
 
 @functools.cache
 def _top_level(verb: str) -> frozenset[str]:
-    primaries = [OmegaConf.load(conf_folder() / f"{name}.yaml") for name in ("fit", verb)]
-    own = {str(key) for primary in primaries for key in primary}
-    return frozenset({*groups(), *own, SOURCE} - (OF_ONE_VERB - {verb}) - UNREAD)
+    """The keys that a verb reads: those of its primary config, and of the one that it is made on."""
+    primary: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / f"{verb}.yaml"), resolve=False)
+    own = {str(key) for key in primary}
+    for entry in primary["defaults"]:
+        if isinstance(entry, str):
+            own |= _top_level(entry) if entry != "_self_" else set()
+        else:
+            own |= {str(key).rpartition("@")[2] for key in entry}
+    return frozenset(own - UNREAD)
 
 
 def _refuse_unread(config: DictConfig, verb: str) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from tlx.errors import unknown_name
 
-__all__ = ["SOURCE", "arguments", "choices", "conf_folder", "groups", "hint", "meaning", "parts"]
+__all__ = ["ALSO", "SOURCE", "arguments", "choices", "conf_folder", "groups", "hint", "meaning", "parts"]
 
 
 SOURCE = "source"
 """Where a second choice of data goes, `data@source=CHOICE`."""
+
+ALSO = "also"
+"""Where a set that is only measured on goes, `data@also=CHOICE`."""
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from tlx.composition.init_head import take_heads
 from tlx.composition.initial import backbone_of, known_folder
 from tlx.composition.trust import importable
 from tlx.data.datamodule import TransferData
-from tlx.errors import ConfigError, bad_value
+from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.job import NOTHING_KEPT, Job
 from tlx.origin.regularizer import Regularizer
 from tlx.plan import Plan
@@ -28,7 +28,7 @@ from tlx.targets import resolve as callable_at
 from tlx.trainer import TrainerSettings
 from tlx.types import Source, Task
 
-__all__ = ["LOADING", "check_values", "make_data", "make_head", "make_job", "make_trainer"]
+__all__ = ["LOADING", "check_arguments", "check_values", "make_data", "make_head", "make_job", "make_trainer"]
 
 LOADING = tuple(name for name in inspect.signature(TransferData).parameters if name != "source")
 """The keys of a data node that say how samples become batches; the rest build the source."""
@@ -83,6 +83,11 @@ def make_job(
         data=data if isinstance(data, TransferData) else make_data(config["data"], trust, data),
         strategy=build(config["strategy"], trust, partial=True) if strategy is None else strategy,
         norms=config.get("norms", "train"),
+        rate_scale=_number("rate_scale", config.get("rate_scale", 1.0)),
+        stage_rates={
+            stage: _number(f"stage_rates.{stage}", factor)
+            for stage, factor in (config.get("stage_rates") or {}).items()
+        },
         seed=config["seed"],
         monitor=config["monitor"],
         page=config.get("page", True),
@@ -200,6 +205,20 @@ def check_values(node: Mapping[str, Any], where: str, trust: Iterable[str] = ())
     except (NameError, TypeError, AttributeError):
         return
     _check_types({key: value for key, value in node.items() if key != "_target_"}, hints, where)
+
+
+def check_arguments(target: Callable[..., Any], values: Mapping[str, Any], where: str) -> None:
+    """Hold the names and values of a node against the signature of what takes them.
+
+    Raises:
+        ConfigError: It does not take one of them, or a value is of another kind.
+    """
+    known = list(inspect.signature(target).parameters)
+    unread = next((key for key in values if key not in known), None)
+    if unread is not None:
+        raise unknown_name(f"key of {where}", unread, known)
+    described = inspect.getattr_static(target, "__init__") if isinstance(target, type) else target
+    _check_types(values, typing.get_type_hints(described), where)
 
 
 def _check_types(values: Mapping[str, Any], hints: Mapping[str, Any], where: str) -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 from tlx.errors import CheckpointError, unknown_name
 from tlx.run_directory import shown
 from tlx.run_entries import refuse_links
+from tlx.verbs.protocol import question_of
+from tlx.verbs.protocol import write_page as write_answer
 from tlx.verbs.words import read_words
 
 __all__ = ["USAGE", "report"]
 
 USAGE = """\
-tlx report RUN|SEQUENCE|SWEEP: write the page again. A run or a sequence: report.html. A sweep: its page
+tlx report RUN|SEQUENCE|ANSWER|SWEEP: write the page again: report.html. A sweep: its page
 and its table as CSV, with mean and 95 % interval over seeds for each combination.
 """
 
@@ -35,8 +37,15 @@ def report(argv: Sequence[str]) -> None:
 
         print(f"page    {shown(write_sequence(folder))}", flush=True)  # noqa: T201
         return
+    verb = question_of(folder)
+    if verb is not None:
+        refuse_links(folder, depth=1)
+        print(f"page    {shown(write_answer(folder, verb))}", flush=True)  # noqa: T201
+        return
     if not (folder / "config.yaml").is_file():
-        raise CheckpointError(f"{path} is neither a run nor a sweep", fix="a folder that tlx fit made")
+        raise CheckpointError(
+            f"{path} is no run, sequence, answer or sweep", fix="a folder that tlx fit made"
+        )
     refuse_links(folder)
     from tlx.report.page import write_page
 

@@ -25,7 +25,7 @@ from tlx.verbs.words import read_words, trusted
 __all__ = ["USAGE", "resume", "resume_run"]
 
 USAGE = """\
-tlx resume RUN|SEQUENCE|SWEEP [KEY=VALUE ...] [trust=[PACKAGE]]: go on with what was cut off.
+tlx resume RUN|SEQUENCE|ANSWER|SWEEP [KEY=VALUE ...] [trust=[PACKAGE]]: go on with what was cut off.
 The result has the bits of a run that was never cut off.
 
   tlx resume RUN strategy.epochs=20    a longer run; what is over stays as it was, also of a finished run
@@ -40,6 +40,8 @@ USAGE += "".join(f"  {key:26} {why}\n" for key, why in {**FREE, **MOVED}.items()
 
 def resume(argv: Sequence[str]) -> None:
     """Go on with a run, or run what is missing of a sweep."""
+    from tlx.verbs.protocol import question_of, resume_answer
+
     (folder,), words = read_words(argv, "resume", least=1, most=1)
     options = {key: value for key, value in words.items() if key not in ("trust", "allow_change")}
     allow_change = _truth("allow_change", words.get("allow_change", "false"))
@@ -61,6 +63,13 @@ def resume(argv: Sequence[str]) -> None:
         from tlx.verbs.sequence import resume_sequence
 
         resume_sequence(Path(folder), trusted(words))
+    elif (verb := question_of(Path(folder))) is not None:
+        if options or allow_change:
+            raise ConfigError(
+                f"{folder} is an answer, and goes on with what it was asked with",
+                fix=f"tlx resume {folder}, or tlx {verb} anew",
+            )
+        resume_answer(Path(folder), verb, trusted(words))
     else:
         resume_run(Path(folder), trusted(words), options, allow_change)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tlx.composition.compose import Composed, digest, plain_stem
 from tlx.composition.hydra_settings import sets_environment
 from tlx.composition.trust import gives_trust
 from tlx.errors import CheckpointError, ConfigError, SecurityError, SweepError
-from tlx.figures import figures_of
+from tlx.figures import TRAIN_FIGURE, figures_of
 from tlx.outcome import INTERNAL, ending
 from tlx.run_directory import begin, claimed, place, read_json, read_state, shown, write_text
 from tlx.run_entries import refuse_links
@@ -31,6 +32,7 @@ from tlx.signals import (
 )
 from tlx.verbs.completeness import lacking
 from tlx.verbs.launch import train
+from tlx.verbs.protocol import QUESTIONS, answer
 from tlx.verbs.run_config import write_config
 from tlx.verbs.sequence import RESULT
 from tlx.verbs.sequence import train as train_sequence
@@ -201,7 +203,16 @@ def _learn(folder: Path, composed: Composed) -> None:
         train_sequence(folder, composed)
 
 
-WORK: dict[str, Callable[[Path, Composed], None]] = {"fit": _train, "sequence": _learn}
+def _answer(verb: str, folder: Path, composed: Composed) -> None:
+    with stoppable():
+        answer(folder, verb, composed)
+
+
+WORK: dict[str, Callable[[Path, Composed], None]] = {
+    "fit": _train,
+    "sequence": _learn,
+    **{verb: partial(_answer, verb) for verb in QUESTIONS},
+}
 """What a job's own process does, by the verb of the sweep."""
 
 
@@ -251,7 +262,8 @@ def _in_a_fork(work: Callable[[], object], folder: Path) -> int:
 def _monitored(folder: Path, composed: Composed) -> float | None:
     """What a sweeper that searches wants to see improve."""
     found = _summary(folder)
-    value = found.get(f"test/{figures_of(found)[0]}" if "scenario" in found else composed.config["monitor"])
+    of_a_run = found.get("task") in TRAIN_FIGURE
+    value = found.get(composed.config["monitor"] if of_a_run else f"test/{figures_of(found)[0]}")
     return float(value) if value is not None else None
 
 

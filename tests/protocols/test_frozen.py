@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from tests.faults.jobs import small_job
+from tlx.errors import ConfigError
+from tlx.protocols.frozen import drawn, sampled, shares_of, stage_features
+
+
+def names(part: object) -> set[str]:
+    split = part.split  # type: ignore[attr-defined]
+    return {split.name(index) for index in range(len(split))}
+
+
+def test_with_a_test_split_validation_chooses_and_test_is_reported() -> None:
+    shares = shares_of(small_job().data, most=1000, seed=0)
+    assert (shares.chosen_on, shares.reported_on) == ("val", "test")
+    assert not names(shares.fits) & names(shares.chooses)
+    assert not names(shares.reported) & (names(shares.fits) | names(shares.chooses))
+
+
+def test_without_one_a_share_of_train_chooses_and_validation_is_reported() -> None:
+    data = small_job().data
+    data.splits = data.splits._replace(test=None)
+    shares = shares_of(data, most=1000, seed=0)
+    assert shares.reported_on == "val" and "held out" in shares.chosen_on
+    assert len(shares.fits.split) + len(shares.chooses.split) == len(data.splits.train)
+    assert not names(shares.fits) & names(shares.chooses)
+
+
+def test_of_too_many_samples_some_are_drawn_alike_from_every_class() -> None:
+    data = small_job().data
+    found = drawn(data.splits.train, 20, 0, data.classes)
+    counts = np.bincount(found.labels)
+    assert len(found) <= 20 and counts.max() - counts.min() <= 1
+    assert np.array_equal(found.labels, drawn(data.splits.train, 20, 0, data.classes).labels)
+    assert drawn(data.splits.train, 10_000, 0, data.classes) is data.splits.train
+
+
+def test_features_come_with_their_labels() -> None:
+    job = small_job(knows=8)
+    features = stage_features(job, lambda line: None)
+    part = shares_of(job.data, 1000, 0).fits
+    found = sampled(features, part)
+    assert found.labels.tolist() == part.split.labels.tolist()
+    assert {len(rows) for rows in found.features.values()} == {len(part.split)}
+
+
+def test_several_devices_are_refused_with_a_way_out() -> None:
+    job = small_job(knows=8, devices=2)
+    with pytest.raises(ConfigError, match=r"2 processes.*trainer.devices=1"):
+        stage_features(job, lambda line: None)

@@ -1,0 +1,180 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tlx.composition.compose import Composed, compose
+from tlx.errors import ConfigError
+from tlx.functional.crossed_interval import crossed_interval
+from tlx.inference import worth_of_each
+from tlx.protocols.gain import Gain, verdict_of
+from tlx.protocols.gain_result import GainResult
+from tlx.protocols.plain import plain, typed
+from tlx.verbs.protocol import answer
+
+SMALL = (
+    "data.per_class=4",
+    "strategy=feature_extraction",
+    "strategy.epochs=2",
+    "gain.seeds=2",
+    "gain.rates=[0.1,1]",
+    "gain.halvings=1",
+    "trainer=cpu",
+    "cache=none",
+)
+
+
+def asked(folder: Path, *more: str) -> tuple[GainResult, Composed]:
+    composed = compose("gain", [*SMALL, *more])
+    found: GainResult = answer(folder, "gain", composed)
+    return found, composed
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, GainResult, Composed]:
+    folder = tmp_path_factory.mktemp("gain") / "answer"
+    return folder, *asked(folder)
+
+
+def test_knowing_letters_helps_with_digits_and_the_interval_is_that_of_every_pair(answered: Any) -> None:
+    folder, found, composed = answered
+    assert found.verdict == "positive transfer" == verdict_of(found.low, found.high, found.margin)
+    tables = []
+    for arm in (found.transfer, found.scratch):
+        runs = [folder / "runs" / arm.name / f"rate{arm.rate:g}-seed{seed}" for seed in (0, 1)]
+        data, trainer = makers(composed)
+        tables.append(torch.stack([worth_of_each(run, data, trainer) for run in runs]))
+        said = [json.loads((run / "summary.json").read_text())["test/accuracy"] for run in runs]
+        assert arm.values == pytest.approx(said)
+    assert found.gain == pytest.approx(float((tables[0] - tables[1]).mean()))
+    assert (found.low, found.high) == pytest.approx(crossed_interval(tables[0] - tables[1]))
+
+
+def makers(composed: Composed) -> Any:
+    from tlx.composition.job import make_job
+
+    job = make_job(composed.config)
+    return job.data, job.trainer
+
+
+def test_both_arms_have_the_same_budget_and_grid_and_take_their_best_rate(answered: Any) -> None:
+    folder, found, _ = answered
+    for arm in (found.transfer, found.scratch):
+        assert set(arm.rates) == {"0.1", "1"}
+        best = max(arm.rates, key=lambda rate: arm.rates[rate])
+        assert arm.rate == float(best)
+        assert arm.epochs == (2, 2)
+        assert {path.name for path in (folder / "runs" / arm.name).glob("rate*seed0")} == {
+            "rate0.1-seed0",
+            "rate1-seed0",
+        }
+        assert len([*(folder / "runs" / arm.name).glob("rate*seed1")]) == 1
+
+
+def test_what_was_saved_is_read_off_the_curves(answered: Any) -> None:
+    folder, found, _ = answered
+    saved, scratch = found.saved, found.scratch
+    rows = [
+        (folder / "runs" / "scratch" / f"rate{scratch.rate:g}-seed{seed}" / "metrics.csv").read_text()
+        for seed in (0, 1)
+    ]
+    place = rows[0].splitlines()[0].split(",").index("val/accuracy")
+    curves = [[float(line.split(",")[place]) for line in row.splitlines()[1:]] for row in rows]
+    assert saved.target == pytest.approx(sum(max(curve) for curve in curves) / 2)
+    assert saved.scratch_epochs == sum(curve.index(max(curve)) + 1 for curve in curves) / 2
+    assert saved.reached == 2
+    assert saved.transfer_epochs is not None and saved.transfer_epochs <= saved.scratch_epochs
+    assert saved.transfer_flops is not None and saved.transfer_flops < saved.scratch_flops
+
+
+def test_labels_are_halved_while_transfer_is_as_good_as_scratch_with_all(answered: Any) -> None:
+    _, found, _ = answered
+    assert found.all_labels == 4
+    assert [each.per_class for each in found.labels] == [2]
+    assert found.labels[0].reaches == (found.labels[0].mean >= found.scratch.mean)
+
+
+def test_an_answer_that_was_cut_off_goes_on_to_the_same_figures(answered: Any, tmp_path: Path) -> None:
+    folder, found, composed = answered
+    copy = tmp_path / "answer"
+    import shutil
+
+    shutil.copytree(folder, copy)
+    (copy / "result.json").unlink()
+    shutil.rmtree(copy / "runs" / "transfer" / f"rate{found.transfer.rate:g}-seed1")
+    again: GainResult = answer(copy, "gain", composed)
+    timeless = [
+        replace(
+            each,
+            saved=replace(each.saved, transfer_seconds=None, scratch_seconds=0.0),
+            transfer=replace(each.transfer, seconds=()),
+            scratch=replace(each.scratch, seconds=()),
+        )
+        for each in (found, again)
+    ]
+    assert timeless[0] == timeless[1]
+
+
+def test_the_answer_can_be_read_back(answered: Any) -> None:
+    folder, found, _ = answered
+    assert typed(GainResult, json.loads((folder / "result.json").read_text())) == typed(
+        GainResult, plain(found)
+    )
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["test/gain"] == found.gain
+    assert summary["task"] == "gain"
+
+
+def test_the_page_says_the_verdict_and_what_is_thin_about_it(answered: Any) -> None:
+    folder, found, _ = answered
+    page = (folder / "report.html").read_text()
+    assert "positive transfer" in page
+    assert "2 seeds: a demonstration" in page
+    assert f"{100 * found.gain:.1f}" in page
+
+
+def test_the_same_network_in_both_arms_has_no_gain(tmp_path: Path) -> None:
+    composed = compose(
+        "gain",
+        [
+            *SMALL,
+            "strategy=scratch",
+            "strategy.epochs=1",
+            "gain.rates=[1]",
+            "gain.seeds=1",
+            "gain.halvings=0",
+        ],
+    )
+    found: GainResult = answer(tmp_path / "same", "gain", composed)
+    assert (found.gain, found.low, found.high, found.verdict) == (0.0, 0.0, 0.0, "none shown")
+
+
+def test_what_has_random_values_has_nothing_to_transfer(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing to transfer"):
+        asked(tmp_path / "none", "model.weights=null")
+    assert not (tmp_path / "none" / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"seeds": 0}, "gain.seeds"),
+        ({"rates": []}, "gain.rates"),
+        ({"rates": [1.0, -1.0]}, "gain.rates"),
+        ({"rates": [1.0, 1.0]}, "different"),
+        ({"tuned_on": 6}, "gain.tuned_on"),
+        ({"margin": -0.1}, "gain.margin"),
+        ({"halvings": -1}, "gain.halvings"),
+    ],
+)
+def test_settings_out_of_their_range_are_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Gain(**settings)
+
+
+def test_arguments_that_scratch_does_not_take_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="gain.scratch.*arguments of strategy=scratch"):
+        asked(tmp_path / "wrong", "gain.scratch={epoch: 3}")

@@ -1,0 +1,39 @@
+from dataclasses import replace
+
+from tlx.figures import TASK_FIGURES
+from tlx.protocols.gain_result import ArmResult, GainResult
+from tlx.protocols.saved import Saved
+
+ARM = ArmResult("transfer", "full", 1.0, {"1": 0.5}, (0.5,), 0.5, (3,), (1.0,), 0)
+RESULT = GainResult(
+    figure="accuracy",
+    higher=True,
+    gain=0.25,
+    low=0.1,
+    high=0.4,
+    verdict="positive transfer",
+    margin=0.01,
+    reported_on="test",
+    samples=10,
+    seeds=(0,),
+    tuned_on=(0,),
+    max_epochs=3,
+    transfer=ARM,
+    scratch=replace(ARM, name="scratch", mean=0.25),
+    majority=0.1,
+    saved=Saved(0.5, 0, None, 1.0, None, 1.0, None, 1.0),
+    labels=(),
+    all_labels=5,
+    also=(),
+    warnings=(),
+)
+
+
+def test_a_sweep_compares_the_gain_and_what_it_is_the_difference_of() -> None:
+    figures = RESULT.figures()
+    assert figures == {"gain": 0.25, "with_transfer": 0.5, "from_scratch": 0.25}
+    assert set(figures) <= set(TASK_FIGURES["gain"])
+
+
+def test_of_numbers_it_is_the_error_that_was_saved() -> None:
+    assert replace(RESULT, figure="mae", higher=False).figures() == {"error_saved": 0.25}

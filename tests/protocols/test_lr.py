@@ -1,0 +1,89 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tlx.composition.compose import compose
+from tlx.errors import ConfigError
+from tlx.protocols.lr import Lr, LrResult
+from tlx.protocols.plain import typed
+from tlx.verbs.protocol import answer
+
+SMALL = (
+    "data.per_class=3",
+    "strategy=partial",
+    "strategy.epochs=1",
+    "trainer=cpu",
+    "trainer.limit_val_batches=2",
+    "cache=none",
+    "lr.steps=12",
+    "lr.factors=[1,3]",
+)
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, LrResult]:
+    folder = tmp_path_factory.mktemp("lr") / "answer"
+    return folder, answer(folder, "lr", compose("lr", [*SMALL]))
+
+
+def test_every_stage_that_trains_is_tried_frozen_and_at_every_factor(answered: Any) -> None:
+    folder, found = answered
+    assert [(cell.stage, cell.factor) for cell in found.cells] == [
+        ("layer3", 0.0),
+        ("layer3", 1.0),
+        ("layer3", 3.0),
+    ]
+    for cell, name in zip(found.cells, ("layer3-0", "plan", "layer3-3"), strict=True):
+        summary = json.loads((folder / "runs" / name / "rate1-seed0" / "summary.json").read_text())
+        assert cell.values == (summary["val/accuracy"],)
+    assert found.base == found.cells[1].mean
+    plan = json.loads((folder / "runs" / "layer3-3" / "rate1-seed0" / "plan.json").read_text())
+    base = json.loads((folder / "runs" / "plan" / "rate1-seed0" / "plan.json").read_text())
+    rates = [each["phases"][0]["trains"] for each in (plan, base)]
+    assert rates[0]["layer3"] == pytest.approx(3 * rates[1]["layer3"])
+    assert rates[0]["head"] == rates[1]["head"]
+    frozen = json.loads((folder / "runs" / "layer3-0" / "rate1-seed0" / "plan.json").read_text())
+    assert set(frozen["phases"][0]["trains"]) == {"head"}
+
+
+def test_the_gain_of_a_stage_is_its_best_figure_over_that_of_it_frozen(answered: Any) -> None:
+    _, found = answered
+    frozen, *trained = found.cells
+    assert found.gains[0].gain == pytest.approx(max(cell.mean for cell in trained) - frozen.mean)
+    assert found.gains[0].low is None
+
+
+def test_a_wish_for_no_sweep_trains_nothing(tmp_path: Path) -> None:
+    found: LrResult = answer(tmp_path / "range", "lr", compose("lr", [*SMALL, "lr.stages=[]"]))
+    assert not (tmp_path / "range" / "runs").exists()
+    assert found.found is not None and not found.cells
+
+
+def test_the_answer_can_be_read_back_and_shown(answered: Any) -> None:
+    folder, found = answered
+    again = typed(LrResult, json.loads((folder / "result.json").read_text()))
+    assert again == found
+    page = (folder / "report.html").read_text()
+    assert "layer3" in page and "One seed" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["lr.stages=[layer9]"], "layer9.*layer3"),
+        (["lr.phase=2"], "lr.phase"),
+        (["lr.low=2", "lr.high=1"], "low, high"),
+        (["strategy=feature_extraction", "lr.find=false"], "trains no stage.*strategy=full"),
+    ],
+)
+def test_what_cannot_be_varied_is_refused(tmp_path: Path, words: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        answer(tmp_path / "wrong", "lr", compose("lr", [*SMALL, *words]))
+
+
+@pytest.mark.parametrize("settings", [{"factors": [0.0]}, {"factors": [1.0, 1.0]}, {"seeds": 0}])
+def test_settings_out_of_their_range_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="lr\\."):
+        Lr(**settings)

@@ -1,0 +1,74 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.protocols.test_gain_result import RESULT
+from tlx.errors import CheckpointError
+from tlx.protocols.gain_result import Label, Measured
+from tlx.protocols.plain import plain
+from tlx.report.gain import result_lines, write_page
+
+ABOUT = {"model": "<b>tiny</b>", "data": "digits", "seed": 0, "versions": {}}
+
+
+def result(**changes: Any) -> dict[str, Any]:
+    return ABOUT | dict(plain(replace(RESULT, **changes)))
+
+
+def page(folder: Path, **changes: Any) -> str:
+    (folder / "result.json").write_text(json.dumps(result(**changes)))
+    return write_page(folder).read_text().replace("\u00a0", " ")
+
+
+def test_the_page_shows_the_gain_its_interval_and_its_verdict(tmp_path: Path) -> None:
+    found = page(tmp_path)
+    for said in (
+        "+25.0 points",
+        "10.0 points to 40.0 points",
+        "positive transfer",
+        "Always the commonest class",
+    ):
+        assert said in found
+    assert "<b>tiny</b>" not in found and "<svg" in found
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [("negative transfer", "knowing did harm"), ("none shown", "neither help nor harm is shown")],
+)
+def test_each_verdict_is_told_in_words(tmp_path: Path, verdict: str, said: str) -> None:
+    assert said in page(tmp_path, verdict=verdict)
+
+
+def test_labels_and_further_samples_have_their_parts_where_they_were_measured(tmp_path: Path) -> None:
+    bare = page(tmp_path)
+    assert "Labels saved" not in bare and "networks on other samples" not in bare
+    also = (Measured("corrupted, test", 8, 0.5, 0.75, -0.25, -0.4, -0.1, "negative transfer"),)
+    found = page(tmp_path, labels=(Label(5, 0.6, True), Label(2, 0.2, False)), all_labels=10, also=also)
+    assert "With 5 labels of each class transfer is as good as scratch with all of them (10" in found
+    assert "corrupted, test (8)" in found and "negative transfer" in found
+
+
+def test_what_was_never_reached_is_a_dash(tmp_path: Path) -> None:
+    assert "0 of 1 pre-trained runs reached it" in page(tmp_path)
+
+
+def test_numbers_are_told_in_their_unit(tmp_path: Path) -> None:
+    found = page(tmp_path, figure="mae", higher=False, majority=None, gain=1.5)
+    assert "+1.500" in found and "points" not in found
+
+
+def test_a_terminal_hears_the_same() -> None:
+    lines = [line.replace("\u00a0", " ") for line in result_lines(result(warnings=("so few",)))]
+    assert lines[0].startswith(
+        "verdict  positive transfer: 25.0 points, 95 % interval 10.0 points to 40.0 points"
+    )
+    assert lines[-1] == "so few"
+
+
+def test_without_a_result_there_is_no_page(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError):
+        write_page(tmp_path)

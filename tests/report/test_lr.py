@@ -1,0 +1,49 @@
+import json
+from pathlib import Path
+from typing import Any
+
+from tlx.protocols.lr import Cell, LrResult, StageGain
+from tlx.protocols.plain import plain
+from tlx.protocols.rate_finder import Found
+from tlx.report.lr import result_lines, write_page
+
+ABOUT = {"model": "<b>tiny</b>", "data": "digits", "seed": 0, "versions": {}}
+FOUND = Found("all", {"layer1": 1e-4, "head": 1e-2}, (0.1, 1.0, 10.0), (2.0, 1.0, 5.0), 0.316)
+CELLS = (Cell("layer1", 0.0, 0.5, (0.5,)), Cell("layer1", 1.0, 0.75, (0.75,)))
+
+
+def result(
+    found: Found | None = FOUND, cells: tuple[Cell, ...] = CELLS, low: float | None = None
+) -> LrResult:
+    gains = (StageGain("layer1", 1.0, 0.25, low, low and 0.4),) if cells else ()
+    return LrResult(found, "val/accuracy", True, 0.75 if cells else None, (0,), cells, gains, ())
+
+
+def page(folder: Path, given: LrResult) -> str:
+    (folder / "result.json").write_text(json.dumps(ABOUT | dict(plain(given))))
+    return write_page(folder).read_text().replace("\u00a0", " ")
+
+
+def test_the_page_shows_the_range_and_the_heat_map(tmp_path: Path) -> None:
+    found = page(tmp_path, result())
+    for said in ("rates \u00d7 0.316", "3.16e-5", "loss over rising rates", "25.0 points", "frozen", "75.0"):
+        assert said in found
+    assert "<b>tiny</b>" not in found
+
+
+def test_either_half_stands_alone(tmp_path: Path) -> None:
+    alone = page(tmp_path, result(cells=()))
+    assert "Rising rates" in alone and "varied at a time" not in alone
+    sweep = page(tmp_path, result(found=None))
+    assert "Rising rates" not in sweep and "varied at a time" in sweep
+
+
+def test_an_interval_is_shown_where_there_is_one(tmp_path: Path) -> None:
+    assert "10.0 points to 40.0 points" in page(tmp_path, result(low=0.1))
+
+
+def test_a_terminal_hears_the_same() -> None:
+    plainly: dict[str, Any] = ABOUT | dict(plain(result()))
+    lines = [line.replace("\u00a0", " ") for line in result_lines(plainly)]
+    assert "rate_scale=0.316 is an upper end" in lines[0]
+    assert lines[1] == "layer1: 25.0 points over frozen, best at its rate times 1"

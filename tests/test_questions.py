@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+
+import tlx
+from tlx.errors import ConfigError
+from tlx.protocols.lr import LrResult
+
+SMALL = {
+    "lr__stages": [],
+    "lr__steps": 5,
+    "data__per_class": 2,
+    "trainer": "cpu",
+    "cache": "none",
+}
+
+
+def test_an_answer_is_typed_and_read_the_second_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = str(tmp_path / "answer")
+    found = tlx.lr("tiny", "digits", run_dir=place, **SMALL)
+    assert isinstance(found, LrResult) and found.found is not None
+    assert "rising rates" in capsys.readouterr().out
+    assert tlx.lr("tiny", "digits", run_dir=place, **SMALL) == found
+    assert "rising rates" not in capsys.readouterr().out
+
+
+def test_a_key_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"lr\.steps"):
+        tlx.lr(lr__step=5)

@@ -1,0 +1,88 @@
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.command import Server, until
+
+RANGE = ("lr", "lr.stages=[]", "lr.steps=6", "data.per_class=2", "trainer=cpu", "cache=none")
+SWEEP = (
+    "lr", "lr.find=false", "lr.factors=[1]", "strategy=partial", "strategy.epochs=2", "data.per_class=4",
+    "trainer=cpu", "cache=none", "trainer.limit_val_batches=1",
+)  # fmt: skip
+
+
+def test_an_answer_has_a_place_of_its_own_a_page_and_is_not_overwritten(
+    command: Server, tmp_path: Path
+) -> None:
+    first = command.run(tmp_path, *RANGE)
+    assert first.code == 0, first.err
+    (folder,) = (tmp_path / "answers").iterdir()
+    assert folder.name.startswith("lr-tiny-digits-")
+    assert {"lr.yaml", "result.json", "summary.json", "report.html", "state.json"} <= {
+        path.name for path in folder.iterdir()
+    }
+    assert "rate_scale=" in first.out and f"page     answers/{folder.name}/report.html" in first.out
+    again = command.run(tmp_path, *RANGE)
+    assert again.code == 2
+    assert "is finished and is not overwritten" in again.err and "tlx report answers/" in again.err
+    (folder / "report.html").unlink()
+    shown = command.run(tmp_path, "report", f"answers/{folder.name}")
+    assert shown.code == 0 and (folder / "report.html").is_file()
+    resumed = command.run(tmp_path, "resume", f"answers/{folder.name}")
+    assert resumed.code == 0 and "is already complete" in resumed.out
+    changed = command.run(tmp_path, "resume", f"answers/{folder.name}", "seed=1")
+    assert changed.code == 2 and "is an answer, and goes on with what it was asked with" in changed.err
+
+
+def test_a_killed_answer_goes_on_with_the_runs_that_it_has(command: Server, tmp_path: Path) -> None:
+    whole = command.run(tmp_path, *SWEEP, "run_dir=whole")
+    assert whole.code == 0, whole.err
+    started = command.start(tmp_path, *SWEEP, "run_dir=cut")
+    first = tmp_path / "cut" / "runs" / "plan" / "rate1-seed0" / "summary.json"
+    until(first.is_file)
+    os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+    before = first.stat().st_mtime_ns
+    resumed = command.run(tmp_path, "resume", "cut")
+    assert resumed.code == 0, resumed.err
+    assert first.stat().st_mtime_ns == before
+    found = [json.loads((tmp_path / name / "result.json").read_text()) for name in ("whole", "cut")]
+    assert found[0] == found[1]
+
+
+def test_an_answer_of_another_config_is_not_gone_on_with(command: Server, tmp_path: Path) -> None:
+    assert command.run(tmp_path, *RANGE, "run_dir=one").code == 0
+    (tmp_path / "one" / "result.json").unlink()
+    (tmp_path / "one" / "state.json").unlink()
+    refused = command.run(tmp_path, *RANGE, "run_dir=one", "seed=2")
+    assert refused.code == 2 and "tlx resume one" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["lr.step=3"], "lr.steps"),
+        (["lr.steps=many"], "lr.steps='many'"),
+        (["lr.phase=9"], "lr.phase=9"),
+        (["sweep_dir=there"], "add -m"),
+        (["also=3"], "no key 'also'"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line_with_a_way_out(
+    command: Server, tmp_path: Path, words: list[str], said: str
+) -> None:
+    result = command.run(tmp_path, *RANGE, *words)
+    assert result.code == 2, result.out
+    assert said in result.err and len(result.err.strip().splitlines()) == 1
+    assert not (tmp_path / "answers").exists()
+
+
+def test_questions_can_be_swept(command: Server, tmp_path: Path) -> None:
+    result = command.run(tmp_path, "lr", "-m", *RANGE[1:], "seed=0,1", "sweep_dir=both")
+    assert result.code == 0, result.err
+    table = (tmp_path / "both" / "sweep.csv").read_text()
+    assert "rate_factor" in table
+    assert len(list((tmp_path / "both" / "jobs").iterdir())) == 2

@@ -1,0 +1,121 @@
+"""What protocols read of a frozen backbone: features of every stage, of the splits that they need."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tlx.assembly import build_network, feature_bits
+from tlx.cache.part import Part
+from tlx.cache.stage_features import StageFeatures
+from tlx.data.datamodule import TransferData
+from tlx.data.stratified import held_out
+from tlx.errors import ConfigError
+from tlx.job import Job
+from tlx.trainer import World
+from tlx.types import Split
+
+__all__ = ["Sampled", "Shares", "sampled", "shares_of", "stage_features"]
+
+HELD_OUT = 0.2
+"""Of the training samples, for choosing, where the data has no test split and val is reported."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Samples that fit, samples that choose, and samples that are only reported; none is in two.
+
+    Args:
+        fits: Of the training split.
+        chooses: The validation split; where there is no test split, a share of the training split.
+        reported: The test split; where there is none, the validation split.
+        chosen_on: What `chooses` is, for people.
+        reported_on: "test" or "val".
+    """
+
+    fits: Part
+    chooses: Part
+    reported: Part
+    chosen_on: str
+    reported_on: str
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Features and labels.
+
+    Args:
+        features: By stage: shape (N, C of the stage), float32.
+        labels: Shape (N,), int64.
+    """
+
+    features: dict[str, Tensor]
+    labels: Tensor
+
+
+def stage_features(job: Job, say: Callable[[str], None]) -> StageFeatures:
+    """What computes the features of a job's backbone, where the job's trainer says.
+
+    Raises:
+        ConfigError: Several devices are asked for, or the task is not to tell classes apart.
+    """
+    settings = job.trainer
+    if settings.processes > 1:
+        raise ConfigError(
+            f"{settings.processes} processes are asked for, and features are read by one",
+            fix="trainer.devices=1 trainer.num_nodes=1",
+        )
+    build_network(job)  # draws the values of a random backbone
+    job.backbone.lay_out(settings.torch_memory_format)
+    return StageFeatures(
+        job.cache,
+        job.backbone,
+        job.data,
+        settings.device(World()),
+        settings.precision_context,
+        feature_bits(settings),
+        say,
+    )
+
+
+def shares_of(data: TransferData, most: int, seed: int) -> Shares:
+    """Divide a data set so that what is reported has chosen nothing.
+
+    Args:
+        data: With labels of one class each.
+        most: Samples of each share at most, drawn alike from every class, >= 1.
+        seed: Of the draws.
+    """
+    train, val, test, classes = data.splits
+    if test is not None:
+        return Shares(
+            Part("train", drawn(train, most, seed, classes)),
+            Part("val", drawn(val, most, seed, classes)),
+            Part("test", drawn(test, most, seed, classes)),
+            "val",
+            "test",
+        )
+    fits, chooses = held_out(train.labels, [HELD_OUT], seed, classes)
+    return Shares(
+        Part("train", drawn(train.subset(fits), most, seed, classes)),
+        Part("train (held out)", drawn(train.subset(chooses), most, seed, classes)),
+        Part("val", drawn(val, most, seed, classes)),
+        f"{HELD_OUT:.0%} of train, held out",
+        "val",
+    )
+
+
+def drawn(split: Split, most: int, seed: int, classes: tuple[str, ...]) -> Split:
+    """So many samples at most, alike in their classes; a split with fewer stays as it is."""
+    count = len(split)
+    if count <= most:
+        return split
+    _, chosen = held_out(split.labels, [most / count], seed, classes)
+    return split.subset(chosen[:most])
+
+
+def sampled(features: StageFeatures, part: Part) -> Sampled:
+    """The features of a part, with its labels."""
+    return Sampled(features.of(part), torch.from_numpy(np.asarray(part.split.labels, dtype=np.int64)))

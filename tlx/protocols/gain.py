@@ -1,0 +1,245 @@
+"""Did transfer help: the pre-trained network against the same one from scratch, tuned alike."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tlx.assembly import plan_of
+from tlx.errors import ConfigError, bad_value
+from tlx.figures import TRAIN_FIGURE, higher_is_better
+from tlx.functional.crossed_interval import crossed_interval
+from tlx.inference import worth_of_each
+from tlx.protocols.arms import Arm, Finished, train_arm, tuned
+from tlx.protocols.gain_result import ArmResult, GainResult, Label, Measured
+from tlx.protocols.given import Given
+from tlx.protocols.saved import saved
+
+__all__ = ["Gain", "Verdict", "verdict_of"]
+
+Verdict = Literal["positive transfer", "none shown", "negative transfer"]
+
+LATE = 0.9
+"""A best epoch beyond this share of the epochs says that training was cut short."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    r"""Transfer gain :math:`\Delta = m(\text{pre-trained}) - m(\text{scratch})` and how sure it is.
+
+    Both arms have the same data, split, epochs, seeds and grid of rates; the best rate of each is chosen on
+    validation data alone. The verdict is that of a paired test with a margin over seeds and samples at
+    once (`crossed_interval`): *negative transfer* (Wang et al. 2019, arXiv 1811.09751) is claimed where
+    the whole interval lies below minus the margin, and never by a point.
+
+    Args:
+        seeds: Runs of each arm, with the config's seed and those after it, >= 1.
+        rates: What every rate of a plan is multiplied by; each arm is tuned over all of them, > 0.
+        tuned_on: How many of the seeds choose the rates, in [1, seeds].
+        margin: The gain that counts, >= 0, in the figure's unit.
+        scratch: Arguments of `strategy=scratch` that shall differ from their defaults; its epochs are those
+            of the pre-trained arm, unless they are named here.
+        halvings: How often the labels of the pre-trained arm are halved, as long as it still reaches what
+            scratch does with all of them, >= 0.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+
+    seeds: int = 5
+    rates: Sequence[float] = (0.3, 1.0, 3.0)
+    tuned_on: int = 1
+    margin: float = 0.01
+    scratch: Mapping[str, Any] | None = None
+    halvings: int = 3
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise bad_value("gain.seeds", self.seeds, "a whole number >= 1")
+        if not self.rates or not all(rate > 0 for rate in self.rates):
+            raise bad_value("gain.rates", list(self.rates), "numbers > 0", "gain.rates=[0.3,1,3]")
+        if len(set(self.rates)) < len(self.rates):
+            raise bad_value("gain.rates", list(self.rates), "different numbers")
+        if not 1 <= self.tuned_on <= self.seeds:
+            raise bad_value("gain.tuned_on", self.tuned_on, f"a whole number in [1, {self.seeds}]")
+        if not self.margin >= 0:
+            raise bad_value("gain.margin", self.margin, "a number >= 0")
+        if self.halvings < 0:
+            raise bad_value("gain.halvings", self.halvings, "a whole number >= 0")
+
+    def check(self, given: Given) -> None:
+        """Refuse a model with nothing to transfer, and arguments that scratch does not take."""
+        _Comparison(self, given)
+
+    def answer(self, given: Given) -> GainResult:
+        """Train both arms, and compare."""
+        return _Comparison(self, given).result()
+
+
+def verdict_of(low: float, high: float, margin: float) -> Verdict:
+    """What an interval of the gain says.
+
+    >>> verdict_of(0.02, 0.05, 0.01), verdict_of(-0.02, 0.05, 0.01), verdict_of(-0.05, -0.02, 0.01)
+    ('positive transfer', 'none shown', 'negative transfer')
+    """
+    if low > margin:
+        return "positive transfer"
+    return "negative transfer" if high < -margin else "none shown"
+
+
+class _Comparison:
+    """Two arms of one question."""
+
+    def __init__(self, question: Gain, given: Given) -> None:
+        config = {key: value for key, value in given.config.items() if key != "also"}
+        self.question, self.given = question, given
+        job = given.makers.job(config)
+        if job.backbone.weights == "random":
+            raise ConfigError(
+                "the model has random values, so there is nothing to transfer",
+                fix="model.weights=FILE, or a model with weights (tlx list model)",
+            )
+        self.figure, self.targets, self.trainer = TRAIN_FIGURE[job.task.name], job.task.targets, job.trainer
+        self.higher = higher_is_better(f"val/{self.figure}")
+        self.reported_on = "val" if job.data.splits.test is None else "test"
+        self.labels = np.asarray(getattr(job.data.splits, self.reported_on).labels)
+        self.train_labels = np.asarray(job.data.splits.train.labels)
+        self.epochs = plan_of(job).max_epochs
+        self.seeds = [config["seed"] + number for number in range(question.seeds)]
+        self.transfer = Arm("transfer", config)
+        self.scratch = Arm("scratch", self._from_scratch(config))
+
+    def _from_scratch(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        words = ["strategy=scratch", f"strategy.epochs={self.epochs}"]
+        node = dict(self.given.makers.composed(words)["strategy"])
+        own = dict(self.question.scratch or {})
+        unread = next((key for key in own if key not in node), None)
+        if unread is not None:
+            raise bad_value("gain.scratch", unread, f"arguments of strategy=scratch: {', '.join(node)}")
+        names = {**config["names"], "strategy": "scratch"}
+        return {**config, "strategy": node | own, "names": names, "regularizer": {}, "source": None}
+
+    def result(self) -> GainResult:
+        question, chosen = self.question, self.seeds[: self.question.tuned_on]
+        tables, arms, runs = list[Tensor](), list[ArmResult](), list[list[Finished]]()
+        for arm in (self.scratch, self.transfer):
+            rate, means = tuned(self.given, arm, question.rates, chosen)
+            runs.append([train_arm(self.given, arm, rate, seed) for seed in self.seeds])
+            tables.append(self._worths(runs[-1]))
+            arms.append(self._arm(arm, rate, means, runs[-1], tables[-1]))
+        scratch, transfer = tables
+        gain = self._measured(self.reported_on, transfer, scratch)
+        labels = self._with_fewer_labels(arms[1].rate, arms[0].mean)
+        also = self._also(runs[1], runs[0])
+        return GainResult(
+            figure=self.figure,
+            higher=self.higher,
+            gain=gain.gain,
+            low=gain.low,
+            high=gain.high,
+            verdict=gain.verdict,
+            margin=question.margin,
+            reported_on=self.reported_on,
+            samples=gain.samples,
+            seeds=tuple(self.seeds),
+            tuned_on=tuple(chosen),
+            max_epochs=self.epochs,
+            transfer=arms[1],
+            scratch=arms[0],
+            majority=self._majority(),
+            saved=saved(self.given, (self.transfer, runs[1]), (self.scratch, runs[0])),
+            labels=labels,
+            all_labels=self._per_class(),
+            also=also,
+            warnings=tuple(self._warnings(arms[0])),
+        )
+
+    def _worths(self, runs: Sequence[Finished]) -> Tensor:
+        """What each run's answer to each reported sample is worth, shape (R, N)."""
+        return self._asked(runs, self.given.config["data"], self.reported_on)
+
+    def _asked(self, runs: Sequence[Finished], node: Mapping[str, Any], split: str) -> Tensor:
+        data, trust = self.given.makers.data(node), self.given.makers.trust
+        return torch.stack([worth_of_each(run.folder, data, self.trainer, split, trust) for run in runs])
+
+    def _also(self, transfer: Sequence[Finished], scratch: Sequence[Finished]) -> tuple[Measured, ...]:
+        """The gain on further samples, where there are any."""
+        node = self.given.config.get("also")
+        if not node:
+            return ()
+        data = self.given.makers.data(node)
+        data.targets, data.classes_from = self.targets, "all"
+        split = "val" if data.splits.test is None else "test"
+        name = str(node["_target_"]).rpartition(".")[2].lower()
+        tables = [self._asked(runs, node, split) for runs in (transfer, scratch)]
+        return (self._measured(f"{name}, {split}", *tables),)
+
+    def _measured(self, name: str, transfer: Tensor, scratch: Tensor) -> Measured:
+        difference = (transfer - scratch) * (1 if self.higher else -1)
+        low, high = crossed_interval(difference)
+        verdict = verdict_of(low, high, self.question.margin)
+        means = float(transfer.mean()), float(scratch.mean())
+        return Measured(name, transfer.shape[1], *means, float(difference.mean()), low, high, verdict)
+
+    def _arm(
+        self, arm: Arm, rate: float, means: Mapping[float, float], runs: Sequence[Finished], table: Tensor
+    ) -> ArmResult:
+        ran = [int(run.summary["train/epochs"]) for run in runs]
+        best = [int(run.summary["best/epoch"]) for run in runs]
+        return ArmResult(
+            name=arm.name,
+            strategy=str(arm.config["names"]["strategy"]),
+            rate=rate,
+            rates={f"{each:g}": mean for each, mean in means.items()},
+            values=tuple(table.mean(1).tolist()),
+            mean=float(table.mean()),
+            epochs=tuple(ran),
+            seconds=tuple(float(run.summary["train/seconds"]) for run in runs),
+            cut_short=sum(b > LATE * n and n >= self.epochs for b, n in zip(best, ran, strict=True)),
+        )
+
+    def _per_class(self) -> int:
+        """Labels of the rarest class; of other tasks all samples."""
+        labels = self.train_labels
+        return int(np.bincount(labels).min()) if labels.ndim == 1 else len(labels)
+
+    def _with_fewer_labels(self, rate: float, target: float) -> tuple[Label, ...]:
+        found, each = list[Label](), self._per_class() // 2
+        if self.train_labels.ndim != 1:
+            return ()
+        while len(found) < self.question.halvings and each >= 1:
+            data = {**self.transfer.config["data"], "per_class": each}
+            arm = Arm(self.transfer.name, {**self.transfer.config, "data": data})
+            runs = [train_arm(self.given, arm, rate, s, f"labels{each}-") for s in self.seeds]
+            mean = float(self._worths(runs).mean())
+            found.append(Label(each, mean, (mean >= target) if self.higher else (mean <= target)))
+            if not found[-1].reaches:
+                break
+            each //= 2
+        return tuple(found)
+
+    def _majority(self) -> float | None:
+        if self.train_labels.ndim != 1:
+            return None
+        return float((self.labels == np.bincount(self.train_labels).argmax()).mean())
+
+    def _warnings(self, scratch: ArmResult) -> list[str]:
+        found = []
+        if self.reported_on == "val":
+            found.append(
+                "There is no test split: the samples that chose epochs and rates are reported, "
+                "and all figures lean to the good side."
+            )
+        if scratch.cut_short * 2 > len(scratch.values):
+            found.append(
+                f"{scratch.cut_short} of {len(scratch.values)} runs from scratch were best in the last tenth "
+                "of their epochs: with more of them scratch may catch up. The gain is that of this budget."
+            )
+        if len(scratch.values) < 5:
+            found.append(
+                f"{len(scratch.values)} seeds: a demonstration. Five or more make the interval worth reading."
+            )
+        return found

@@ -1,0 +1,134 @@
+"""What `tlx gain` answers."""
+
+from dataclasses import dataclass
+
+from tlx.figures import FIGURES
+from tlx.protocols.saved import Saved
+
+__all__ = ["ArmResult", "GainResult", "Label", "Measured"]
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One side.
+
+    Args:
+        name: `transfer` or `scratch`.
+        strategy: What it trained by.
+        rate: What its rates were multiplied by; the best by `tuned_on`.
+        rates: Each rate with the mean validation figure by which it was chosen.
+        values: The reported figure of each seed.
+        mean: Of them.
+        epochs: That each seed ran.
+        seconds: That each seed trained.
+        cut_short: Seeds whose best epoch was among their last tenth.
+    """
+
+    name: str
+    strategy: str
+    rate: float
+    rates: dict[str, float]
+    values: tuple[float, ...]
+    mean: float
+    epochs: tuple[int, ...]
+    seconds: tuple[float, ...]
+    cut_short: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The gain on one set of samples.
+
+    Args:
+        name: Of the set.
+        samples: N.
+        transfer: Mean figure of the pre-trained arm over the seeds.
+        scratch: The same from scratch.
+        gain: The difference that favours transfer, mean over seeds.
+        low: Of its 95 % interval over seeds and samples.
+        high: The same.
+        verdict: What that says.
+    """
+
+    name: str
+    samples: int
+    transfer: float
+    scratch: float
+    gain: float
+    low: float
+    high: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """The pre-trained arm with fewer labels.
+
+    Args:
+        per_class: Labels of each class.
+        mean: The reported figure, mean over seeds.
+        reaches: Whether it is at least that of scratch with all labels.
+    """
+
+    per_class: int
+    mean: float
+    reaches: bool
+
+
+@dataclass(frozen=True)
+class GainResult:
+    """The answer of `tlx gain`.
+
+    Args:
+        figure: What is compared: a figure of `tlx.figures.FIGURES`.
+        higher: Whether more of it is better.
+        gain: Mean difference in favour of the pre-trained arm.
+        low: Of its paired 95 % interval, over seeds and samples.
+        high: The same.
+        verdict: `positive transfer`, `none shown` or `negative transfer`.
+        margin: How far beyond 0 the interval has to lie.
+        reported_on: "test" or "val"; the latter chose epochs and rates, and leans to the good side.
+        samples: Reported ones.
+        seeds: Of the runs of each arm.
+        tuned_on: Seeds that chose the rates.
+        max_epochs: Of each run.
+        transfer: The pre-trained arm.
+        scratch: The other.
+        majority: The figure of always naming the commonest class; None where the task has none.
+        saved: What reaching the same took.
+        labels: The pre-trained arm with half the labels, a quarter and so on.
+        all_labels: Of each class in full runs, the rarest class.
+        also: The same networks on further sets.
+        warnings: What makes the answer less than it looks.
+    """
+
+    figure: str
+    higher: bool
+    gain: float
+    low: float
+    high: float
+    verdict: str
+    margin: float
+    reported_on: str
+    samples: int
+    seeds: tuple[int, ...]
+    tuned_on: tuple[int, ...]
+    max_epochs: int
+    transfer: ArmResult
+    scratch: ArmResult
+    majority: float | None
+    saved: Saved
+    labels: tuple[Label, ...]
+    all_labels: int
+    also: tuple[Measured, ...]
+    warnings: tuple[str, ...]
+
+    def figures(self) -> dict[str, float | None]:
+        """The gain and what it is the difference of; of numbers, the error that was saved."""
+        if not FIGURES[self.figure].share:
+            return {"error_saved": self.gain}
+        return {
+            "gain": self.gain,
+            "with_transfer": self.transfer.mean,
+            "from_scratch": self.scratch.mean,
+        }

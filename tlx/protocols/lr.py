@@ -1,0 +1,193 @@
+"""Which rates, and which layers gain from training: a range of rates, and one stage's varied at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from tlx.assembly import plan_of
+from tlx.errors import ConfigError, bad_value, unknown_name
+from tlx.figures import higher_is_better
+from tlx.functional.intervals import t_interval
+from tlx.functional.rate_range import range_of_factors
+from tlx.plan import HEAD, split_part
+from tlx.protocols.arms import Arm, monitored, train_arm
+from tlx.protocols.given import Given
+from tlx.protocols.rate_finder import Found, find_rates
+
+__all__ = ["Cell", "Lr", "LrResult", "StageGain"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One stage at one factor.
+
+    Args:
+        stage: Whose rate differs from the plan's.
+        factor: By what it is multiplied; 0: the stage is frozen.
+        mean: Validation figure, mean over seeds.
+        values: Of each seed.
+    """
+
+    stage: str
+    factor: float
+    mean: float
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class StageGain:
+    """What training a stage is worth, the others as in the plan.
+
+    Args:
+        stage: Which.
+        factor: The best one, by validation data.
+        gain: The best figure minus that of the stage frozen, in the direction that is better.
+        low: Of the paired 95 % interval over seeds; None of one seed.
+        high: The same.
+    """
+
+    stage: str
+    factor: float
+    gain: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class LrResult:
+    """The answer of `tlx lr`.
+
+    Args:
+        found: The range of rates; None where it was not asked for.
+        figure: Validation figure of the sweep.
+        higher: Whether more of it is better.
+        base: Mean figure of the plan as it is.
+        seeds: Of the runs.
+        cells: Every stage at every factor.
+        gains: Of each stage, the greatest first.
+        warnings: What makes the answer less than it looks.
+    """
+
+    found: Found | None
+    figure: str
+    higher: bool
+    base: float | None
+    seeds: tuple[int, ...]
+    cells: tuple[Cell, ...]
+    gains: tuple[StageGain, ...]
+    warnings: tuple[str, ...]
+
+    def figures(self) -> dict[str, float | None]:
+        """The factor that the range suggests."""
+        return {"rate_factor": None if self.found is None else self.found.suggestion}
+
+
+@dataclass(frozen=True)
+class Lr:
+    """A range of rates, and a layer-wise sweep.
+
+    The range trains a few steps at rising rates (Smith 2017, arXiv 1506.01186), all groups at once with
+    their ratios kept. It tells where training breaks; for transformers the steepest fall lies well above
+    the rate that is best in the end, so what it suggests is an upper end.
+
+    The sweep trains the whole plan with one stage's rate multiplied, and once with the stage frozen: what a
+    stage gains from training is the difference.
+
+    Args:
+        find: Whether the range is tried.
+        phase: Of the plan, from 1, for the range; None: the one that trains the most.
+        low: The least factor of the plan's rates, > 0.
+        high: The greatest one.
+        steps: Of the range, >= 2.
+        stages: That are varied; None: all that train; []: no sweep.
+        factors: Of a stage's rate, > 0; a frozen stage is always tried, and 1 is the plan itself.
+        seeds: Runs of each, >= 1.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+
+    find: bool = True
+    phase: int | None = None
+    low: float = 1e-3
+    high: float = 1e3
+    steps: int = 100
+    stages: Sequence[str] | None = None
+    factors: Sequence[float] = (0.1, 1.0, 10.0)
+    seeds: int = 1
+
+    def __post_init__(self) -> None:
+        if not all(factor > 0 for factor in self.factors) or len(set(self.factors)) < len(self.factors):
+            raise bad_value(
+                "lr.factors", list(self.factors), "different numbers > 0", "lr.factors=[0.1,1,10]"
+            )
+        if self.seeds < 1:
+            raise bad_value("lr.seeds", self.seeds, "a whole number >= 1")
+
+    def check(self, given: Given) -> None:
+        """Refuse phases, stages and ranges that there are not."""
+        self._varied(given)
+        range_of_factors(self.low, self.high, self.steps)
+        phases = len(plan_of(given.makers.job(given.config)).phases)
+        if self.phase is not None and not 1 <= self.phase <= phases:
+            raise bad_value("lr.phase", self.phase, f"a whole number in [1, {phases}], or null")
+
+    def answer(self, given: Given) -> LrResult:
+        """Try the range, then train the sweep."""
+        config = given.config
+        stages = self._varied(given)
+        found = None
+        if self.find:
+            given.say("rising rates on a network that is thrown away")
+            found = find_rates(given.makers.job(config), self.phase, self.low, self.high, self.steps)
+        figure = monitored(config)
+        seeds = [config["seed"] + number for number in range(self.seeds)] if stages else []
+        base = self._values(given, "plan", {}, seeds) if stages else []
+        cells = list[Cell]()
+        for stage in stages:
+            for factor in (0.0, *sorted(self.factors)):
+                own = {**dict(config.get("stage_rates") or {}), stage: factor}
+                values = base if factor == 1 else self._values(given, f"{stage}-{factor:g}", own, seeds)
+                cells.append(Cell(stage, factor, fmean(values), tuple(values)))
+        higher = higher_is_better(figure)
+        gains = sorted((_gain(cells, stage, higher) for stage in stages), key=lambda gain: -gain.gain)
+        warnings = ["One seed: differences of the sweep may be chance."] if stages and self.seeds == 1 else []
+        return LrResult(
+            found,
+            figure,
+            higher,
+            fmean(base) if base else None,
+            tuple(seeds),
+            tuple(cells),
+            tuple(gains),
+            tuple(warnings),
+        )
+
+    def _varied(self, given: Given) -> list[str]:
+        plan = plan_of(given.makers.job(given.config))
+        trained = {split_part(part)[0] for phase in plan.phases for part in phase.trains} - {HEAD}
+        ordered = [stage for stage in plan.stages if stage in trained]
+        if self.stages is None:
+            if not ordered and not self.find:
+                raise ConfigError("the strategy trains no stage of the backbone", fix="strategy=full")
+            return ordered
+        strange = next((stage for stage in self.stages if stage not in ordered), None)
+        if strange is not None:
+            raise unknown_name("stage that trains", strange, ordered)
+        return [stage for stage in ordered if stage in self.stages]
+
+    def _values(self, given: Given, name: str, rates: dict[str, Any], seeds: Sequence[int]) -> list[float]:
+        arm = Arm(name, {**given.config, "stage_rates": rates or given.config.get("stage_rates") or {}})
+        figure, scale = monitored(given.config), float(given.config["rate_scale"])
+        return [float(train_arm(given, arm, scale, seed).summary[figure]) for seed in seeds]
+
+
+def _gain(cells: Sequence[Cell], stage: str, higher: bool) -> StageGain:
+    mine = [cell for cell in cells if cell.stage == stage]
+    frozen, trained = mine[0], mine[1:]
+    best = (max if higher else min)(trained, key=lambda cell: cell.mean)
+    sign = 1 if higher else -1
+    differences = [sign * (b - f) for b, f in zip(best.values, frozen.values, strict=True)]
+    low, high = t_interval(differences) or (None, None)
+    return StageGain(stage, best.factor, fmean(differences), low, high)

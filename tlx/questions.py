@@ -1,0 +1,58 @@
+"""The questions of tlx from Python: what the commands of the same names answer, typed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlx.api import words
+from tlx.composition.compose import compose
+from tlx.verbs.protocol import RESULT, answer, folder_of, is_complete
+
+if TYPE_CHECKING:
+    from tlx.protocols.gain_result import GainResult
+    from tlx.protocols.lr import LrResult
+
+__all__ = ["gain", "lr"]
+
+
+def gain(model: str = "tiny", data: str = "digits", **overrides: Any) -> "GainResult":
+    """Did transfer help: the pre-trained network against the same one from scratch.
+
+    An answer that is there already is read, and one that was cut off is gone on with.
+
+    Args:
+        model: A choice of `conf/model`.
+        data: A choice of `conf/data`.
+        **overrides: Keys of `tlx gain` with `__` for the dot: `gain__seeds=5`, `strategy="fine_tune"`.
+
+    Raises:
+        TlxError: It cannot be asked so, or a run failed.
+    """
+    from tlx.protocols.gain_result import GainResult
+
+    return _asked("gain", GainResult, {"model": model, "data": data}, overrides)
+
+
+def lr(model: str = "tiny", data: str = "digits", **overrides: Any) -> "LrResult":
+    """Which rates suit, and which layers gain from training; see `gain` for the arguments."""
+    from tlx.protocols.lr import LrResult
+
+    return _asked("lr", LrResult, {"model": model, "data": data}, overrides)
+
+
+def _asked(verb: str, kind: type[Any], given: Mapping[str, Any], overrides: Mapping[str, Any]) -> Any:
+    from tlx.protocols.plain import typed
+    from tlx.run_directory import read_json
+
+    named = {group: value for group, value in given.items() if isinstance(value, str)}
+    objects = {group: value for group, value in given.items() if group not in named}
+    composed = compose(verb, words(named | overrides))
+    if objects:
+        from tlx.composition.objects import check_objects, with_objects
+
+        check_objects(objects, [key.replace("__", ".") for key in overrides])
+        composed = with_objects(composed, objects)
+    folder: Path = folder_of(verb, composed)
+    if not objects and is_complete(folder):
+        return typed(kind, read_json(folder / RESULT))
+    return answer(folder, verb, composed, objects)

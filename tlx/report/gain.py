@@ -1,0 +1,228 @@
+"""The page of `tlx gain`: whether transfer helped, by how much, and what it saved."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from tlx.figures import FIGURES
+from tlx.report.answer import Column, Section, Table, facts_of, write_answer
+from tlx.report.canvas import BLUE, INK, MUTED, ORANGE, draw
+from tlx.report.formats import DASH, count, decimal, duration, figure, label, points, rate, words
+from tlx.report.run_files import read_json
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["result_lines", "write_page"]
+
+ARMS = {"transfer": "Pre-trained", "scratch": "From scratch"}
+
+
+def result_lines(result: Mapping[str, Any]) -> list[str]:
+    """The answer for a terminal."""
+    lines = [
+        (
+            f"verdict  {result['verdict']}: {_gain(result, result['gain'])}, 95 % interval "
+            f"{_interval(result)}, "
+            f"{_seeds(result)}, {count(result['samples'])} samples "
+            f"({result['reported_on']})"
+        ),
+    ]
+    for name, title in ARMS.items():
+        arm = result[name]
+        lines.append(
+            f"{title:13} {words(result['figure'])} {figure(result['figure'], arm['mean'])}, "
+            f"{label(arm['strategy'])}, rates times {arm['rate']:g}"
+        )
+    if result["majority"] is not None:
+        lines.append(f"always the commonest class: {figure(result['figure'], result['majority'])}")
+    return [*lines, *result["warnings"]]
+
+
+def write_page(folder: Path) -> Path:
+    """Write report.html of a finished answer from its result.json.
+
+    Raises:
+        CheckpointError: There is no result.
+    """
+    result: dict[str, Any] = read_json(folder / "result.json")
+    return write_answer(
+        folder,
+        kicker="did transfer help?",
+        title=f"{label(result['model'])} on {label(result['data'])}: {result['verdict']}",
+        headline=f"{'+' if result['gain'] > 0 else ''}{_gain(result, result['gain'])}",
+        sentences=_sentences(result),
+        sections=[_arms(result), _cost(result), *_labels(result), *_also(result)],
+        facts=[
+            *facts_of(result),
+            ("Seeds", ", ".join(map(str, result["seeds"]))),
+            ("Rates chosen on seeds", ", ".join(map(str, result["tuned_on"]))),
+            ("Epochs at most", count(result["max_epochs"])),
+            ("Margin", _gain(result, result["margin"])),
+        ],
+        warnings=result["warnings"],
+    )
+
+
+def _sentences(result: Mapping[str, Any]) -> list[str]:
+    meanings = {
+        "positive transfer": "The whole interval lies beyond the margin: knowing helped.",
+        "negative transfer": "The whole interval lies below minus the margin: knowing did harm.",
+        "none shown": "The interval reaches into the margin: neither help nor harm is shown.",
+    }
+    return [
+        (
+            f"{words(result['figure']).capitalize()} of the pre-trained network minus that of the same "
+            "network from "
+            f"random values, 95 % interval {_interval(result)}."
+        ),
+        (
+            f"{meanings[result['verdict']]} The margin is {_gain(result, result['margin'])}. The interval "
+            "is for other "
+            f"seeds and other samples of the same kind: {_seeds(result)}, "
+            f"{count(result['samples'])} "
+            f"samples ({result['reported_on']}), paired by both."
+        ),
+    ]
+
+
+def _arms(result: Mapping[str, Any]) -> Section:
+    name = result["figure"]
+    columns = (
+        Column("Arm", number=False),
+        Column("Strategy", number=False),
+        Column(f"{FIGURES[name].title}, mean"),
+        Column("Of each seed"),
+        Column("Rates times"),
+        Column("Validation at each rate"),
+    )
+    rows = []
+    for key, title in ARMS.items():
+        arm = result[key]
+        of_rates = ", ".join(f"{factor}: {decimal(value)}" for factor, value in arm["rates"].items())
+        values = ", ".join(figure(name, value) for value in arm["values"])
+        rows.append(
+            [title, label(arm["strategy"]), figure(name, arm["mean"]), values, rate(arm["rate"]), of_rates]
+        )
+    if result["majority"] is not None:
+        rows.append(["Always the commonest class", DASH, figure(name, result["majority"]), DASH, DASH, DASH])
+    return Section(
+        "Both arms, tuned alike",
+        plots=[_pairs(result)],
+        tables=[Table(columns, rows)],
+        notes=["Each arm took its best rate by validation data, of the same grid, on the same seeds."],
+    )
+
+
+def _cost(result: Mapping[str, Any]) -> Section:
+    saved = result["saved"]
+    columns = (Column("", number=False), Column("Pre-trained"), Column("From scratch"))
+    rows = [
+        ["Epochs", decimal(saved["transfer_epochs"], 1), decimal(saved["scratch_epochs"], 1)],
+        ["Training time", duration(saved["transfer_seconds"]), duration(saved["scratch_seconds"])],
+        ["Floating-point operations", _flops(saved["transfer_flops"]), _flops(saved["scratch_flops"])],
+    ]
+    return Section(
+        "What it took to come as far as from scratch",
+        tables=[Table(columns, rows)],
+        notes=[
+            (
+                f"Until the validation figure was {decimal(saved['target'])}, the mean of the best ones "
+                "from scratch; "
+                f"{saved['reached']} of {len(result['seeds'])} pre-trained runs reached it. Operations are "
+                "counted as if "
+                "nothing frozen were kept; seconds are what it took with the frozen part computed once."
+            )
+        ],
+    )
+
+
+def _labels(result: Mapping[str, Any]) -> list[Section]:
+    if not result["labels"]:
+        return []
+    columns = (
+        Column("Labels of each class", number=False),
+        Column(f"{FIGURES[result['figure']].title}, pre-trained"),
+        Column("As good as scratch with all"),
+    )
+    rows = [
+        [count(each["per_class"]), figure(result["figure"], each["mean"]), "yes" if each["reaches"] else "no"]
+        for each in result["labels"]
+    ]
+    reached = [each["per_class"] for each in result["labels"] if each["reaches"]]
+    said = (
+        f"With {count(min(reached))} labels of each class transfer is as good as scratch with all of them "
+        f"({count(result['all_labels'])} of the rarest class)."
+        if reached
+        else "Half the labels were not enough to be as good as scratch with all of them."
+    )
+    return [Section("Labels saved", tables=[Table(columns, rows)], notes=[said])]
+
+
+def _also(result: Mapping[str, Any]) -> list[Section]:
+    if not result["also"]:
+        return []
+    columns = (
+        Column("Samples", number=False),
+        Column("Pre-trained"),
+        Column("From scratch"),
+        Column("Gain"),
+        Column("95 % interval"),
+        Column("Verdict", number=False),
+    )
+    name = result["figure"]
+    rows = [
+        [
+            f"{each['name']} ({count(each['samples'])})",
+            figure(name, each["transfer"]),
+            figure(name, each["scratch"]),
+            _gain(result, each["gain"]),
+            _bounds(result, each),
+            each["verdict"],
+        ]
+        for each in result["also"]
+    ]
+    return [Section("The same networks on other samples", tables=[Table(columns, rows)])]
+
+
+def _pairs(result: Mapping[str, Any]) -> Markup:
+    """Both figures of every seed, joined."""
+    factor = 100 if FIGURES[result["figure"]].share else 1
+
+    def paint(axes: "Axes") -> None:
+        for place, name in enumerate(("scratch", "transfer")):
+            values = [factor * value for value in result[name]["values"]]
+            colour = BLUE if name == "transfer" else ORANGE
+            axes.plot([place] * len(values), values, "o", color=colour)
+            axes.plot([place - 0.12, place + 0.12], [factor * result[name]["mean"]] * 2, color=INK, lw=2)
+        for pair in zip(result["scratch"]["values"], result["transfer"]["values"], strict=True):
+            axes.plot([0, 1], [factor * value for value in pair], color=MUTED, lw=0.8)
+        axes.set_xticks([0, 1], [ARMS["scratch"], ARMS["transfer"]])
+        axes.set_xlim(-0.5, 1.5)
+        axes.set_ylabel(f"{words(result['figure'])}{', %' if factor > 1 else ''}")
+
+    return draw("both arms, seed by seed", paint)
+
+
+def _gain(result: Mapping[str, Any], value: float) -> str:
+    return points(value) if FIGURES[result["figure"]].share else decimal(value)
+
+
+def _interval(result: Mapping[str, Any]) -> str:
+    return _bounds(result, result)
+
+
+def _bounds(result: Mapping[str, Any], of: Mapping[str, Any]) -> str:
+    return f"{_gain(result, of['low'])} to {_gain(result, of['high'])}"
+
+
+def _seeds(result: Mapping[str, Any]) -> str:
+    number = len(result["seeds"])
+    return f"{number} seed{'s' if number > 1 else ''}"
+
+
+def _flops(value: Any) -> str:
+    return DASH if value is None else re.sub(r"e\+0*", "e", f"{value:.1e}")
