@@ -91,7 +91,7 @@ def test_the_help_of_hydra_verbs_shows_groups_and_keys(verb: str, capsys: pytest
         ("fit logger=tensorbord", 2, "no logger 'tensorbord'. Known: .* Try: logger=tensorboard"),
         ("fit trainer.num_nodes=2", 2, "each has to start its own share. Try: .*torchrun --nnodes=2"),
         ("resume nowhere", 4, "no run at nowhere"),
-        ("report nowhere", 4, "neither a run nor a sweep"),
+        ("report nowhere", 4, "is no run, sequence, answer or sweep"),
         ("test", 2, "tlx test needs a path"),
         ("test a b", 2, "takes one path"),
         ("predict nowhere x.png", 4, "no run at nowhere"),

@@ -2,12 +2,13 @@ import pytest
 
 from tlx.errors import ConfigError
 from tlx.figures import FIGURES, SEQUENCE, TASK_FIGURES, TRAIN_FIGURE, figures_of, higher_is_better
+from tlx.verbs.protocol import QUESTIONS
 
 
 def test_every_figure_of_a_task_is_described() -> None:
     for names in (*TASK_FIGURES.values(), tuple(TRAIN_FIGURE.values())):
         assert set(names) <= set(FIGURES)
-    assert set(TASK_FIGURES) - {SEQUENCE} == set(TRAIN_FIGURE)
+    assert set(TASK_FIGURES) - {SEQUENCE, *QUESTIONS} == set(TRAIN_FIGURE)
 
 
 @pytest.mark.parametrize(

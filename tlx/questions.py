@@ -1,8 +1,6 @@
 """The questions of tlx from Python: what the commands of the same names answer, typed."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tlx.api import words
 from tlx.composition.compose import compose
@@ -13,6 +11,8 @@ if TYPE_CHECKING:
     from tlx.protocols.lr import LrResult
 
 __all__ = ["gain", "lr"]
+
+Result = TypeVar("Result")
 
 
 def gain(model: str = "tiny", data: str = "digits", **overrides: Any) -> "GainResult":
@@ -30,29 +30,24 @@ def gain(model: str = "tiny", data: str = "digits", **overrides: Any) -> "GainRe
     """
     from tlx.protocols.gain_result import GainResult
 
-    return _asked("gain", GainResult, {"model": model, "data": data}, overrides)
+    return _asked("gain", GainResult, {"model": model, "data": data, **overrides})
 
 
 def lr(model: str = "tiny", data: str = "digits", **overrides: Any) -> "LrResult":
     """Which rates suit, and which layers gain from training; see `gain` for the arguments."""
     from tlx.protocols.lr import LrResult
 
-    return _asked("lr", LrResult, {"model": model, "data": data}, overrides)
+    return _asked("lr", LrResult, {"model": model, "data": data, **overrides})
 
 
-def _asked(verb: str, kind: type[Any], given: Mapping[str, Any], overrides: Mapping[str, Any]) -> Any:
+def _asked(verb: str, kind: type[Result], overrides: dict[str, Any]) -> Result:
+    """The answer that is there, else a new one."""
     from tlx.protocols.plain import typed
     from tlx.run_directory import read_json
 
-    named = {group: value for group, value in given.items() if isinstance(value, str)}
-    objects = {group: value for group, value in given.items() if group not in named}
-    composed = compose(verb, words(named | overrides))
-    if objects:
-        from tlx.composition.objects import check_objects, with_objects
-
-        check_objects(objects, [key.replace("__", ".") for key in overrides])
-        composed = with_objects(composed, objects)
-    folder: Path = folder_of(verb, composed)
-    if not objects and is_complete(folder):
+    composed = compose(verb, words(overrides))
+    folder = folder_of(verb, composed)
+    if is_complete(folder):
         return typed(kind, read_json(folder / RESULT))
-    return answer(folder, verb, composed, objects)
+    found: Result = answer(folder, verb, composed)
+    return found

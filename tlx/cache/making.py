@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from tlx.cache.budget import BUDGET, Protected, Room
 from tlx.cache.filling import Filling, entry_bytes, prepare
 from tlx.cache.layout import Layout
 from tlx.cache.lengths import Lengths, lengths_of
+from tlx.cache.meta import described
 from tlx.cache.onepass import fill
 from tlx.cache.part import Part
 from tlx.cache.rows import StoredRows
@@ -26,6 +27,8 @@ from tlx.report.formats import size
 from tlx.trainer import World
 
 __all__ = ["Making"]
+
+Cuts: TypeAlias = Mapping[str, FrozenValues]
 
 
 @dataclass
@@ -62,7 +65,7 @@ class Making:
         """Whether an entry is there, in memory or on the disk."""
         return name in self.held or (name not in self.refused and self.store.holds(name))
 
-    def ensure(self, part: Part, cuts: Mapping[str, FrozenValues], protected: Protected, memory: int) -> None:
+    def ensure(self, part: Part, cuts: Cuts, protected: Protected, memory: int) -> None:
         """Make what is missing, unless there is no room for it, which is said.
 
         Nothing is made while what is needed now is there: the pass that is needed first makes what is
@@ -113,7 +116,7 @@ class Making:
     def _make(
         self,
         part: Part,
-        cuts: Mapping[str, FrozenValues],
+        cuts: Cuts,
         layouts: Mapping[str, Layout],
         places: Mapping[str, str],
     ) -> None:
@@ -139,12 +142,12 @@ class Making:
     def _example(self, part: Part, cut: FrozenValues) -> dict[str, Tensor]:
         """Two rows of a frontier's values: their shapes are those of any split."""
         if cut.frontier not in self._examples:
-            inputs = to_device(self.data.first(part.split, 2), self.device)
             with self.precision():
-                self._examples[cut.frontier] = cut.values(inputs)
+                values = cut.values(to_device(self.data.first(part.split, 2), self.device))
+            self._examples[cut.frontier] = values
         return self._examples[cut.frontier]
 
-    def _claimed(self, cuts: Mapping[str, FrozenValues], locks: ExitStack) -> list[str]:
+    def _claimed(self, cuts: Cuts, locks: ExitStack) -> list[str]:
         """The addresses that nobody has filled; the first rank of the machine holds their locks."""
         missing = [name for name in cuts if not self.holds(name)]
         if self.world.is_leader and missing and self.store.is_usable():
@@ -204,7 +207,7 @@ class Making:
     def _fillings(
         self,
         part: Part,
-        cuts: Mapping[str, FrozenValues],
+        cuts: Cuts,
         layouts: Mapping[str, Layout],
         places: Mapping[str, str],
     ) -> dict[str, Filling]:
@@ -258,7 +261,7 @@ class Making:
         """Move a filled entry into place; why it cannot be, empty where it is."""
         try:
             meta = {
-                "what": _words(part, cut),
+                "what": described(part, cut),
                 "frontier": filling.frontier,
                 "layout": filling.layout.describe(),
                 "has_offsets": filling.layout.offsets is not None,
@@ -278,9 +281,7 @@ class Making:
         agreed: Lengths = self.world.from_leader(found)
         return agreed
 
-    def _say_what_was_made(
-        self, part: Part, cuts: Mapping[str, FrozenValues], fillings: Mapping[str, Filling]
-    ) -> None:
+    def _say_what_was_made(self, part: Part, cuts: Cuts, fillings: Mapping[str, Filling]) -> None:
         made = ", ".join(
             f"{cuts[name].reach} {size(filling.layout.bytes)}{'' if filling.folder else ' in memory'}"
             for name, filling in fillings.items()
@@ -288,15 +289,3 @@ class Making:
         views = f" in {part.views} views" if part.views else ""
         count, (began, *_, ended) = f"{len(part.split)} samples{views}", self.passes[-1][1]
         self.say(f"frozen part of {part.name} computed once, {count}, to {made}: {ended - began:.1f} s")
-
-
-def _words(part: Part, cut: FrozenValues) -> dict[str, Any]:
-    recipe = cut.backbone.recipe
-    return {
-        "model": str(recipe.get("name") or recipe.get("_target_") or ""),
-        "weights": cut.backbone.weights,
-        "stage": cut.reach,
-        "split": part.name,
-        "samples": len(part.split),
-        "views": part.views,
-    }

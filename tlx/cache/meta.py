@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tlx.backbones.cuts import FrozenValues
+from tlx.cache.part import Part
 from tlx.made_by import made_by
 
-__all__ = ["META", "parsed_meta", "write_meta"]
+__all__ = ["META", "described", "parsed_meta", "write_meta"]
 
 META = "meta.json"
 SEAL = "seal"
@@ -41,3 +43,16 @@ def parsed_meta(text: str) -> dict[str, Any]:
 
 def _seal(plain: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def described(part: Part, cut: FrozenValues) -> dict[str, Any]:
+    """What an entry holds, for people."""
+    recipe = cut.backbone.recipe
+    return {
+        "model": str(recipe.get("name") or recipe.get("_target_") or ""),
+        "weights": cut.backbone.weights,
+        "stage": cut.reach,
+        "split": part.name,
+        "samples": len(part.split),
+        "views": part.views,
+    }

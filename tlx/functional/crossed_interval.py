@@ -2,6 +2,7 @@
 
 import math
 
+import torch  # noqa: F401  # for the example
 from torch import Tensor
 
 from tlx.errors import bad_value

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from tlx.composition.trust import gives_trust
 from tlx.errors import CheckpointError, ConfigError, SecurityError, SweepError
 from tlx.figures import TRAIN_FIGURE, figures_of
 from tlx.outcome import INTERNAL, ending
-from tlx.run_directory import begin, claimed, place, read_json, read_state, shown, write_text
+from tlx.run_directory import place, read_json, read_state, shown, write_text
 from tlx.run_entries import refuse_links
-from tlx.run_record import record_death, record_interruption, recorded
+from tlx.run_record import record_death, record_interruption
 from tlx.signals import (
     INTERRUPTED,
     TERMINATED,
@@ -28,14 +27,10 @@ from tlx.signals import (
     only_interrupts,
     show_notice,
     stop,
-    stoppable,
 )
 from tlx.verbs.completeness import lacking
-from tlx.verbs.launch import train
-from tlx.verbs.protocol import QUESTIONS, answer
-from tlx.verbs.run_config import write_config
 from tlx.verbs.sequence import RESULT
-from tlx.verbs.sequence import train as train_sequence
+from tlx.verbs.sweep_work import WORK, import_everything
 
 __all__ = ["resume_sweep", "sweep"]
 
@@ -171,7 +166,7 @@ class Jobs:
         refuse_links(self.home, depth=2)
         write_text(self.home / "sweep.json", json.dumps(self.note, indent=1) + "\n")
         print(f"sweep {shown(self.home)}", flush=True)  # noqa: T201
-        _import_everything()
+        import_everything()
 
     @property
     def _way_on(self) -> str:
@@ -186,40 +181,6 @@ def _refuse(overrides: Sequence[str]) -> None:
     for override in overrides:
         if override.lstrip("+").partition("=")[0] == "run_dir":
             raise ConfigError("run_dir names one run, and -m makes several", fix="sweep_dir=PATH")
-
-
-def _train(folder: Path, composed: Composed) -> None:
-    """What the job's own process does."""
-    with stoppable(), claimed(folder):
-        resumed = (folder / "config.yaml").is_file() and any((folder / "checkpoints").glob("*"))
-        write_config(folder, composed.config)
-        begin(folder, resumed)
-        with recorded(folder):
-            train(folder, composed.config, composed.trust)
-
-
-def _learn(folder: Path, composed: Composed) -> None:
-    with stoppable():
-        train_sequence(folder, composed)
-
-
-def _answer(verb: str, folder: Path, composed: Composed) -> None:
-    with stoppable():
-        answer(folder, verb, composed)
-
-
-WORK: dict[str, Callable[[Path, Composed], None]] = {
-    "fit": _train,
-    "sequence": _learn,
-    **{verb: partial(_answer, verb) for verb in QUESTIONS},
-}
-"""What a job's own process does, by the verb of the sweep."""
-
-
-def _import_everything() -> None:
-    """Load what every job needs before the first fork; nothing computes, nothing touches CUDA."""
-    import tlx.composition.job
-    import tlx.training  # noqa: F401
 
 
 def _in_a_fork(work: Callable[[], object], folder: Path) -> int:

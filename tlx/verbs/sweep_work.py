@@ -1,0 +1,50 @@
+"""What the own process of a sweep's job does, by the verb of the sweep."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from tlx.composition.compose import Composed
+from tlx.run_directory import begin, claimed
+from tlx.run_record import recorded
+from tlx.signals import stoppable
+from tlx.verbs.launch import train
+from tlx.verbs.protocol import QUESTIONS, answer
+from tlx.verbs.run_config import write_config
+from tlx.verbs.sequence import train as train_sequence
+
+__all__ = ["WORK", "import_everything"]
+
+
+def _train(folder: Path, composed: Composed) -> None:
+    """What the job's own process does."""
+    with stoppable(), claimed(folder):
+        resumed = (folder / "config.yaml").is_file() and any((folder / "checkpoints").glob("*"))
+        write_config(folder, composed.config)
+        begin(folder, resumed)
+        with recorded(folder):
+            train(folder, composed.config, composed.trust)
+
+
+def _learn(folder: Path, composed: Composed) -> None:
+    with stoppable():
+        train_sequence(folder, composed)
+
+
+def _answer(verb: str, folder: Path, composed: Composed) -> None:
+    with stoppable():
+        answer(folder, verb, composed)
+
+
+WORK: dict[str, Callable[[Path, Composed], None]] = {
+    "fit": _train,
+    "sequence": _learn,
+    **{verb: partial(_answer, verb) for verb in QUESTIONS},
+}
+"""What a job's own process does, by the verb of the sweep."""
+
+
+def import_everything() -> None:
+    """Load what every job needs before the first fork; nothing computes, nothing touches CUDA."""
+    import tlx.composition.job
+    import tlx.training  # noqa: F401
