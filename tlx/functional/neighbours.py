@@ -72,6 +72,7 @@ def nearest(
         bank, asked = bank - middle, asked - middle
         lengths, others = (rows.square().sum(dim=1) for rows in (bank, asked))
     units = ROUNDED * (others + lengths.median()).clamp_min(torch.finfo(torch.float64).tiny / ROUNDED)
+    units = units.log2().floor().exp2()  # a power of two, which leaves whole numbers whole
     size = max(1, max_bytes // (8 * COPIES * len(bank)))
     found = []
     for start in range(0, len(asked), size):
