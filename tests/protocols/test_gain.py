@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -88,6 +89,14 @@ def test_what_was_saved_is_read_off_the_curves(answered: Any) -> None:
     assert saved.reached == 2
     assert saved.transfer_epochs is not None and saved.transfer_epochs <= saved.scratch_epochs
     assert saved.transfer_flops is not None and saved.transfer_flops < saved.scratch_flops
+
+
+def test_what_costs_nothing_stands_beside_it(answered: Any) -> None:
+    _, found, composed = answered
+    data, _ = makers(composed)
+    assert found.majority == pytest.approx(max(np.bincount(data.splits.test.labels)) / 359, abs=0.01)
+    assert found.neighbours is not None
+    assert found.majority < found.neighbours < 1
 
 
 def test_labels_are_halved_while_transfer_is_as_good_as_scratch_with_all(answered: Any) -> None:

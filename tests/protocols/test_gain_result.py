@@ -21,6 +21,7 @@ RESULT = GainResult(
     transfer=ARM,
     scratch=replace(ARM, name="scratch", mean=0.25),
     majority=0.1,
+    neighbours=0.4,
     saved=Saved(0.5, 0, None, 1.0, None, 1.0, None, 1.0),
     labels=(),
     all_labels=5,

@@ -30,6 +30,8 @@ def test_the_page_shows_the_gain_its_interval_and_its_verdict(tmp_path: Path) ->
         "10.0 points to 40.0 points",
         "positive transfer",
         "Always the commonest class",
+        "Nearest neighbours, nothing trained",
+        "40.0 %",
     ):
         assert said in found
     assert "<b>tiny</b>" not in found and "<svg" in found

@@ -1,7 +1,7 @@
 """Did transfer help: the pre-trained network against the same one from scratch, tuned alike."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 
 from tlx.assembly import plan_of
+from tlx.cache.part import Part
 from tlx.errors import ConfigError, bad_value
 from tlx.figures import TRAIN_FIGURE, higher_is_better
 from tlx.functional.crossed_interval import crossed_interval
+from tlx.functional.neighbours import nearest, neighbour_classes
 from tlx.inference import worth_of_each
 from tlx.protocols.arms import Arm, Finished, train_arm, tuned
+from tlx.protocols.frozen import sampled, stage_features
 from tlx.protocols.gain_result import ArmResult, GainResult, Label, Measured
 from tlx.protocols.given import Given
 from tlx.protocols.saved import saved
@@ -21,6 +24,9 @@ from tlx.protocols.saved import saved
 __all__ = ["Gain", "Verdict", "verdict_of"]
 
 Verdict = Literal["positive transfer", "none shown", "negative transfer"]
+
+NEIGHBOURS, TEMPERATURE = 20, 0.07
+"""Of the vote by cosines (Wu et al. 2018, arXiv 1805.01978)."""
 
 LATE = 0.9
 """A best epoch beyond this share of the epochs says that training was cut short."""
@@ -150,6 +156,7 @@ class _Comparison:
             transfer=arms[1],
             scratch=arms[0],
             majority=self._majority(),
+            neighbours=self._neighbours(),
             saved=saved(self.given, (self.transfer, runs[1]), (self.scratch, runs[0])),
             labels=labels,
             all_labels=self._per_class(),
@@ -225,6 +232,23 @@ class _Comparison:
         if self.train_labels.ndim != 1:
             return None
         return float((self.labels == np.bincount(self.train_labels).argmax()).mean())
+
+    def _neighbours(self) -> float | None:
+        """What nearest neighbours tell by the pre-trained features, before anything trains."""
+        if self.train_labels.ndim != 1:
+            return None
+        job = self.given.makers.job(self.transfer.config)
+        job.trainer = replace(job.trainer, devices=1, num_nodes=1)
+        features = stage_features(job, self.given.say)
+        splits = {
+            "train": job.data.splits.train,
+            self.reported_on: getattr(job.data.splits, self.reported_on),
+        }
+        known = sampled(features, Part("train", splits.train))
+        asked = sampled(features, Part(self.reported_on, getattr(splits, self.reported_on)))
+        last = features.stages[-1]
+        found = nearest(known.features[last], asked.features[last], min(NEIGHBOURS, len(known.labels)))
+        return float((neighbour_classes(found, known.labels, TEMPERATURE) == asked.labels).double().mean())
 
     def _warnings(self, scratch: ArmResult) -> list[str]:
         found = []

@@ -95,6 +95,7 @@ class GainResult:
         transfer: The pre-trained arm.
         scratch: The other.
         majority: The figure of always naming the commonest class; None where the task has none.
+        neighbours: The figure of nearest neighbours on frozen features, nothing trained; None as above.
         saved: What reaching the same took.
         labels: The pre-trained arm with half the labels, a quarter and so on.
         all_labels: Of each class in full runs, the rarest class.
@@ -117,6 +118,7 @@ class GainResult:
     transfer: ArmResult
     scratch: ArmResult
     majority: float | None
+    neighbours: float | None
     saved: Saved
     labels: tuple[Label, ...]
     all_labels: int

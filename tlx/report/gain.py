@@ -39,6 +39,8 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
         )
     if result["majority"] is not None:
         lines.append(f"always the commonest class: {figure(result['figure'], result['majority'])}")
+        near = figure(result["figure"], result["neighbours"])
+        lines.append(f"nearest neighbours on frozen features, nothing trained: {near}")
     return [*lines, *result["warnings"]]
 
 
@@ -109,6 +111,8 @@ def _arms(result: Mapping[str, Any]) -> Section:
         )
     if result["majority"] is not None:
         rows.append(["Always the commonest class", DASH, figure(name, result["majority"]), DASH, DASH, DASH])
+        near = figure(name, result["neighbours"])
+        rows.append(["Nearest neighbours, nothing trained", DASH, near, DASH, DASH, DASH])
     return Section(
         "Both arms, tuned alike",
         plots=[_pairs(result)],
