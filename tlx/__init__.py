@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tlx.api import compose, fit, load
-    from tlx.questions import gain, lr
+    from tlx.questions import gain, lr, rank
 
     __version__: str
 
-__all__ = ["__version__", "compose", "fit", "gain", "load", "lr"]
+__all__ = ["__version__", "compose", "fit", "gain", "load", "lr", "rank"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,7 +17,7 @@ def __getattr__(name: str) -> Any:
         import tlx.api
 
         return getattr(tlx.api, name)
-    if name in ("gain", "lr"):
+    if name in ("gain", "lr", "rank"):
         import tlx.questions
 
         return getattr(tlx.questions, name)

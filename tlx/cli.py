@@ -20,6 +20,7 @@ VERBS = {
     "plan": ("tlx.verbs.fit:plan", "print what fit would train, and train nothing"),
     "gain": ("tlx.verbs.protocol:gain", "whether transfer helps: pre-trained against scratch, tuned alike"),
     "lr": ("tlx.verbs.protocol:lr", "which rates suit, and which layers gain from training"),
+    "rank": ("tlx.verbs.protocol:rank", "which source model suits the data, by scores that need no training"),
     "sequence": ("tlx.verbs.sequence:sequence", "learn tasks one after another, and measure forgetting"),
     "doctor": ("tlx.verbs.doctor:doctor", "look at this machine, and with a config at what fit would do"),
     "test": ("tlx.verbs.test:test", "score a finished run on its test split, or on other data"),
@@ -30,7 +31,7 @@ VERBS = {
 }
 """Verb to the function that does it, and what it does."""
 
-HYDRA_VERBS = ("fit", "plan", "gain", "lr", "sequence", "doctor")
+HYDRA_VERBS = ("fit", "plan", "gain", "lr", "rank", "sequence", "doctor")
 
 USAGE = """\
 tlx: what transfers, how to carry it over, and what it costs.

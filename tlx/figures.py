@@ -54,6 +54,10 @@ FIGURES: dict[str, Figure] = {
     "from_scratch": Figure("From scratch", "figure of the runs from random values", True, True),
     "error_saved": Figure("Error saved", "mean error from scratch minus the one with transfer", True, False),
     "rate_factor": Figure("Rate factor", "of the plan's rates where the loss falls fastest", True, False),
+    "logme": Figure("LogME", "log evidence of the best candidate's features, per sample", True, False),
+    "neighbour_accuracy": Figure(
+        "k-NN accuracy", "accuracy of nearest neighbours on its features", True, True
+    ),
     "average_accuracy": Figure("Average accuracy", "mean accuracy over the tasks of a sequence", True, True),
     "backward_transfer": Figure("Backward transfer", "what later tasks gave earlier ones", True, True, True),
     "forgetting": Figure("Forgetting", "what later tasks took of earlier ones", False, True, True),
@@ -70,6 +74,7 @@ TASK_FIGURES: dict[str, tuple[str, ...]] = {
     "regression": ("mae", "rmse", "r2", "loss"),
     "gain": ("gain", "with_transfer", "from_scratch", "error_saved"),
     "lr": ("rate_factor",),
+    "rank": ("logme", "neighbour_accuracy"),
     SEQUENCE: ("average_accuracy", "backward_transfer", "forgetting", "forward_transfer"),
 }
 """What is measured for each task, of a sequence of them, and by each question; the headline first."""

@@ -9,8 +9,9 @@ from tlx.verbs.protocol import RESULT, answer, folder_of, is_complete
 if TYPE_CHECKING:
     from tlx.protocols.gain_result import GainResult
     from tlx.protocols.lr import LrResult
+    from tlx.protocols.rank import RankResult
 
-__all__ = ["gain", "lr"]
+__all__ = ["gain", "lr", "rank"]
 
 Result = TypeVar("Result")
 
@@ -38,6 +39,13 @@ def lr(model: str = "tiny", data: str = "digits", **overrides: Any) -> "LrResult
     from tlx.protocols.lr import LrResult
 
     return _asked("lr", LrResult, {"model": model, "data": data, **overrides})
+
+
+def rank(model: str = "tiny", data: str = "digits", **overrides: Any) -> "RankResult":
+    """Which source model suits the data; candidates: `rank__models=[...]`. See `gain` for the arguments."""
+    from tlx.protocols.rank import RankResult
+
+    return _asked("rank", RankResult, {"model": model, "data": data, **overrides})
 
 
 def _asked(verb: str, kind: type[Result], overrides: dict[str, Any]) -> Result:

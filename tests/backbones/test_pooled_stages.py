@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from tests.faults.jobs import known_backbone
-from tlx.backbones.pooled_stages import PooledStages, pooled
+from tlx.backbones.pooled_stages import ORIGINAL, PooledStages, pooled
 from tlx.backbones.staged import StagedBackbone
 from tlx.backbones.tiny import tiny
 from tlx.backbones.torchvision import torchvision
@@ -14,7 +14,8 @@ def test_a_stage_gives_the_mean_over_its_map_and_the_last_one_what_the_head_read
     backbone = known_backbone().eval()
     pictures = torch.randn(3, 1, 8, 8)
     found = PooledStages(backbone, pictures).values(pictures)
-    assert list(found) == ["stem", "block0", "block1"]
+    assert list(found) == ["stem", "block0", "block1", ORIGINAL]
+    assert torch.equal(found[ORIGINAL], backbone.original_logits(pictures))
     with torch.no_grad():
         stem = backbone.net.stem(pictures)
         block = backbone.net.block0(stem)
@@ -75,6 +76,7 @@ def test_a_text_gives_the_same_rows_beside_a_longer_one() -> None:
 
 def test_a_backbone_whose_stages_give_no_rows_is_refused() -> None:
     backbone = known_backbone().eval()
+    backbone.original_head = None
     backbone.pool = nn.Flatten(0)
     backbone.net = nn.Sequential(nn.Flatten(0))  # type: ignore[assignment]
     with pytest.raises(ConfigError, match="no stage"):

@@ -13,7 +13,10 @@ from tlx.backbones.staged import StagedBackbone
 from tlx.errors import ConfigError
 from tlx.types import Inputs
 
-__all__ = ["PooledStages"]
+__all__ = ["ORIGINAL", "PooledStages"]
+
+ORIGINAL = "original classes"
+"""The name of what the original head makes of the same pass; no stage bears it."""
 
 
 class PooledStages:
@@ -46,18 +49,21 @@ class PooledStages:
         names = list(backbone.stages)
         given = self._pooled(first_and_last(example))
         self.stages = tuple(name for name in names if name in given)
+        self.columns = tuple(given)
         if not self.stages:
             raise ConfigError("no stage of the backbone gives one row for each sample")
 
     def values(self, inputs: Inputs) -> dict[str, Tensor]:
         """Float32 rows of each of `stages`, by its name: shape (B, C of the stage).
 
+        With an original head its logits as well, under `ORIGINAL`: shape (B, K of the source).
+
         Args:
             inputs: As the backbone reads them.
         """
         with torch.inference_mode(False), torch.no_grad():
             given = self._pooled(inputs)
-        return {name: given[name].float() for name in self.stages}
+        return {name: given[name].float() for name in self.columns}
 
     def _pooled(self, inputs: Inputs) -> dict[str, Tensor]:
         by_name = named(inputs)
@@ -71,9 +77,13 @@ class PooledStages:
                 found[names[depth]] = pooled(rows[0], mask)
 
         with self._watching(take), torch.no_grad():
-            features = self.backbone(inputs)
+            trunk = self.backbone.net(inputs)
+            features = self.backbone.pool(trunk)
         if features.ndim == 2 and len(features) == size:
             found[names[-1]] = features
+        if self.backbone.original_head is not None:
+            with torch.no_grad():
+                found[ORIGINAL] = self.backbone.original_answer(trunk)
         return found
 
     @contextmanager

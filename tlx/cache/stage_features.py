@@ -72,6 +72,8 @@ class StageFeatures:
     def of(self, part: Part) -> dict[str, Tensor]:
         """Float32 rows of every stage on the CPU, by its name: shape (N, C of the stage).
 
+        With an original head its logits as well, under `tlx.backbones.pooled_stages.ORIGINAL`.
+
         Args:
             part: The samples as they are, without variations.
 

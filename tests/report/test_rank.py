@@ -1,0 +1,39 @@
+import json
+from pathlib import Path
+from typing import Any
+
+from tlx.protocols.plain import plain
+from tlx.protocols.rank import Candidate, Held, RankResult
+from tlx.report.rank import result_lines, write_page
+
+ABOUT = {"model": "tiny", "data": "digits", "seed": 0, "versions": {}}
+GOOD = Candidate("<b>good</b>", 0.5, -0.25, -0.3, 2.5, 0.9, 128, 1_200_000, 4_800_000, 4096, 0.25, 0.95)
+POOR = Candidate("poor", 0.1, None, None, 1.5, 0.4, 64, 1000, 4000, 512, 0.1, 0.5)
+
+
+def result(**changes: Any) -> dict[str, Any]:
+    found = RankResult((GOOD, POOR), GOOD.name, 80, None, (), ("so few",))
+    return ABOUT | dict(plain(found)) | changes
+
+
+def page(folder: Path, **changes: Any) -> str:
+    (folder / "result.json").write_text(json.dumps(result(**changes)))
+    return write_page(folder).read_text().replace("\u00a0", " ")
+
+
+def test_the_page_shows_every_score_and_what_each_costs(tmp_path: Path) -> None:
+    found = page(tmp_path)
+    for said in ("0.500", "-0.250", "2.500", "90.0 %", "1.2 M", "4.8 MB", "4.1 kB", "so few", "poor"):
+        assert said in found
+    assert "<b>good</b>" not in found and "Fine-tuned" not in found
+
+
+def test_fine_tuning_and_its_agreement_are_shown_where_they_were_asked_for(tmp_path: Path) -> None:
+    held = [plain(Held("logme", 0.8, 0.2, 0.9)), plain(Held("leep", None, None, None))]
+    found = page(tmp_path, figure="val/accuracy", agreement=held)
+    assert "95.0 %" in found and "0.800" in found and "0.200 to 0.900" in found
+
+
+def test_a_terminal_hears_the_same() -> None:
+    lines = result_lines(result())
+    assert "LogME 0.500" in lines[0] and "by LogME" in lines[2] and lines[3] == "so few"

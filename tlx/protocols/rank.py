@@ -1,0 +1,264 @@
+"""Which source model: candidates scored on the target's features, before any is trained."""
+
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tlx.backbones.pooled_stages import ORIGINAL
+from tlx.cache.stage_features import StageFeatures
+from tlx.errors import ConfigError, bad_value
+from tlx.evaluation import to_device
+from tlx.figures import higher_is_better
+from tlx.functional.h_score import regularized_h_score
+from tlx.functional.leep import leep
+from tlx.functional.logme import logme
+from tlx.functional.nce import nce
+from tlx.functional.neighbours import nearest, neighbour_classes
+from tlx.functional.nested import tensors
+from tlx.functional.rank_agreement import rank_agreement
+from tlx.job import Job
+from tlx.protocols.arms import Arm, monitored, train_arm
+from tlx.protocols.frozen import sampled, shares_of, stage_features
+from tlx.protocols.given import Given
+
+__all__ = ["Candidate", "Held", "Rank", "RankResult"]
+
+NEIGHBOURS, TEMPERATURE = 20, 0.07
+"""Of the vote by cosines (Wu et al. 2018, arXiv 1805.01978)."""
+
+SCORES = ("logme", "leep", "nce", "h_score", "neighbours")
+"""What a candidate is scored by, more of each being better; the first one orders them."""
+
+TIMED = 3
+"""Batches by which the speed is told, the fastest counting."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One source model.
+
+    Args:
+        name: Its words.
+        logme: Log evidence of a linear model of the labels, per sample (You et al. 2021).
+        leep: Log likelihood by the source's classes (Nguyen et al. 2020); None without an original head.
+        nce: Minus the conditional entropy by the source's classes (Tran et al. 2019); None as above.
+        h_score: Regularised (Ibrahim et al. 2021), in [0, classes - 1].
+        neighbours: Accuracy of nearest neighbours on samples held out.
+        dimensions: Features of the last stage.
+        parameters: Of the backbone.
+        bytes: Of its weights.
+        layer_bytes: The greatest input and output of one layer together, of one sample.
+        seconds: To give the features of a thousand samples, by the fastest of a few batches.
+        finetuned: The figure after fine-tuning, mean over seeds; None where that was not asked for.
+    """
+
+    name: str
+    logme: float
+    leep: float | None
+    nce: float | None
+    h_score: float
+    neighbours: float
+    dimensions: int
+    parameters: int
+    bytes: int
+    layer_bytes: int
+    seconds: float
+    finetuned: float | None
+
+
+@dataclass(frozen=True)
+class Held:
+    """How well a score orders the candidates as fine-tuning does.
+
+    Args:
+        score: Which.
+        weighted_tau: Vigna's, in [-1, 1].
+        low: Of a 95 % interval over candidates; None of fewer than five.
+        high: The same.
+    """
+
+    score: str
+    weighted_tau: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class RankResult:
+    """The answer of `tlx rank`.
+
+    Args:
+        candidates: The best by LogME first.
+        best: Its name.
+        samples: That were scored.
+        figure: What `finetuned` is; None where nothing was fine-tuned.
+        agreement: Of each score with fine-tuning; empty as above.
+        warnings: What makes the answer less than it looks.
+    """
+
+    candidates: tuple[Candidate, ...]
+    best: str
+    samples: int
+    figure: str | None
+    agreement: tuple[Held, ...]
+    warnings: tuple[str, ...]
+
+    def figures(self) -> dict[str, float | None]:
+        """The scores of the best candidate."""
+        best = self.candidates[0]
+        return {"logme": best.logme, "neighbour_accuracy": best.neighbours}
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Scores of candidates for a target, from one pass over its samples each, nothing trained.
+
+    The candidates are `model` and those named here. Scores of different numbers of features are comparable
+    as LogME, LEEP, NCE and accuracies are; H-scores of more features tend to be greater.
+
+    Args:
+        models: Each a choice of `conf/model`, or the words of a command line that choose one, such as
+            `model=squeezenet1_1 model.weights=FILE`.
+        samples: Training samples at most that are scored, drawn alike from every class, >= 2.
+        finetune: Whether each candidate is trained by the config's strategy too, to hold the scores against.
+        seeds: Of that, >= 1.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+
+    models: Sequence[str] = ()
+    samples: int = 5000
+    finetune: bool = False
+    seeds: int = 1
+
+    def __post_init__(self) -> None:
+        for name, value, least in (("samples", self.samples, 2), ("seeds", self.seeds, 1)):
+            if value < least:
+                raise bad_value(f"rank.{name}", value, f"a whole number >= {least}")
+        if not all(isinstance(words, str) for words in self.models):
+            raise bad_value(
+                "rank.models", list(self.models), "texts", 'rank.models=[resnet18,"model=resnet50"]'
+            )
+
+    def check(self, given: Given) -> None:
+        """Refuse a single candidate, and data that has no classes."""
+        if len(self._named(given)) < 2:
+            raise ConfigError("one candidate cannot be ranked", fix="rank.models=[resnet18,resnet50]")
+        job = given.makers.job(given.config)
+        if job.task.targets != "class":
+            raise ConfigError("rank scores classes, one for each sample", fix="task=multiclass")
+
+    def answer(self, given: Given) -> RankResult:
+        """Score every candidate, and fine-tune them where that is asked for."""
+        scored, warnings = list[Candidate](), list[str]()
+        samples, figure = 0, None
+        for name, config in self._named(given).items():
+            job = given.makers.job(config)
+            if job.backbone.weights == "random":
+                warnings.append(f"{name} has random values: its scores are those of no knowledge.")
+            found, samples = self._scored(name, job, given)
+            given.say(f"{name}: LogME {found.logme:.4f}, nearest neighbours {found.neighbours:.4f}")
+            if self.finetune:
+                figure = monitored(config)
+                arm = Arm(name.replace("/", "_").replace(" ", "_"), config)
+                runs = [train_arm(given, arm, 1.0, config["seed"] + seed) for seed in range(self.seeds)]
+                found = replace(found, finetuned=fmean(float(run.summary[figure]) for run in runs))
+            scored.append(found)
+        ordered = sorted(scored, key=lambda candidate: -candidate.logme)
+        agreement = _agreement(ordered, higher_is_better(figure)) if figure else ()
+        return RankResult(tuple(ordered), ordered[0].name, samples, figure, agreement, tuple(warnings))
+
+    def _named(self, given: Given) -> dict[str, Mapping[str, Any]]:
+        """The config of each candidate by its words."""
+        own = str(given.config["names"]["model"])
+        found: dict[str, Mapping[str, Any]] = {own: given.config}
+        for text in self.models:
+            words = [text] if "=" not in text else shlex.split(text)
+            words = [word if "=" in word else f"model={word}" for word in words]
+            strange = next((word for word in words if not word.startswith(("model=", "model."))), None)
+            if strange is not None:
+                raise bad_value("rank.models", strange, "words such as model=resnet18 model.weights=FILE")
+            composed = given.makers.composed(words)
+            if composed["model"] in [config["model"] for config in found.values()]:
+                continue
+            name = str(composed["names"]["model"])
+            name = text if name in found else name
+            names = {**given.config["names"], "model": name}
+            found[name] = {**given.config, "model": composed["model"], "names": names}
+        return found
+
+    def _scored(self, name: str, job: Job, given: Given) -> tuple[Candidate, int]:
+        features = stage_features(job, given.say)
+        shares = shares_of(job.data, self.samples, job.seed)
+        fits, chosen = sampled(features, shares.fits), sampled(features, shares.chooses)
+        last, labels = features.stages[-1], fits.labels
+        rows = fits.features[last]
+        near = nearest(rows, chosen.features[last], min(NEIGHBOURS, len(rows)))
+        right = neighbour_classes(near, labels, TEMPERATURE) == chosen.labels
+        original: Tensor | None = fits.features.get(ORIGINAL)
+        weights = list(job.backbone.net.state_dict().values())
+        seconds, layer = _cost(features)
+        return (
+            Candidate(
+                name=name,
+                logme=logme(rows, labels).score,
+                leep=None if original is None else leep(original.double().softmax(1), labels),
+                nce=None if original is None else nce(original.argmax(1), labels),
+                h_score=regularized_h_score(rows, labels).score,
+                neighbours=float(right.double().mean()),
+                dimensions=rows.shape[1],
+                parameters=sum(each.numel() for each in job.backbone.net.parameters()),
+                bytes=sum(each.numel() * each.element_size() for each in weights),
+                layer_bytes=layer,
+                seconds=seconds,
+                finetuned=None,
+            ),
+            len(labels),
+        )
+
+
+def _cost(features: StageFeatures) -> tuple[float, int]:
+    """Seconds for a thousand samples, and bytes of the greatest input and output of one layer, a sample."""
+    data, backbone = features.data, features.backbone
+    size = min(data.eval_batch_size, len(data.splits.train))
+    inputs = to_device(data.first(data.splits.train, size), features.device)
+    greatest = 0
+
+    def note(module: nn.Module, given: Any, output: Any) -> None:
+        nonlocal greatest
+        found = [*tensors(given), *tensors(output)]
+        greatest = max(greatest, sum(each.numel() * each.element_size() for each in found))
+
+    leaves = [module for module in backbone.net.modules() if not list(module.children())]
+    hooks = [module.register_forward_hook(note) for module in leaves]
+    taken = []
+    with torch.inference_mode(), features.making.precision():
+        backbone(inputs)
+        for hook in hooks:
+            hook.remove()
+        for _ in range(TIMED):
+            began = time.perf_counter()
+            float(backbone(inputs).sum())  # which waits for the device
+            taken.append(time.perf_counter() - began)
+    return 1000 * min(taken) / size, greatest // size
+
+
+def _agreement(candidates: Sequence[Candidate], higher: bool) -> tuple[Held, ...]:
+    found, sign = [], 1 if higher else -1
+    for score in SCORES:
+        pairs = [(getattr(each, score), each.finetuned) for each in candidates]
+        known = [(value, outcome) for value, outcome in pairs if value is not None and outcome is not None]
+        if len(known) < 2:
+            continue
+        tau = rank_agreement(
+            [value for value, _ in known], [sign * outcome for _, outcome in known]
+        ).weighted_tau
+        found.append(Held(score, None if tau.value != tau.value else tau.value, tau.low, tau.high))
+    return tuple(found)

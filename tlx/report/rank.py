@@ -1,0 +1,123 @@
+"""The page of `tlx rank`: candidates in order, with what each costs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tlx.report.answer import Column, Section, Table, facts_of, write_answer
+from tlx.report.formats import DASH, count, decimal, duration, figure, label, millions, percent, size
+from tlx.report.run_files import read_json
+
+__all__ = ["result_lines", "write_page"]
+
+TITLES = {"logme": "LogME", "leep": "LEEP", "nce": "NCE", "h_score": "H-score", "neighbours": "k-NN"}
+SOURCES = (
+    "LogME: You et al. 2021; LEEP: Nguyen et al. 2020; NCE: Tran et al. 2019; H-score: regularised, "
+    "Ibrahim et "
+    "al. 2021; k-NN: accuracy of nearest neighbours on samples held out. More is better of each. LEEP and "
+    "NCE "
+    "need the original head."
+)
+
+
+def result_lines(result: Mapping[str, Any]) -> list[str]:
+    """The answer for a terminal."""
+    longest = max(len(str(each["name"])) for each in result["candidates"])
+    lines = [
+        f"{label(each['name']):{longest}}  LogME {decimal(each['logme'])}  LEEP {decimal(each['leep'])}  "
+        f"NCE {decimal(each['nce'])}  H-score {decimal(each['h_score'])}  k-NN {percent(each['neighbours'])}"
+        for each in result["candidates"]
+    ]
+    return [*lines, f"best     {label(result['best'])} by LogME", *result["warnings"]]
+
+
+def write_page(folder: Path) -> Path:
+    """Write report.html of a finished answer from its result.json.
+
+    Raises:
+        CheckpointError: There is no result.
+    """
+    result: dict[str, Any] = read_json(folder / "result.json")
+    best = result["candidates"][0]
+    return write_answer(
+        folder,
+        kicker="which source model?",
+        title=f"{len(result['candidates'])} candidates for {label(result['data'])}",
+        headline=label(result["best"]),
+        sentences=[
+            (
+                f"It has the greatest LogME, {decimal(best['logme'])}, on {count(result['samples'])} "
+                "training "
+                "samples."
+            ),
+            (
+                f"Nearest neighbours on its frozen features are right for {percent(best['neighbours'])} of "
+                "the samples "
+                "held out. Nothing was trained for these scores."
+            ),
+        ],
+        sections=[_scores(result), _costs(result), *_held(result)],
+        facts=[*facts_of(result), ("Samples scored", count(result["samples"]))],
+        warnings=result["warnings"],
+    )
+
+
+def _scores(result: Mapping[str, Any]) -> Section:
+    columns = [Column("Model", number=False), *(Column(title) for title in TITLES.values())]
+    tuned = result["figure"]
+    columns += [Column("Fine-tuned")] if tuned else []
+    rows = [
+        [
+            label(each["name"]),
+            *(percent(each[s]) if s == "neighbours" else decimal(each[s]) for s in TITLES),
+            *([figure(str(tuned).partition("/")[2], each["finetuned"])] if tuned else []),
+        ]
+        for each in result["candidates"]
+    ]
+    return Section("Scores", tables=[Table(columns, rows)], notes=[SOURCES])
+
+
+def _costs(result: Mapping[str, Any]) -> Section:
+    columns = (
+        Column("Model", number=False),
+        Column("A thousand samples"),
+        Column("Parameters"),
+        Column("Weights"),
+        Column("Greatest layer"),
+        Column("Features"),
+    )
+    rows = [
+        [
+            label(each["name"]),
+            duration(each["seconds"]),
+            millions(each["parameters"]),
+            size(each["bytes"]),
+            size(each["layer_bytes"]),
+            count(each["dimensions"]),
+        ]
+        for each in result["candidates"]
+    ]
+    said = (
+        "Time: the fastest of three batches, the network alone. Greatest layer: input and output, one sample."
+    )
+    return Section("What each costs", tables=[Table(columns, rows)], notes=[said])
+
+
+def _held(result: Mapping[str, Any]) -> list[Section]:
+    if not result["agreement"]:
+        return []
+    columns = (Column("Score", number=False), Column("Weighted tau"), Column("95 % interval"))
+    rows = [
+        [
+            TITLES[each["score"]],
+            decimal(each["weighted_tau"]),
+            DASH if each["low"] is None else f"{decimal(each['low'])} to {decimal(each['high'])}",
+        ]
+        for each in result["agreement"]
+    ]
+    said = (
+        "Vigna's weighted tau between the order by a score and by fine-tuning: 1 is the same order, 0 "
+        "chance. "
+        "Over fewer than five candidates there is no interval."
+    )
+    return [Section("How well the scores foretold fine-tuning", tables=[Table(columns, rows)], notes=[said])]
