@@ -4,20 +4,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tlx.api import compose, fit, load
-    from tlx.questions import gain, lr, rank
+    from tlx.questions import distance, fewshot, gain, lr, probe, rank
 
     __version__: str
 
-__all__ = ["__version__", "compose", "fit", "gain", "load", "lr", "rank"]
+__all__ = ["__version__", "compose", "distance", "fewshot", "fit", "gain", "load", "lr", "probe", "rank"]
 
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for at first use; no module of tlx bears one of these names."""
-    if name in ("compose", "fit", "load"):
+    if name in ("compose", "distance", "fit", "load"):
         import tlx.api
 
         return getattr(tlx.api, name)
-    if name in ("gain", "lr", "rank"):
+    if name in ("distance", "fewshot", "gain", "lr", "probe", "rank"):
         import tlx.questions
 
         return getattr(tlx.questions, name)

@@ -18,8 +18,17 @@ __all__ = ["VERBS", "main"]
 VERBS = {
     "fit": ("tlx.verbs.fit:fit", "train a model on data by a strategy; -m for a sweep"),
     "plan": ("tlx.verbs.fit:plan", "print what fit would train, and train nothing"),
+    "distance": (
+        "tlx.verbs.protocol:distance",
+        "how far apart source and target are, beside the target itself",
+    ),
+    "fewshot": (
+        "tlx.verbs.protocol:fewshot",
+        "accuracy against labels per class, and where strategies cross",
+    ),
     "gain": ("tlx.verbs.protocol:gain", "whether transfer helps: pre-trained against scratch, tuned alike"),
     "lr": ("tlx.verbs.protocol:lr", "which rates suit, and which layers gain from training"),
+    "probe": ("tlx.verbs.protocol:probe", "what every stage of a frozen backbone tells of the classes"),
     "rank": ("tlx.verbs.protocol:rank", "which source model suits the data, by scores that need no training"),
     "sequence": ("tlx.verbs.sequence:sequence", "learn tasks one after another, and measure forgetting"),
     "doctor": ("tlx.verbs.doctor:doctor", "look at this machine, and with a config at what fit would do"),
@@ -31,7 +40,7 @@ VERBS = {
 }
 """Verb to the function that does it, and what it does."""
 
-HYDRA_VERBS = ("fit", "plan", "gain", "lr", "rank", "sequence", "doctor")
+HYDRA_VERBS = ("fit", "plan", "distance", "fewshot", "gain", "lr", "probe", "rank", "sequence", "doctor")
 
 USAGE = """\
 tlx: what transfers, how to carry it over, and what it costs.

@@ -55,9 +55,16 @@ FIGURES: dict[str, Figure] = {
     "error_saved": Figure("Error saved", "mean error from scratch minus the one with transfer", True, False),
     "rate_factor": Figure("Rate factor", "of the plan's rates where the loss falls fastest", True, False),
     "logme": Figure("LogME", "log evidence of the best candidate's features, per sample", True, False),
+    "few_shot_area": Figure("Few-shot area", "mean accuracy over the log of labels, best arm", True, True),
+    "probe_accuracy": Figure("Probe accuracy", "accuracy of the best stage's linear probe", True, True),
     "neighbour_accuracy": Figure(
         "k-NN accuracy", "accuracy of nearest neighbours on its features", True, True
     ),
+    "a_distance": Figure("Proxy A-distance", "of the domains on the last stage, 0 to 2", False, False),
+    "frechet": Figure("Frechet distance", "of the domains on the last stage, squared", False, False),
+    "kid": Figure("KID", "kernel distance of the domains on the last stage", False, False),
+    "mmd": Figure("MMD, squared", "mean discrepancy of the domains on the last stage", False, False),
+    "coral": Figure("CORAL distance", "of the covariances on the last stage", False, False),
     "average_accuracy": Figure("Average accuracy", "mean accuracy over the tasks of a sequence", True, True),
     "backward_transfer": Figure("Backward transfer", "what later tasks gave earlier ones", True, True, True),
     "forgetting": Figure("Forgetting", "what later tasks took of earlier ones", False, True, True),
@@ -74,6 +81,9 @@ TASK_FIGURES: dict[str, tuple[str, ...]] = {
     "regression": ("mae", "rmse", "r2", "loss"),
     "gain": ("gain", "with_transfer", "from_scratch", "error_saved"),
     "lr": ("rate_factor",),
+    "distance": ("a_distance", "frechet", "kid", "mmd", "coral"),
+    "probe": ("probe_accuracy", "neighbour_accuracy"),
+    "fewshot": ("few_shot_area",),
     "rank": ("logme", "neighbour_accuracy"),
     SEQUENCE: ("average_accuracy", "backward_transfer", "forgetting", "forward_transfer"),
 }

@@ -7,13 +7,33 @@ from tlx.composition.compose import compose
 from tlx.verbs.protocol import RESULT, answer, folder_of, is_complete
 
 if TYPE_CHECKING:
+    from tlx.protocols.distance import DistanceResult
+    from tlx.protocols.fewshot import FewshotResult
     from tlx.protocols.gain_result import GainResult
     from tlx.protocols.lr import LrResult
+    from tlx.protocols.probe import ProbeResult
     from tlx.protocols.rank import RankResult
 
-__all__ = ["gain", "lr", "rank"]
+__all__ = ["distance", "fewshot", "gain", "lr", "probe", "rank"]
 
 Result = TypeVar("Result")
+
+
+def distance(model: str = "tiny", data: str = "digits", **overrides: Any) -> "DistanceResult":
+    """How far apart source and target are: `source__root=...` beside `**{"data@source": "folder"}`.
+
+    See `gain` for the arguments.
+    """
+    from tlx.protocols.distance import DistanceResult
+
+    return _asked("distance", DistanceResult, {"model": model, "data": data, **overrides})
+
+
+def fewshot(model: str = "tiny", data: str = "digits", **overrides: Any) -> "FewshotResult":
+    """Accuracy against labels per class, for several strategies; see `gain` for the arguments."""
+    from tlx.protocols.fewshot import FewshotResult
+
+    return _asked("fewshot", FewshotResult, {"model": model, "data": data, **overrides})
 
 
 def gain(model: str = "tiny", data: str = "digits", **overrides: Any) -> "GainResult":
@@ -39,6 +59,13 @@ def lr(model: str = "tiny", data: str = "digits", **overrides: Any) -> "LrResult
     from tlx.protocols.lr import LrResult
 
     return _asked("lr", LrResult, {"model": model, "data": data, **overrides})
+
+
+def probe(model: str = "tiny", data: str = "digits", **overrides: Any) -> "ProbeResult":
+    """What every stage of a frozen backbone tells of the classes; see `gain` for the arguments."""
+    from tlx.protocols.probe import ProbeResult
+
+    return _asked("probe", ProbeResult, {"model": model, "data": data, **overrides})
 
 
 def rank(model: str = "tiny", data: str = "digits", **overrides: Any) -> "RankResult":

@@ -63,11 +63,13 @@ def train_arm(given: Given, arm: Arm, rate: float, seed: int, name: str = "") ->
     """
     folder = given.folder / "runs" / arm.name / f"{name}rate{rate:g}-seed{seed}"
     config = seeded(arm.config, seed) | {"rate_scale": rate, "page": False}
+    is_new = not (folder / "summary.json").is_file()
     given.makers.train(folder, config)
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     figure = monitored(config)
     said = f"{figure} {summary[figure]:.4f} in {summary['train/epochs']} epochs"
-    given.say(f"{arm.name}: {name}rates times {rate:g}, seed {seed}: {said}")
+    if is_new:
+        given.say(f"{arm.name}: {name}rates times {rate:g}, seed {seed}: {said}")
     return Finished(folder, seed, summary)
 
 

@@ -55,8 +55,13 @@ class Sampled:
     labels: Tensor
 
 
-def stage_features(job: Job, say: Callable[[str], None]) -> StageFeatures:
+def stage_features(job: Job, say: Callable[[str], None], data: TransferData | None = None) -> StageFeatures:
     """What computes the features of a job's backbone, where the job's trainer says.
+
+    Args:
+        job: Its trainer says where.
+        say: Takes a line for people.
+        data: Whose samples are read; None: the job's own.
 
     Raises:
         ConfigError: Several devices are asked for, or the task is not to tell classes apart.
@@ -72,7 +77,7 @@ def stage_features(job: Job, say: Callable[[str], None]) -> StageFeatures:
     return StageFeatures(
         job.cache,
         job.backbone,
-        job.data,
+        data or job.data,
         settings.device(World()),
         settings.precision_context,
         feature_bits(settings),

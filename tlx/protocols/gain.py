@@ -240,12 +240,8 @@ class _Comparison:
         job = self.given.makers.job(self.transfer.config)
         job.trainer = replace(job.trainer, devices=1, num_nodes=1)
         features = stage_features(job, self.given.say)
-        splits = {
-            "train": job.data.splits.train,
-            self.reported_on: getattr(job.data.splits, self.reported_on),
-        }
-        known = sampled(features, Part("train", splits.train))
-        asked = sampled(features, Part(self.reported_on, getattr(splits, self.reported_on)))
+        known = sampled(features, Part("train", job.data.splits.train))
+        asked = sampled(features, Part(self.reported_on, getattr(job.data.splits, self.reported_on)))
         last = features.stages[-1]
         found = nearest(known.features[last], asked.features[last], min(NEIGHBOURS, len(known.labels)))
         return float((neighbour_classes(found, known.labels, TEMPERATURE) == asked.labels).double().mean())

@@ -24,7 +24,14 @@ from tlx.verbs.resume import resume_run
 
 __all__ = ["QUESTIONS", "RESULT", "answer", "ask", "question_of", "resume_answer", "write_page"]
 
-QUESTIONS = {"gain": "Gain", "lr": "Lr", "rank": "Rank"}
+QUESTIONS = {
+    "distance": "Distance",
+    "fewshot": "Fewshot",
+    "gain": "Gain",
+    "lr": "Lr",
+    "probe": "Probe",
+    "rank": "Rank",
+}
 """Verb to the class in the module of the same name in `tlx.protocols`."""
 
 HOME = "answers"
@@ -49,7 +56,7 @@ def ask(verb: str, argv: Sequence[str]) -> None:
     announce(folder, verb)
 
 
-gain, lr, rank = (partial(ask, verb) for verb in QUESTIONS)
+distance, fewshot, gain, lr, probe, rank = (partial(ask, verb) for verb in QUESTIONS)
 
 
 def folder_of(verb: str, composed: Composed) -> Path:

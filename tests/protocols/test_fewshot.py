@@ -1,0 +1,84 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tlx.composition.compose import compose
+from tlx.errors import ConfigError, TlxError
+from tlx.functional.intervals import t_interval
+from tlx.protocols.fewshot import Fewshot, FewshotResult
+from tlx.protocols.plain import typed
+from tlx.verbs.protocol import answer
+
+SMALL = ("cache=none", "trainer=cpu", "fewshot.seeds=2")
+ARMS = 'fewshot.arms=[probe,"strategy=scratch strategy.epochs=1"]'
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FewshotResult]:
+    folder = tmp_path_factory.mktemp("fewshot") / "answer"
+    words = [*SMALL, ARMS, "fewshot.shots=[1,8]"]
+    return folder, answer(folder, "fewshot", compose("fewshot", words))
+
+
+def test_a_probe_of_known_features_needs_fewer_labels_than_scratch(answered: Any) -> None:
+    _, found = answered
+    probe, scratch = found.curves
+    assert (probe.name, scratch.name) == ("probe", "strategy=scratch strategy.epochs=1")
+    assert probe.area > scratch.area
+    assert probe.points[1].mean > probe.points[0].mean > 0.2
+    assert found.reported_on == "test"
+
+
+def test_the_configs_own_strategy_is_an_arm(tmp_path: Path) -> None:
+    words = [*SMALL, "fewshot.arms=[strategy]", "fewshot.shots=[2]", "strategy=feature_extraction"]
+    asked = compose("fewshot", [*words, "strategy.epochs=1", "fewshot.seeds=1"])
+    found: FewshotResult = answer(tmp_path / "own", "fewshot", asked)
+    assert found.curves[0].name == "feature_extraction"
+    assert (tmp_path / "own" / "runs" / "feature_extraction" / "shots2-rate1-seed0").is_dir()
+
+
+def test_every_point_is_a_mean_over_seeds_with_its_interval(answered: Any) -> None:
+    folder, found = answered
+    for point in found.curves[1].points:
+        runs = [
+            folder / "runs" / "scratch-epochs=1" / f"shots{point.shots}-rate1-seed{seed}" for seed in (0, 1)
+        ]
+        summaries = [json.loads((run / "summary.json").read_text()) for run in runs]
+        assert point.values == tuple(each["test/accuracy"] for each in summaries)
+        assert all(each["train/samples"] == 10 * point.shots for each in summaries)
+        assert all(each["best/epoch"] == each["train/epochs"] for each in summaries)
+        bounds = t_interval(point.values)
+        assert bounds is not None
+        assert (point.low, point.high) == (max(bounds[0], 0.0), min(bounds[1], 1.0))
+
+
+def test_the_answer_can_be_read_back_and_shown(answered: Any) -> None:
+    folder, found = answered
+    assert typed(FewshotResult, json.loads((folder / "result.json").read_text())) == found
+    assert "labels of each class" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["fewshot.shots=[1,500]"], "500 labels of each class, and the rarest has"),
+        (["data.per_class=3"], "fewshot.shots instead of data.per_class"),
+        (["fewshot.arms=[ful]"], "ful"),
+        (["fewshot.arms=['model=tiny']"], "model=tiny"),
+        (["task=multilabel"], "task=multiclass"),
+    ],
+)
+def test_what_cannot_be_drawn_or_trained_is_refused(tmp_path: Path, words: list[str], said: str) -> None:
+    with pytest.raises(TlxError, match=said):
+        answer(tmp_path / "wrong", "fewshot", compose("fewshot", [*SMALL, *words]))
+    assert not (tmp_path / "wrong").exists()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"shots": [2, 1]}, {"shots": []}, {"shots": [0, 1]}, {"arms": []}, {"seeds": 0}]
+)
+def test_settings_out_of_their_range_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="fewshot\\."):
+        Fewshot(**settings)
