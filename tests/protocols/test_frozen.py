@@ -22,7 +22,7 @@ def test_without_one_a_share_of_train_chooses_and_validation_is_reported() -> No
     data = small_job().data
     data.splits = data.splits._replace(test=None)
     shares = shares_of(data, most=1000, seed=0)
-    assert shares.reported_on == "val" and "held out" in shares.chosen_on
+    assert shares.reported_on == "val" and shares.chosen_on == "a fifth of train, held out"
     assert len(shares.fits.split) + len(shares.chooses.split) == len(data.splits.train)
     assert not names(shares.fits) & names(shares.chooses)
 

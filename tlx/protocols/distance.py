@@ -20,7 +20,7 @@ from tlx.functional.mmd import mmd, mmd_test
 from tlx.functional.same_domain import Compared, beside_same_domain
 from tlx.job import Job
 from tlx.protocols.frozen import drawn, stage_features
-from tlx.protocols.given import Given
+from tlx.protocols.given import Given, data_named
 from tlx.types import Split
 
 __all__ = ["Distance", "DistanceResult", "Measure", "StageDistance"]
@@ -165,7 +165,8 @@ class Distance:
         else:
             theirs = self._of_source(job, given)
             domains = {stage: Domains(theirs[stage], rows[stage], None) for stage in chosen}
-            name = str(given.config["source"]["_target_"]).rpartition(".")[2].lower()
+            node = given.config["source"]
+            name = data_named(node, str(node["_target_"]).rpartition(".")[2].lower())
             measured = len(next(iter(theirs.values())))
         stages = []
         for stage, pair in domains.items():

@@ -107,7 +107,7 @@ def shares_of(data: TransferData, most: int, seed: int) -> Shares:
         Part("train", drawn(train.subset(fits), most, seed, classes)),
         Part("train (held out)", drawn(train.subset(chooses), most, seed, classes)),
         Part("val", drawn(val, most, seed, classes)),
-        f"{HELD_OUT:.0%} of train, held out",
+        "a fifth of train, held out",
         "val",
     )
 

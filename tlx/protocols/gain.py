@@ -18,7 +18,7 @@ from tlx.inference import worth_of_each
 from tlx.protocols.arms import Arm, Finished, train_arm, tuned
 from tlx.protocols.frozen import sampled, stage_features
 from tlx.protocols.gain_result import ArmResult, GainResult, Label, Measured
-from tlx.protocols.given import Given
+from tlx.protocols.given import Given, data_named
 from tlx.protocols.saved import saved
 
 __all__ = ["Gain", "Verdict", "verdict_of"]
@@ -180,7 +180,7 @@ class _Comparison:
         data = self.given.makers.data(node)
         data.targets, data.classes_from = self.targets, "all"
         split = "val" if data.splits.test is None else "test"
-        name = str(node["_target_"]).rpartition(".")[2].lower()
+        name = data_named(node, str(node["_target_"]).rpartition(".")[2].lower())
         tables = [self._asked(runs, node, split) for runs in (transfer, scratch)]
         return (self._measured(f"{name}, {split}", *tables),)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from tlx.data.datamodule import TransferData
 from tlx.job import Job
 
-__all__ = ["Answer", "Given", "Makers", "Question"]
+__all__ = ["Answer", "Given", "Makers", "Question", "data_named"]
 
 
 class Makers(NamedTuple):
@@ -62,3 +62,13 @@ class Question(Protocol):
             TlxError: It cannot be asked about this model or data.
         """
         ...
+
+
+def data_named(node: Mapping[str, Any], name: str) -> str:
+    """What data is called for people: its folder where it has one, else its name.
+
+    >>> data_named({"root": "/data/sketch"}, "folder"), data_named({}, "digits")
+    ('sketch', 'digits')
+    """
+    root = node.get("root")
+    return Path(root).name or name if isinstance(root, str) else name

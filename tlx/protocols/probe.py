@@ -158,8 +158,12 @@ class Probe:
         return [stage for stage in known if stage in self.stages]
 
     def _probed(self, stage: str, fits: Sampled, chooses: Sampled, reported: Sampled) -> StageProbe:
-        shares = (Labelled(share.features[stage], share.labels) for share in (fits, chooses, reported))
-        probe = linear_probe(*shares, refit=self.refit, search=self.search, per_decade=self.per_decade)
+        train, validation, asked = (
+            Labelled(share.features[stage], share.labels) for share in (fits, chooses, reported)
+        )
+        probe = linear_probe(
+            train, validation, asked, refit=self.refit, search=self.search, per_decade=self.per_decade
+        )
         k = min(self.neighbours, len(fits.labels))
         near = nearest(fits.features[stage], reported.features[stage], k)
         right = neighbour_classes(near, fits.labels, TEMPERATURE) == reported.labels

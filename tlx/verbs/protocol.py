@@ -177,6 +177,7 @@ def _asked(folder: Path, verb: str, composed: Composed, objects: Mapping[str, An
 
 def _answered(question: Any, given: Any, verb: str) -> Any:
     from tlx.conclusion import versions
+    from tlx.protocols.given import data_named
     from tlx.protocols.plain import plain
 
     try:
@@ -186,7 +187,8 @@ def _answered(question: Any, given: Any, verb: str) -> Any:
         said = f"{where}. Try: tlx resume {shown(given.folder)}" if where else ""
         raise type(asks)(*([said] if said else [])) from asks
     config = given.config
-    about = {"model": config["names"]["model"], "data": config["names"]["data"], "task": verb}
+    data = data_named(config["data"], config["names"]["data"])
+    about = {"model": config["names"]["model"], "data": data, "task": verb}
     about |= {"seed": config["seed"]}
     result = about | plain(found) | {"versions": versions()}
     figures = {f"test/{name}": value for name, value in plain(found.figures()).items()}
