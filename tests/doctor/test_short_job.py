@@ -1,5 +1,3 @@
-import os
-
 import numpy as np
 import pytest
 
@@ -8,7 +6,7 @@ from tests.faults.jobs import MadeUp
 from tlx.assembly import build_network, frontier_cache, plan_of
 from tlx.cache.forecast import Forecast
 from tlx.cache.settings import CacheSettings
-from tlx.doctor.short_job import beside, foretold, held_more, shortened
+from tlx.doctor.short_job import foretold, held_more, shortened
 from tlx.trainer import World
 
 
@@ -84,14 +82,3 @@ def test_only_what_memory_holds_of_all_samples_and_not_of_the_few_is_added(job):
     assert held_more(job, short, told) == 0
     job.cache = CacheSettings(ram=13000 / 2**30, disk=1)
     assert held_more(job, short, told) == 12800 - 10400
-
-
-def test_values_lie_on_the_disk_of_the_cache_for_as_long_as_they_are_measured(tmp_path, as_nobody):
-    there = tmp_path / "there"
-    there.mkdir()
-    assert beside(CacheSettings(folder=str(there / "not" / "yet"))) == there
-    assert beside(CacheSettings(folder=str(there), disk=0)) is None
-    there.chmod(0o555)
-    with as_nobody():
-        assert beside(CacheSettings(folder=str(there))) is None
-    assert os.access(there, os.W_OK)

@@ -51,3 +51,20 @@ def test_of_the_target_the_steps_own_pass_is_taken(inputs: str, knows: int, tmp_
     found = compared.answers(step)
     assert found is not None and found.now is step.original
     assert not found.before.requires_grad
+
+
+def test_what_is_begun_again_asks_the_original_network_of_the_other_run(tmp_path: Path) -> None:
+    compared = Comparison("lwf", "auto", samples=10, ratio=1.0)
+    found = []
+    for shift in (0.0, 0.5):
+        job = known_job()
+        with torch.no_grad():
+            for weight in job.backbone.parameters():
+                weight += shift
+        origin, network = origin_on(tmp_path, job)
+        compared.begin(origin)
+        compared.settle()
+        answers = compared.answers(step_of(network))
+        assert answers is not None
+        found.append(answers.before)
+    assert not torch.equal(*found)

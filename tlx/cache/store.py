@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tlx.cache.meta import META, parsed_meta, write_meta
+from tlx.cache.scratch import remove_left
 
 __all__ = ["DONE", "OFFSETS", "Entry", "Store", "bytes_in", "data_file", "may"]
 
@@ -187,7 +188,7 @@ class Store:
             older_than: Seconds since somebody wrote there.
             entries: The finished ones, where they have been read just now.
         """
-        freed = 0
+        freed = remove_left(self.folder)
         for left in self.left_over(entries):
             with contextlib.suppress(OSError):
                 half_removed = left.suffix == ".gone"

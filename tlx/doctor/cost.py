@@ -1,12 +1,11 @@
 """What a run will cost: a short one of the same job is measured, phase by phase."""
 
 import copy
+import functools
 import resource
-import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
-from pathlib import Path
 from statistics import fmean
 
 import torch
@@ -18,9 +17,11 @@ from tlx.assembly import build_network, frontier_cache, plan_of
 from tlx.cache.forecast import Forecast
 from tlx.cache.frontier import FrontierCache
 from tlx.cache.part import Part
+from tlx.cache.scratch import scratch_folder
 from tlx.data.order import batches_in_epoch
 from tlx.doctor.passes import Opening, openings
-from tlx.doctor.short_job import beside, foretold, held_more, loaded_ahead, shortened
+from tlx.doctor.short_job import foretold, held_more, loaded_ahead, shortened
+from tlx.doctor.short_origin import KnownCost, ShortOrigin
 from tlx.doctor.stopwatch import Stopwatch, Times
 from tlx.evaluation import to_device
 from tlx.job import Job
@@ -73,6 +74,7 @@ class Cost:
         memory: Bytes at most: of a process, or of its GPU.
         processes: How many train together; what they wait for each other is not told.
         said: Whether the precision that was asked for is used, in lines for people.
+        known: What is spent on what was known before, beside what phases and end tell.
     """
 
     phases: tuple[PhaseCost, ...]
@@ -80,11 +82,12 @@ class Cost:
     memory: int
     processes: int = 1
     said: tuple[str, ...] = ()
+    known: KnownCost = field(default_factory=KnownCost)
 
     @property
     def seconds(self) -> float:
-        """All phases, and the end."""
-        return sum(phase.seconds for phase in self.phases) + self.end
+        """All phases, what was known, and the end."""
+        return sum(phase.seconds for phase in self.phases) + self.known.seconds + self.end
 
     @property
     def cache(self) -> int:
@@ -110,18 +113,19 @@ def measured(job: Job) -> Cost:
     job.data.preprocessing = job.backbone.preprocessing
     plan = plan_of(job)
     short = shortened(job, plan)
-    with tempfile.TemporaryDirectory(prefix="tlx-measure-", dir=beside(job.cache)) as scratch:
+    with scratch_folder(job.cache) as scratch:
         ready = loaded_ahead(job.data)
         network, stopwatch = build_network(short), Stopwatch(ready)
         said = list[str]()
-        settings = settled(job.trainer, network, job.data, Path(scratch), World(), said.append)
+        settings = settled(job.trainer, network, job.data, scratch, World(), said.append)
         job, short = _computing_by(job, settings), _computing_by(short, settings)
-        told = foretold(job, short, network, plan, Path(scratch, "features"))
+        told = foretold(job, short, network, plan, scratch / "features")
         run, trial = (frontier_cache(each, network, World()) for each in (job, short))
         opened = openings(run, trial, plan, told, job.mixup > 0, job.trainer.devices, ready)
         forward, is_kept = _forward(short, network), _test_is_kept(run, told[-1])
         short.logger = lambda folder: stopwatch
-        fit(short, Path(scratch) / "run", Console(quiet=True))
+        known = _known(job, short, stopwatch)
+        fit(short, scratch / "run", Console(quiet=True))
     each = zip(plan.phases, stopwatch.phases, opened, told, strict=True)
     phases = tuple(_phase(job, *seen) for seen in each)
     val_batch = stopwatch.phases[-1].val_batch
@@ -133,8 +137,16 @@ def measured(job: Job) -> Cost:
         ("test", val_batch if is_kept else forward),
     ):
         end += seconds * (_evaluated(job, name) - _evaluated(short, name))
-    memory = _peak(job) + (0 if job.trainer.on_gpu else held_more(job, short, told))
-    return Cost(phases, end, memory, job.trainer.processes, tuple(said))
+    memory = _peak(job) + (0 if job.trainer.on_gpu else held_more(job, short, told) + known.memory)
+    return Cost(phases, end, memory, job.trainer.processes, tuple(said), known)
+
+
+def _known(job: Job, short: Job, stopwatch: Stopwatch) -> KnownCost:
+    """What the short run will be found to spend on what was known."""
+    cost, whole = KnownCost(), copy.copy(job.data)
+    whole.eval_batch_size = short.data.eval_batch_size
+    short.origin = functools.partial(ShortOrigin, cost, stopwatch, whole, job.cache, job.trainer.processes)
+    return cost
 
 
 def _computing_by(job: Job, settings: TrainerSettings) -> Job:
@@ -152,11 +164,31 @@ def table(cost: Cost) -> str:
         f"validation {duration(phase.val)}), {size(phase.cache)} kept"
         for number, phase in enumerate(cost.phases, 1)
     ]
+    rows += _known_rows(cost.known)
     end = f"end: {duration(cost.end)} (the best weights are measured and written)"
     total = f"in all about {duration(cost.seconds)} and {size(cost.memory)} of memory"
     several = f" by one of {cost.processes} processes, without their waits for each other"
     how = f"measured on a few batches of each phase{several if cost.processes > 1 else ''}"
     return "\n".join([*cost.said, *rows, end, f"{total}, {how}"])
+
+
+def _known_rows(known: KnownCost) -> list[str]:
+    """What is spent on what was known, where anything is."""
+    rows = []
+    if known.before + known.after:
+        rows.append(
+            f"source: {duration(known.before + known.after)} (measured before training "
+            f"{duration(known.before)}, after it {duration(known.after)})"
+        )
+    parts = (
+        ("importance of weights", known.weighed),
+        ("samples read that are kept", known.kept),
+        ("the original network's answers for them", known.answered),
+    )
+    said = [f"{name} {duration(seconds)}" for name, seconds in parts if seconds]
+    if known.weighed + known.kept:
+        rows.append(f"held on to: {duration(known.held)} ({', '.join(said)})")
+    return rows
 
 
 def _phase(job: Job, phase: Phase, times: Times, opening: Opening, kept: Forecast) -> PhaseCost:

@@ -1,7 +1,6 @@
 """The same job on a few samples, which keeps of frozen parts what the run will have room to keep."""
 
 import copy
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from tlx.assembly import frontier_cache
 from tlx.cache.forecast import Forecast, forecast
 from tlx.cache.serving import training_part
 from tlx.cache.settings import CacheSettings
-from tlx.cache.store import may
 from tlx.data.datamodule import TransferData
 from tlx.job import Job
 from tlx.modules.network import Network
@@ -20,7 +18,7 @@ from tlx.plan import Plan
 from tlx.trainer import World
 from tlx.types import Split, Splits
 
-__all__ = ["BATCHES", "beside", "foretold", "held_more", "loaded_ahead", "shortened"]
+__all__ = ["BATCHES", "foretold", "held_more", "loaded_ahead", "shortened"]
 
 BATCHES = 5
 """Training batches that are measured in each of two epochs of a phase, and two of an evaluation; more of
@@ -43,7 +41,9 @@ class _Kept(CacheSettings):
 
 
 def shortened(job: Job, plan: Plan) -> Job:
-    """The share of one process in the same job, on samples from all over its splits, with weights of its own.
+    """The share of one process in the same job, on samples from all over its splits.
+
+    Weights and regularizers are its own. Its source is whole, for `ShortOrigin` to take a few samples of.
 
     Args:
         job: Of which nothing is changed.
@@ -61,9 +61,13 @@ def shortened(job: Job, plan: Plan) -> Job:
         checkpoint_seconds=1e9,
         checkpoint_steps=None,
     )
+    short.regularizers = copy.deepcopy(job.regularizers)
     short.data = copy.copy(job.data)
     short.data.batch_size //= job.trainer.processes
     short.data.eval_batch_size //= job.trainer.processes
+    if job.source is not None:
+        short.source = copy.copy(job.source)
+        short.source.eval_batch_size //= job.trainer.processes
     train, val, test, classes = job.data.splits
     more = 3 * loaded_ahead(job.data)  # those that lie ready, and as often as many again
     evaluated = (2 + more) * short.data.eval_batch_size
@@ -135,13 +139,6 @@ def held_more(job: Job, short: Job, told: Sequence[Forecast]) -> int:
         for each in told
     ]
     return max(max(full) - max(part), 0)
-
-
-def beside(cache: CacheSettings) -> Path | None:
-    """A folder on the disk where values are kept; None where nothing can be written there."""
-    place = cache.place
-    there = next((path for path in (place, *place.parents) if path.is_dir()), place)
-    return there if cache.disk > 0 and may(there, os.W_OK) else None
 
 
 def _few(split: Split, count: int) -> Split:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from tlx.strategies.finetuning import Finetuning
+
 __all__ = ["Stopwatch", "Times"]
 
 
@@ -74,9 +76,11 @@ class Times:
 
 
 class Stopwatch(Callback):
-    """Notes the times of every phase it sees.
+    """Notes the times of every phase it sees, and has the best epoch be one of the last phase.
 
-    An epoch lasts until the next one begins: its checkpoint is written after all that callbacks do.
+    What comes after the last phase takes as long as it takes then: it may read other values, and has to
+    look for them, where the best epoch is of another one. An epoch lasts until the next one begins: its
+    checkpoint is written after all that callbacks do.
 
     Args:
         ready: Batches that processes load ahead, as in `Times`.
@@ -92,9 +96,17 @@ class Stopwatch(Callback):
         self.end = 0.0
         self._before = self._since = self._epoch = self._train = self._val = 0.0
         self._end: float | None = None  # of the open epoch, but for its checkpoint
+        self._beside = 0.0
+
+    def leave_out(self, seconds: float) -> None:
+        """Count what has just taken so long to none of the times."""
+        self._beside += seconds
+
+    def _now(self) -> float:
+        return time.monotonic() - self._beside
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        now = time.monotonic()
+        now = self._now()
         self._before, self._since = now - self._since if self.phases else 0.0, now
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -102,10 +114,13 @@ class Stopwatch(Callback):
         times = Times(before=self._before, batches=batches, ready=self._ready)
         times.accumulated = trainer.accumulate_grad_batches
         self.phases.append(times)
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Finetuning):
+                callback.best.pop("run", None)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._close_epoch()
-        self._epoch = self._train = time.monotonic()
+        self._epoch = self._train = self._now()
         if not self.phases[-1].epochs:
             self.phases[-1].around = self._epoch - self._since
 
@@ -117,7 +132,7 @@ class Stopwatch(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._lap(self.phases[-1].train, "_train", pl_module)
-        self._val = time.monotonic()
+        self._val = self._now()
 
     def on_validation_batch_end(
         self,
@@ -131,23 +146,23 @@ class Stopwatch(Callback):
         self._lap(self.phases[-1].val, "_val", pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._end = time.monotonic()
+        self._end = self._now()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._close_epoch()
-        self._since = time.monotonic()
+        self._since = self._now()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        now = time.monotonic()
+        now = self._now()
         self.phases[-1].around += now - self._since
         self._since = now
 
     def conclude(self, summary: dict[str, Any]) -> None:
         """The run is over."""
-        self.end = time.monotonic() - self._since
+        self.end = self._now() - self._since
 
     def _close_epoch(self) -> None:
-        now = time.monotonic()
+        now = self._now()
         if self._end is not None:
             self.phases[-1].epochs.append(now - self._epoch)
             self.phases[-1].saves.append(now - self._end)
@@ -156,6 +171,6 @@ class Stopwatch(Callback):
     def _lap(self, times: list[float], since: str, module: LightningModule) -> None:
         if module.device.type == "cuda":
             torch.cuda.synchronize(module.device)  # a GPU is still at work on what it was given
-        now = time.monotonic()
+        now = self._now()
         times.append(now - getattr(self, since))
         setattr(self, since, now)

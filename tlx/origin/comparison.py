@@ -79,6 +79,7 @@ class Comparison:
     def begin(self, origin: Origin) -> None:
         """Draw the samples, where there is a source to be compared on."""
         self._origin = origin
+        self._recall, self._before = None, torch.empty(0)
         if self.inputs != "target" and origin.source is not None:
             count = len(origin.source.splits.train)
             self._recall = origin.recall(reservoir(count, self.samples, origin.seed))

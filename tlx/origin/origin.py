@@ -54,6 +54,8 @@ class Origin:
         position: The training batches so far, in the whole run.
     """
 
+    recalls: type[Recall] = Recall
+
     def __init__(
         self,
         network: Network,
@@ -190,7 +192,7 @@ class Origin:
         """Training samples of the source, read now and kept; `ids` are their positions in its split."""
         split = self.source_at_hand.splits.train.subset(ids)
         inputs, targets = self.source_at_hand.first(split, len(split)), torch.from_numpy(self.labels(split))
-        made = Recall(inputs, targets, seed_of(self.seed, 6, len(self._recalls)))
+        made = self.recalls(inputs, targets, seed_of(self.seed, 6, len(self._recalls)))
         self._recalls.append(made)
         return made
 
@@ -219,16 +221,26 @@ class Origin:
             newest: Of a source that is joined of several, the last one's alone.
         """
         data, ids = self.asked(count, group, newest)
-        split = data.splits.train.subset(ids)
-        known = torch.from_numpy(self.labels(split)) if self.source is not None else None
-        places = torch.from_numpy(ids)
+        train = data.splits.train
+        known = torch.from_numpy(self.labels(train)) if self.source is not None else None
         self.network.to(self._first_device)
-        for batch in data.loader(split):
+        for batch in self.read(data, train, ids):
             counted = batch.ids >= 0
             targets = batch.targets[counted] if known is None else known[batch.ids[counted]]
             inputs = to_device(_rows(batch.inputs, counted), self._first_device)
             if len(targets):
-                yield Batch(inputs, targets.to(self._first_device), places[batch.ids[counted]])
+                yield Batch(inputs, targets.to(self._first_device), batch.ids[counted])
+
+    def to_measure(self) -> Iterator[Batch]:
+        """The samples that `measured` gives of the source; the ids are positions there, or PADDING."""
+        split = measured(self.source_at_hand)
+        yield from self.read(self.source_at_hand, split, np.arange(len(split)))
+
+    def read(self, data: TransferData, split: Split, ids: NDArray[np.int64]) -> Iterator[Batch]:
+        """Batches of the samples `ids` of a split, this process's share; their ids are positions there."""
+        places = torch.from_numpy(ids)
+        for batch in data.loader(split.subset(ids)):
+            yield batch._replace(ids=torch.where(batch.ids < 0, batch.ids, places[batch.ids]))
 
     def _samples_of(self, train: Split, group: range | None, newest: bool) -> NDArray[np.int64]:
         first = int(getattr(train, "starts", (0,))[-1]) if newest else 0

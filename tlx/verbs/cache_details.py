@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from tlx.cache.scratch import Scratch, scratch_folders
 from tlx.cache.settings import CacheSettings
 from tlx.cache.store import Entry, Store
 from tlx.errors import ConfigError, bad_value, unknown_name
@@ -38,11 +39,12 @@ def cache_details(argv: Sequence[str]) -> str:
     entries = sorted(store.entries(), key=lambda entry: -entry.used)
     total = size(sum(entry.size for entry in entries))
     lines = [_line(entry) for entry in entries]
+    lines += [_scratch_line(scratch) for scratch in scratch_folders(settings.place)]
     return "\n".join([*lines, f"{len(entries)} entries, {total}, in {settings.place}"])
 
 
 def _cleared(store: Store) -> int:
-    if not store.entries() and not store.left_over():
+    if not store.entries() and not store.left_over() and not scratch_folders(store.folder):
         return 0
     if not store.is_usable():
         raise ConfigError(f"{store.folder} cannot be written to", fix="the user whose folder it is")
@@ -57,3 +59,8 @@ def _line(entry: Entry) -> str:
     of = f"{what['of']} of {model}" if "of" in what else f"{model} to {what.get('stage', '?')}"
     samples = f"{what.get('samples', '?')} of {what.get('split', '?')}{views}"
     return f"  {entry.address[:8]}  {size(entry.size):>9}  used {day}  {of}, {samples}"
+
+
+def _scratch_line(scratch: Scratch) -> str:
+    what = "in use by" if scratch.is_held else "left by a killed"
+    return f"  {scratch.path.name}  {size(scratch.size)}  {what} tlx plan measure=true"
