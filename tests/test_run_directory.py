@@ -114,6 +114,26 @@ def test_a_folder_that_is_no_run_is_refused_with_its_neighbours(run: Path) -> No
         check_run(run.parent)
 
 
+@pytest.mark.parametrize(
+    ("note", "inside", "said"),
+    [("sequence.yaml", "tasks", "is a sequence of tasks"), ("sweep.json", "jobs", "is a sweep of jobs")],
+)
+def test_a_folder_of_several_runs_names_those_in_it(note: str, inside: str, said: str, run: Path) -> None:
+    several = run.parent / "several"
+    (several / inside).mkdir(parents=True)
+    (several / note).touch()
+    with pytest.raises(CheckpointError, match=f"{said}, and none has begun.* Try: tlx resume several"):
+        check_run(several)
+    for name in ("01", "02"):
+        (several / inside / name).mkdir()
+    with pytest.raises(CheckpointError, match=f"{said}, .*Try: a run in it: several/{inside}/01, .*02$"):
+        check_run(several)
+    for number in range(3, 9):
+        (several / inside / f"{number:02}").mkdir()
+    with pytest.raises(CheckpointError, match=f"several/{inside}/01 to several/{inside}/08$"):
+        check_run(several)
+
+
 def test_a_start_that_was_cut_off_before_it_was_a_run_is_begun_again(run: Path) -> None:
     bare = run.parent / "bare"
     bare.mkdir()

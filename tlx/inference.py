@@ -15,7 +15,7 @@ from tlx.data.datamodule import TransferData
 from tlx.errors import CheckpointError, ConfigError, DataError
 from tlx.evaluation import evaluate, to_device
 from tlx.modules.network import Network
-from tlx.run_directory import shown
+from tlx.run_directory import refuse_several, shown
 from tlx.trainer import TrainerSettings, World
 from tlx.types import PADDING, Batch, Inputs, Preprocessing, Split
 
@@ -193,6 +193,7 @@ def _predictions(
 
 
 def _bundle(run: Path, trust: Iterable[str] = ()) -> Bundle:
+    refuse_several(run)
     try:
         return load_bundle(run / BUNDLE if (run / BUNDLE).is_dir() else run, trust)
     except CheckpointError as error:

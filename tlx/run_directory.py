@@ -28,12 +28,20 @@ __all__ = [
     "place",
     "read_json",
     "read_state",
+    "refuse_several",
+    "sequence_of",
     "shown",
     "write_state",
     "write_text",
 ]
 
 LEFT_BY_A_START = ("plan.json", "phases.json", "metrics.csv", "log.txt", "crash.log")
+
+SEVERAL = {"sequence.yaml": ("a sequence of tasks", "tasks"), "sweep.json": ("a sweep of jobs", "jobs")}
+"""The file of a folder of several runs, what such a folder is, and where in it they are."""
+
+NAMED = 3
+"""Runs of such a folder that a message names."""
 
 STATE = {"status": str, "pid": int, "host": str, "started": str, "resumes": int, "error": str}
 """What kinds of values a state has; others are left out."""
@@ -92,6 +100,7 @@ def check_run(run: Path) -> None:
         raise CheckpointError(
             f"no run at {shown(run)}{others}", fix="tlx fit, which prints where its run lives"
         )
+    refuse_several(run)
     if not (run / "config.yaml").is_file():
         way_out = "tlx fit again: nothing was begun there" if _is_bare(run) else "a folder that tlx fit made"
         raise CheckpointError(f"{shown(run)} is no run: there is no config.yaml", fix=way_out)
@@ -99,6 +108,30 @@ def check_run(run: Path) -> None:
     refuse_other_kinds(run)
     refuse_newer(read_state(run).get("made_by"), "the run", run)
     check_not_running(run)
+
+
+def refuse_several(folder: Path) -> None:
+    """Refuse a sequence or a sweep where a single run is asked for.
+
+    Raises:
+        CheckpointError: It is one; the message names runs in it.
+    """
+    for note, (what, inside) in SEVERAL.items():
+        if (folder / note).is_file():
+            there = [path for path in (folder / inside).glob("*") if path.is_dir()]
+            there.sort(key=lambda path: (len(path.name), path.name))
+            said = f"{shown(folder)} is {what}, "
+            if not there:
+                raise CheckpointError(f"{said}and none has begun", fix=f"tlx resume {shown(folder)}")
+            ends = " to ".join(shown(path) for path in (there[0], there[-1]))
+            named = ", ".join(map(shown, there)) if len(there) <= NAMED else ends
+            raise CheckpointError(f"{said}each a run of its own", fix=f"a run in it: {named}")
+
+
+def sequence_of(run: Path) -> Path | None:
+    """The sequence that a run is a task of; None: it is none."""
+    folder = run.resolve().parent.parent
+    return folder if run.resolve().parent.name == "tasks" and (folder / "sequence.yaml").is_file() else None
 
 
 def begin(run: Path, resumed: bool = False) -> None:

@@ -45,6 +45,18 @@ def test_the_page_shows_every_value_of_the_matrix_and_says_what_each_figure_is(t
     assert "<svg" in page and "<b>1</b>" not in page and "lean to the good side" not in page
 
 
+def test_with_a_head_for_each_task_what_is_asked_of_untrained_heads_is_marked(tmp_path: Path) -> None:
+    said = "heads that have not been trained"
+    page = written(tmp_path)
+    assert page.count(said) == 2  # of forward transfer, and under the matrix
+    assert said not in written(tmp_path, scenario="domain")
+
+
+def test_the_page_says_that_the_first_task_holds_on_to_nothing(tmp_path: Path) -> None:
+    assert "ewc (strength 3.0, tasks online), from the second task on" in written(tmp_path)
+    assert "the second task on" not in written(tmp_path, regularizer={})
+
+
 def test_figures_of_the_samples_that_chose_the_epochs_are_marked(tmp_path: Path) -> None:
     assert "There is no test split: the tasks are measured" in written(tmp_path, measured_on="val")
     mixed = written(tmp_path, measured_on="test and val")

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from tlx.errors import CheckpointError
+from tlx.figures import SEQUENCE, TASK_FIGURES
 from tlx.report.page import write_page
 from tlx.report.sweep import sweep_table, write_sweep
 
@@ -185,3 +186,18 @@ def test_a_folder_without_jobs_is_refused(tmp_path):
     (tmp_path / "jobs").mkdir()
     with pytest.raises(CheckpointError, match="no job yet"):
         sweep_table(tmp_path)
+
+
+def test_of_sequences_there_are_columns_for_what_they_have_and_for_nothing_else(sweep_maker, tmp_path):
+    sweep = sweep_maker(tmp_path / "sweep", seeds=2, strategies=("full", "scratch"))
+    for seed in range(2):
+        figures = {f"test/{name}": 0.5 + seed / 10 for name in TASK_FIGURES[SEQUENCE]}
+        path = sweep / "jobs" / str(seed) / "summary.json"
+        path.write_text(json.dumps({"task": SEQUENCE, "seed": seed} | figures))
+    page, table = write_sweep(sweep)
+    with table.open(newline="") as file:
+        [row] = csv.DictReader(file)
+    assert "" not in row.values()
+    assert [key for key in row if key.endswith("/mean")] == [f"test/{n}/mean" for n in TASK_FIGURES[SEQUENCE]]
+    assert "Test average accuracy" in page.read_text() and "Val average" not in page.read_text()
+    assert list(sweep_table(sweep)[0].figures["test/average_accuracy"].values) == [0.5, 0.6]

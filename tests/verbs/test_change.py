@@ -95,3 +95,22 @@ def test_a_log_that_is_no_text_is_gone_on_with(run: Path) -> None:
     (run / "log.txt").write_bytes(b"\xff\xfe\n")
     changed(run, "strategy.epochs=30")
     assert b"changed: strategy.epochs 20 -> 30\n" in (run / "log.txt").read_bytes()
+
+
+@pytest.mark.parametrize("allow_change", [False, True])
+def test_a_task_of_a_sequence_stays_as_it_was_measured(tmp_path: Path, run: Path, allow_change: bool) -> None:
+    task = tmp_path / "sequence" / "tasks" / "02"
+    task.parent.mkdir(parents=True)
+    run.rename(task)
+    changed(task, "strategy.epochs=30")  # such folders alone are no sequence
+    (tmp_path / "sequence" / "sequence.yaml").touch()
+    before = {path: path.read_bytes() for path in task.iterdir()}
+    with pytest.raises(
+        ConfigError, match=r"is a task of the sequence .*strategy.epochs=40.*init_from="
+    ) as said:
+        changed(task, "strategy.epochs=40", allow_change=allow_change)
+    assert "sequence/tasks/02" in said.value.fix
+    with pytest.raises(ConfigError, match=r"task of the sequence .*data.batch_size=16"):
+        changed(task, "strategy.epochs=30", "data.batch_size=16", allow_change=True)
+    assert {path: path.read_bytes() for path in task.iterdir()} == before
+    changed(task, "strategy.epochs=30", "data.num_workers=1")  # which changes no bit of it

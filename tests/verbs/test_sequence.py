@@ -20,6 +20,7 @@ def learnt(command: Server, folder: Path, *words: str) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     result = command.run(folder, "sequence", *SMALL, *words, "run_dir=one")
     assert result.code == 0, result.err
+    assert ("nothing is held on to" in result.out) == (HELD[0] in words)
     found: dict[str, Any] = json.loads((folder / "one" / "result.json").read_text())
     return found
 
@@ -114,3 +115,15 @@ def test_another_folder_is_not_overwritten(command: Server, tmp_path: Path) -> N
     result = command.run(tmp_path, "sequence", *SMALL, "run_dir=one")
     assert result.code == 2 and "holds other files" in result.err
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["thesis.txt"]
+
+
+def test_what_asks_for_a_single_run_names_the_tasks(command: Server, tmp_path: Path) -> None:
+    """Once there is a directory: what a sequence holds by then is enough."""
+    for task in ("01", "02"):
+        (tmp_path / "one" / "tasks" / task).mkdir(parents=True)
+    (tmp_path / "one" / "sequence.yaml").touch()
+    for words in (["test", "one"], ["predict", "one", "split=test"], ["fit", *SMALL[:2], "init_from=one"]):
+        result = command.run(tmp_path, *words)
+        assert result.code == 4, words
+        assert "is a sequence of tasks, each a run of its own" in result.err
+        assert "Try: a run in it: one/tasks/01, one/tasks/02" in result.err

@@ -10,6 +10,7 @@ from tlx.checkpoint.bundle import HERE, inside, read_meta, start_from
 from tlx.composition.groups import choices
 from tlx.composition.resolve import differences
 from tlx.errors import CheckpointError, ConfigError
+from tlx.run_directory import refuse_several
 
 __all__ = ["backbone_of", "bundle_of", "known_folder"]
 
@@ -27,7 +28,7 @@ def bundle_of(run: str) -> Path:
     """The bundle of a run directory, or the folder itself where it is one.
 
     Raises:
-        CheckpointError: There is no such folder.
+        CheckpointError: There is no such folder, or it holds several runs.
     """
     folder = Path(run)
     if not folder.is_dir():
@@ -35,6 +36,7 @@ def bundle_of(run: str) -> Path:
             f"init_from={run!r} is not there; a run needs it when it starts and when it goes on",
             fix="init_from=RUN, a finished run or its bundle; or put it back",
         )
+    refuse_several(folder)
     return folder / "bundle" if (folder / "bundle").is_dir() else folder
 
 

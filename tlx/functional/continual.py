@@ -67,7 +67,8 @@ def forward_transfer(accuracies: Tensor | Sequence[Sequence[float]]) -> float:
     .. math:: \frac{1}{T-1} \sum_{i=2}^{T} (R_{i-1,i} - R_{0,i})
 
     Lopez-Paz and Ranzato 2017, arXiv 1706.08840. Their :math:`b_i`, the accuracy of random values, is
-    row 0: what the weights that the sequence starts from do, be they pre-trained or random.
+    row 0: what the weights that the sequence starts from do, be they pre-trained or random. Where each task
+    has a head of its own, neither value is of a head that was trained, and the figure says little.
 
     Args:
         accuracies: R, shape (T + 1, T), in [0, 1]; NaN where it was not measured.

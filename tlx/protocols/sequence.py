@@ -57,6 +57,8 @@ def learn(
     rows = [_row(config, tasks, 0, folder, makers)]
     for number, task in enumerate(tasks):
         say(f"task {number + 1}/{len(tasks)}: {task.name}")
+        if number == 0 and config.get("regularizer"):
+            say("no task came before it, so nothing is held on to: the weights it starts from move freely")
         makers.train(task_folder(folder, number), task_config(config, tasks, number, folder))
         rows.append(_row(config, tasks, number + 1, folder, makers))
         say(_said(rows[-1][: number + 1]))
@@ -73,7 +75,8 @@ def task_config(
 ) -> dict[str, Any]:
     """The config of the run that learns a task: a config of a fit, which can be resumed by itself.
 
-    The first task has nothing to hold on to. Every other starts from the run before it, and its source
+    The first task has nothing to hold on to, for what is held on to are tasks of the sequence; that its
+    weights are pre-trained makes no difference. Every other starts from the run before it, and its source
     is all tasks so far.
     """
     task = tasks[number]

@@ -28,6 +28,12 @@ DEFINITIONS = {
 }
 """What each figure of a sequence is."""
 
+UNTRAINED = (
+    "With a head for each task, those that are not learnt yet are answered by heads that have not been "
+    "trained, so about as well as by chance"
+)
+"""Holds of what sequences with scenario=task show of such tasks."""
+
 NAMED = 12
 """Tasks whose curves bear their names; of more, each is told by its place alone."""
 
@@ -52,8 +58,9 @@ def write_sequence(folder: Path) -> Path:
     result: dict[str, Any] = read_json(folder / "result.json")
     tasks = [str(name) for name in result["tasks"]]
     matrix = [[finite(value) for value in row] for row in result["matrix"]]
+    untrained = UNTRAINED if result["scenario"] == "task" else ""
     figures = [
-        (FIGURES[name].title, figure(name, result.get(f"test/{name}")), DEFINITIONS[name])
+        (FIGURES[name].title, figure(name, result.get(f"test/{name}")), _definition(name, untrained))
         for name in TASK_FIGURES["sequence"]
     ]
     page = render(
@@ -65,8 +72,15 @@ def write_sequence(folder: Path) -> Path:
         plot=_curves(matrix, tasks),
         facts=_facts(result),
         measured_on=str(result["measured_on"]),
+        untrained=untrained,
     )
     return write_text(folder / "report.html", page)
+
+
+def _definition(name: str, untrained: str) -> str:
+    """What a figure is, and, of one of tasks before they are learnt, who answers them."""
+    said = DEFINITIONS[name]
+    return f"{said}. {untrained}" if name == "forward_transfer" and untrained else said
 
 
 def _page_of(folder: Path, number: int) -> str | None:
@@ -101,7 +115,7 @@ def _facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Model", label(result["model"])),
         ("Strategy of each task", label(result["strategy"])),
         ("Scenario", f"{result['scenario']}: {scenario.get(str(result['scenario']), '')}"),
-        ("Held on to by", "; ".join(said) or "nothing"),
+        ("Held on to by", f"{'; '.join(said)}, from the second task on" if said else "nothing"),
         ("Seed", str(result["seed"])),
         ("Samples measured", ", ".join(count(number) for number in result["samples"])),
     ]

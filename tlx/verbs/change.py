@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tlx.composition.changes import Changes, changes_between
 from tlx.composition.resolve import to_yaml
 from tlx.errors import CheckpointError, ConfigError
-from tlx.run_directory import claimed, read_json, read_state, shown, write_text
+from tlx.run_directory import claimed, read_json, read_state, sequence_of, shown, write_text
 from tlx.run_record import record_change
 from tlx.verbs.run_config import write_config
 
@@ -47,10 +47,12 @@ def change(
         Whether there is anything to train; where a run is finished and stays so, nothing is written.
 
     Raises:
-        ConfigError: The change is of a kind that was not allowed, or that no run can take.
+        ConfigError: The change is of a kind that was not allowed, or that no run can take, or the run is a
+            task of a sequence, whose matrix and later tasks rest on it.
         DataError: The data has other classes.
     """
     changes = changes_between(before, after)
+    _refuse_of_a_sequence(run, changes)
     finished = read_state(run)["status"] == "finished"
     if finished and changes.other and not changes.planned:
         raise _nothing_of(run, changes)
@@ -77,6 +79,17 @@ def change(
         for data in filter(None, (job.data, job.source)):
             accept_data(run, data)
     return True
+
+
+def _refuse_of_a_sequence(run: Path, changes: Changes) -> None:
+    sequence = sequence_of(run)
+    if sequence is not None and changes.of_the_result:
+        told = ", ".join(f"{key}={new!r} instead of {old!r}" for key, old, new in changes.of_the_result[:3])
+        raise ConfigError(
+            f"{shown(run)} is a task of the sequence {shown(sequence)}, whose matrix and later tasks rest on "
+            f"it as it is, and {told} would change it",
+            fix=f"a new sequence with these words, or a run of its own with init_from={shown(run)}",
+        )
 
 
 def settle_change(run: Path) -> None:
