@@ -12,6 +12,7 @@ from tlx.assembly import build_network, describe_plan, new_head
 from tlx.backbones.known_heads import KnownHead
 from tlx.errors import ConfigError
 from tlx.plan import HEAD, Phase, Plan
+from tlx.regularizers.ewc import EWC
 from tlx.regularizers.l2sp import L2SP
 from tlx.strategies.feature_extraction import feature_extraction
 from tlx.strategies.norm_only import norm_only
@@ -105,4 +106,13 @@ def test_a_plan_says_where_nothing_that_was_known_can_be_lost() -> None:
         job = small_job(strategy=strategy, knows=20, regularizers=(functools.partial(L2SP, strength=0.3),))
         said = describe_plan(job)[1]
         assert "held on to by l2sp (strength 0.3)" in said
+        assert "weight decay is off: l2sp pulls in its place" in said
         assert ("no stage trains that begins with values that were known" in said) == idle
+
+
+def test_a_plan_says_of_weight_decay_and_what_regularizers_say_of_themselves() -> None:
+    ewc = EWC()
+    ewc.said = lambda origin: [f"{len(origin.pairs) > 0} is said of it"]  # type: ignore[method-assign]
+    said = describe_plan(small_job(knows=20, regularizers=(lambda: ewc,)))[1]
+    assert "True is said of it" in said.splitlines()
+    assert "weight decay" not in said

@@ -1,11 +1,13 @@
 import csv
 import functools
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
 from tests.faults.outcome import epochs
@@ -13,6 +15,7 @@ from tests.quiet import fit_quietly
 from tlx import training
 from tlx.checkpoint.durable import checkpoints
 from tlx.errors import ConfigError, DataError, NumericalError, ResourceError
+from tlx.origin.origin import Origin
 from tlx.plan import HEAD, Phase, Plan
 from tlx.regularizers.ewc import EWC
 from tlx.regularizers.l2sp import L2SP
@@ -144,3 +147,27 @@ def test_a_monitor_without_a_value_is_explained(tmp_path: Path) -> None:
     job = replace(small_job(source=MadeUp(val=1), task=Regression()), monitor="val/r2")
     with pytest.raises(ConfigError, match="val/r2 has no value here: the numbers .* never vary"):
         fit_quietly(job, tmp_path)
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_what_is_made_of_the_original_network_is_computed_as_the_run_is(
+    deterministic: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before there is a Trainer, which asks torch for the same."""
+    asked = list[bool]()
+
+    class Asking(L2SP):
+        def begin(self, origin: Origin) -> None:
+            asked.append(torch.are_deterministic_algorithms_enabled())
+            super().begin(origin)
+
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    torch.use_deterministic_algorithms(not deterministic)
+    try:
+        fit_quietly(
+            small_job(strategy=BY_EPOCHS, regularizers=(Asking,), deterministic=deterministic), tmp_path
+        )
+        assert asked == [torch.are_deterministic_algorithms_enabled()] == [deterministic]
+        assert (os.environ.get("CUBLAS_WORKSPACE_CONFIG") == ":4096:8") == deterministic
+    finally:
+        torch.use_deterministic_algorithms(False)

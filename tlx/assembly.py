@@ -57,6 +57,11 @@ def held_on_to(job: Job, origin: Origin | None) -> list[str]:
     """
     named = [f"{regularizer.name} (strength {regularizer.strength:g})" for regularizer in job.regularizers]
     lines = [f"what was known is held on to by {', '.join(named)}"] if named else []
+    for regularizer in job.regularizers:
+        if regularizer.replaces_weight_decay:
+            lines.append(f"weight decay is off: {regularizer.name} pulls in its place")
+        if origin is not None and hasattr(regularizer, "said"):
+            lines += regularizer.said(origin)
     if named and origin is not None and not origin.pairs:
         lines.append("nothing has to be: no stage trains that begins with values that were known")
     if job.source is not None:

@@ -209,6 +209,12 @@ class TrainerSettings:
         dtype = PRECISIONS[self.precision]
         return nullcontext() if dtype is None else torch.autocast("cuda" if self.on_gpu else "cpu", dtype)
 
+    def ask_torch(self) -> None:
+        """Ask torch for what `deterministic` says, for what is computed before there is a Trainer."""
+        torch.use_deterministic_algorithms(self.deterministic)
+        if self.deterministic:
+            os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when CUDA is used first
+
     def make(self, max_epochs: int, callbacks: list[Callback], folder: Path) -> Trainer:
         """A Lightning Trainer for one phase.
 

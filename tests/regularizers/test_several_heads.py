@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -13,6 +14,8 @@ from tests.regularizers.steps import started, step_of
 from tlx.assembly import build_network, plan_of
 from tlx.backbones.known_heads import KnownHead
 from tlx.checkpoint.durable import write_durably
+from tlx.data.concatenated import Concatenated
+from tlx.errors import ConfigError
 from tlx.functional.consolidation import Pull, both_pulls
 from tlx.functional.distillation import distillation, divergence
 from tlx.job import Job
@@ -193,3 +196,66 @@ def test_a_head_that_goes_on_is_held_on_to_as_well(tmp_path: Path) -> None:
     information = naive_information(origin, origin.groups[-1])
     wanted = 0.25 * (information["head.weight"].sum() + information["head.bias"].sum())
     assert torch.allclose(term.loss_term(network, step_of(network)), wanted, rtol=1e-4)
+
+
+def handing_on(folder: Path, tasks: str) -> Path:
+    """What a run with two heads left, which held on to them in one of the ways."""
+    first, _ = origin_with(folder / "first" / "known", job_with_heads())
+    EWC(samples=None, tasks=tasks).begin(first)
+    return folder / "first" / "known"
+
+
+@pytest.mark.parametrize(("before", "now"), [("separate", "online"), ("online", "separate")])
+def test_another_mode_than_that_of_the_run_before_is_refused_once(
+    before: str, now: str, tmp_path: Path
+) -> None:
+    earlier = handing_on(tmp_path, before)
+    origin, _ = origin_with(tmp_path / "second", job_with_heads(), earlier=earlier)
+    EWC(samples=None, tasks=before).check(origin)
+    with pytest.raises(ConfigError, match=f"tasks={now}, and .*first.* by tasks={before}") as refused:
+        EWC(samples=None, tasks=now).check(origin)
+    assert refused.value.fix.startswith(f"regularizer.ewc.tasks={before}, or")
+    EWC(samples=None, tasks=now).begin(origin)  # as by an older tlx, which let it pass
+    EWC(samples=None, tasks=now).check(origin)  # so that such a run can be resumed
+
+
+def test_what_a_run_of_one_task_left_is_taken_over_online_or_said_to_be_lost(tmp_path: Path) -> None:
+    """It has no places that weights are pulled to: those it started from are not at hand."""
+    alone, _ = origin_with(tmp_path / "first" / "known", known_job())
+    EWC(samples=None, tasks="separate").begin(alone)
+    origin, _ = origin_with(tmp_path / "second", job_with_heads(), earlier=tmp_path / "first" / "known")
+    separate, online = EWC(tasks="separate"), EWC(tasks="online")
+    for term in (separate, online):
+        term.check(origin)
+    assert "does not take over what" in separate.said(origin)[0]
+    assert "tasks=online takes it over" in separate.said(origin)[0]
+    assert "measures the newest task alone" in online.said(origin)[0]
+    assert EWC().said(alone) == []
+
+
+def joined_job(order: list[int]) -> Job:
+    """Of a source that is joined of samples of the older head and of those of the newer one."""
+    job = job_with_heads()
+    assert job.source is not None
+    splits = job.source.splits
+    older = np.flatnonzero(splits.train.labels < 2)
+    newer = np.flatnonzero(splits.train.labels == 2)[:5]
+    parts = [splits.train.subset(older), splits.train.subset(newer)]
+    job.source.__dict__["splits"] = splits._replace(train=Concatenated([parts[n] for n in order]))
+    return job
+
+
+def test_the_last_source_counts_as_the_newest_task_and_is_named(tmp_path: Path) -> None:
+    earlier = handing_on(tmp_path, "separate")
+    origin, _ = origin_with(tmp_path / "second", joined_job([0, 1]), earlier=earlier)
+    EWC().check(origin)
+    [said] = EWC().said(origin)
+    assert said.endswith(
+        "measures the newest task alone: 5 samples of the last of the 2 sources in source.of"
+    )
+    other, _ = origin_with(tmp_path / "third", joined_job([1, 0]), earlier=earlier)
+    with pytest.raises(
+        ConfigError, match=r"the last of the 2 sources .*no sample of its classes, top"
+    ) as why:
+        EWC().check(other)
+    assert "in the order in which the tasks were learned" in why.value.fix

@@ -12,6 +12,8 @@ __all__ = ["Regularizer"]
 class Regularizer(LossTerm, Protocol):
     """A loss term that holds on to what was known before a run.
 
+    With a method `said(origin)`, its lines are shown with the plan.
+
     Attributes:
         name: Of its choice in `conf/regularizer`; `train/NAME` in metrics.csv is what it added.
         strength: Of the term.

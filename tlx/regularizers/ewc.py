@@ -17,18 +17,17 @@ from tlx.errors import CheckpointError, ConfigError, bad_value, unknown_name
 from tlx.functional.consolidation import Pull, both_pulls
 from tlx.functional.drift import drift
 from tlx.functional.fisher import DiagonalFisher
+from tlx.origin.handed_on import ANCHOR, TASKS, HandedOn, handed_on, newest_task
 from tlx.origin.origin import Origin
 from tlx.origin.ranges import check_count, check_strength
 from tlx.origin.sharing import share
+from tlx.run_directory import shown
 from tlx.types import Step
 
-__all__ = ["EWC"]
+__all__ = ["ANCHOR", "EWC"]
 
 FILE = "ewc.safetensors"
 Tasks: TypeAlias = Literal["separate", "online"]
-ANCHOR = "anchor/"
-"""Begins the name of where a weight is pulled to, where that is not where it was before the run."""
-
 Choice: TypeAlias = Literal["auto", "exact", "sampled", "empirical", "batched"]
 
 LABELLED = ("empirical", "batched")
@@ -50,7 +49,8 @@ class EWC(Callback):
 
     Where the run goes on from one that held on to something by EWC itself (`init_from`, with
     `init_head=kept` or `continued`), only the newest of the tasks is measured, and what was known of those
-    before is taken over from that run. A softmax runs over the classes of one head.
+    before is taken over from that run. The newest is the last of the sources that a source is joined of,
+    and in it the classes of the newest head. A softmax runs over the classes of one head.
 
     Args:
         strength: lambda, >= 0; the best one is found by sweeping it over several powers of ten.
@@ -105,6 +105,37 @@ class EWC(Callback):
                 f"regularizer.ewc.estimator={self.estimator} needs original labels, and there is no source",
                 fix="data@source=folder source.root=FOLDER, or regularizer.ewc.estimator=sampled",
             )
+        handed = handed_on(origin.earlier, FILE)
+        if handed is not None and not (origin.folder / FILE).is_file():
+            self._check_handed_on(origin, handed)
+
+    def _check_handed_on(self, origin: Origin, handed: HandedOn) -> None:
+        """Refuse what the run before held on to in another way, and a newest task without samples."""
+        if other := handed.other_mode(self.tasks):
+            raise ConfigError(
+                f"regularizer.ewc.tasks={self.tasks}, and {shown(handed.run)}, which this run goes on from, "
+                f"held on to its tasks by tasks={other}: what it knows of them would be lost",
+                fix=f"regularizer.ewc.tasks={other}, or init_head=new, which lets go of them",
+            )
+        count, of = newest_task(origin, self.samples)
+        if handed.fits(self.tasks) and not count:
+            named = ", ".join(origin.classes[n] for n in origin.groups[-1][:3])
+            raise ConfigError(
+                f"regularizer=ewc measures the newest task, and {of} has no sample of its classes, {named}",
+                fix="source.of in the order in which the tasks were learned, or samples of them",
+            )
+
+    def said(self, origin: Origin) -> list[str]:
+        """What becomes of the tasks that the run before held on to, in lines for people."""
+        handed = handed_on(origin.earlier, FILE)
+        if handed is None:
+            return []
+        told = f"what {shown(handed.run)} held on to"
+        if not handed.fits(self.tasks):
+            why = "it left no place to be pulled to; regularizer.ewc.tasks=online takes it over"
+            return [f"ewc does not take over {told}: {why}"]
+        count, of = newest_task(origin, self.samples)
+        return [f"ewc takes over {told}, and measures the newest task alone: {count:,} samples of {of}"]
 
     def bytes_kept(self, origin: Origin) -> int:
         """A number for each weight that ever trains and was pre-trained; of separate tasks two."""
@@ -200,7 +231,7 @@ class EWC(Callback):
         earlier |= self._of_weights_at_rest(earlier)
         held = self._with_earlier(found, earlier) if origin.network.backbone.known else found
         if origin.world.is_first:
-            write_durably(path, lambda to: save_file(held, to), sidecar=True)
+            write_durably(path, lambda to: save_file(held, to, {TASKS: self.tasks}), sidecar=True)
         origin.world.agree(None)
 
     def _of_weights_at_rest(self, earlier: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -250,10 +281,8 @@ class EWC(Callback):
 
     def _earlier(self) -> dict[str, Tensor]:
         """What the run that this one goes on from held on to by EWC, where it can be gone on with."""
-        path = None if self._origin.earlier is None else self._origin.earlier / FILE
-        held = load_file(path) if path is not None and is_whole(path) else {}
-        anchored = any(name.startswith(ANCHOR) for name in held)
-        return held if anchored == (self.tasks == "separate") else {}
+        handed = handed_on(self._origin.earlier, FILE)
+        return load_file(handed.path) if handed is not None and handed.fits(self.tasks) else {}
 
     def _with_earlier(self, found: dict[str, Tensor], earlier: dict[str, Tensor]) -> dict[str, Tensor]:
         """The information of all tasks; of separate ones with where it pulls to, for runs to come."""
