@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tlx.errors import CheckpointError
-from tlx.made_by import FORMAT, made_by, refuse_newer
+from tlx.made_by import FORMAT, made_by, refuse_newer, version
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,14 @@ from tlx.made_by import FORMAT, made_by, refuse_newer
 )
 def test_what_this_or_an_older_tlx_made_is_read(mark: Any) -> None:
     refuse_newer(mark, "the run", Path("run"))
+
+
+def test_a_version_is_that_of_the_installed_package_and_looked_up_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert version("pytest") == pytest.__version__
+    monkeypatch.setattr("importlib.metadata.version", lambda package: "another")
+    assert version("pytest") == pytest.__version__
 
 
 def test_a_newer_version_or_format_is_refused_with_both() -> None:

@@ -3,7 +3,6 @@
 import json
 import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from tlx.evaluation import evaluate, show_mistakes, to_device
 from tlx.figures import TASK_FIGURES
 from tlx.forgetting import Place, forgetting
 from tlx.job import Run
+from tlx.made_by import version
 from tlx.metrics.moments import FeatureMoments
 from tlx.plan import PhaseEnd
 from tlx.report.page import write_page

@@ -1,16 +1,27 @@
 """Which tlx made a file, so that an older one says so instead of misreading it."""
 
+import functools
+import importlib.metadata
 import re
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from tlx.errors import CheckpointError
 
-__all__ = ["FORMAT", "made_by", "refuse_newer"]
+__all__ = ["FORMAT", "made_by", "refuse_newer", "version"]
 
 FORMAT = 1
 """Of checkpoints, bundles, plans and states; it grows where an older tlx would misread them."""
+
+
+@functools.cache
+def version(package: str) -> str:
+    """The version of an installed package, looked up once in a process: that parses all it says of itself.
+
+    Raises:
+        PackageNotFoundError: It is not installed.
+    """
+    return importlib.metadata.version(package)
 
 
 def made_by() -> dict[str, Any]:

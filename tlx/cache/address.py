@@ -8,7 +8,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import tlx
 from tlx.backbones.staged import StagedBackbone
 from tlx.cache.part import Part
 from tlx.data.datamodule import TransferData
+from tlx.made_by import version
 from tlx.types import Preprocessing, Split
 
 __all__ = [
