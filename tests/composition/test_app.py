@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 from tlx.composition import app
 from tlx.composition.compose import Composed, compose
@@ -21,6 +22,21 @@ def test_the_app_composes_what_python_composes_and_leaves_no_trace(tmp_path: Pat
     assert found.config == compose("fit", ["strategy=full", "seed=3"]).config
     assert (list(sys.argv), dict(os.environ)) == before
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("words", "times"), [(["seed=3"], 1), (["hydra.verbose=false"], 3)])
+def test_a_run_is_composed_once_unless_settings_of_hydra_are_given(
+    words: list[str], times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are looked at for what they call, and for whether they ask for a sweep."""
+    composed, load = list[object](), ConfigLoaderImpl.load_configuration
+    monkeypatch.setattr(
+        ConfigLoaderImpl,
+        "load_configuration",
+        lambda *given, **more: composed.append(given) or load(*given, **more),
+    )
+    assert app.run("fit", words) is not None
+    assert len(composed) == times
 
 
 def test_a_flag_that_only_shows_gives_no_run(capsys: pytest.CaptureFixture[str]) -> None:

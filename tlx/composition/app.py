@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -151,7 +152,8 @@ def _hydra_main(
     """Run Hydra's app; of `told`, words are given to Hydra in another form."""
     arguments = parse(argv)
     folders = [arguments.config_dir] if arguments.config_dir else []
-    if from_elsewhere(arguments.overrides, arguments.config_dir):
+    told_how = from_elsewhere(arguments.overrides, arguments.config_dir)
+    if told_how:
         check_hydra(verb, arguments.overrides, folders)
     failure: list[Exception] = []
 
@@ -166,6 +168,7 @@ def _hydra_main(
         guarded
     )
     with (
+        contextlib.nullcontext() if told_how else _without_asking_how(),
         _own_folder() as folder,
         _command_line([*((told or {}).get(word, word) for word in argv), *_quiet(arguments, folder)]),
     ):
@@ -222,6 +225,20 @@ def _quiet(arguments: Any, folder: str) -> list[str]:
         or arguments.shell_completion
     )
     return [f"hydra.run.dir={folder}", f"hydra.sweep.dir={folder}"] if runs else []
+
+
+@contextlib.contextmanager
+def _without_asking_how() -> Iterator[None]:
+    """Spare Hydra a whole composition, in which it reads whether its settings say one run or a sweep.
+
+    Those of tlx leave that to -m: then Hydra finds nothing, and does what the flags say.
+    """
+    ask = Hydra.get_mode
+    Hydra.get_mode = lambda self, config_name, overrides: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = ask  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager
