@@ -1,5 +1,6 @@
 """What the own process of a sweep's job does, by the verb of the sweep."""
 
+import gc
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -48,3 +49,6 @@ def import_everything() -> None:
     """Load what every job needs before the first fork; nothing computes, nothing touches CUDA."""
     import tlx.composition.job
     import tlx.training  # noqa: F401
+
+    gc.collect()
+    gc.freeze()  # a collection of garbage in a job would look through all of it, and copy its pages
