@@ -63,6 +63,7 @@ def test_batches_come_in_order_again_and_again(workers):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_file_that_cannot_be_read_is_named_in_one_line(workers):
+    others = {process.pid for process in multiprocessing.active_children()}
     batches = iter(loader({3: fail}, workers))
     assert next(batches).ids.tolist() == [0, 1]
     with pytest.raises(DataError) as caught:
@@ -70,6 +71,7 @@ def test_a_file_that_cannot_be_read_is_named_in_one_line(workers):
     assert caught.value.line() == (
         "tlx: error[data]: cannot read number 3: OSError: broken pipe. Try: repair or remove it"
     )
+    assert {process.pid for process in multiprocessing.active_children()} <= others
 
 
 def test_a_worker_that_is_killed_is_one_line_that_names_the_sample():

@@ -1,6 +1,7 @@
 """Batches from loading processes, and how their failures come out: in one line that names the sample."""
 
 import atexit
+import contextlib
 import multiprocessing
 import re
 import signal
@@ -104,6 +105,7 @@ class Loader(DataLoader[Any]):
                     raise
                 raise known from error
             if isinstance(batch, TlxError):
+                _let_go(batches)
                 raise batch
             yield batch
         for pid in pids:
@@ -142,6 +144,18 @@ def _read(pids: list[int]) -> str:
     known = [_workers[pid] for pid in pids if pid in _workers]
     names = [name for worker in known if (name := worker.samples.name_read_by(worker.number))]
     return f" while it read {' or '.join(names)}" if names else ""
+
+
+def _let_go(batches: Iterator[Any]) -> None:
+    """End the processes of an iterator while it is whole.
+
+    The error that is about to be raised holds on to it. When that is collected as garbage, torch
+    would tell the processes to end through queues that may be gone, and wait 5 s for each of them.
+    """
+    end = getattr(batches, "_shutdown_workers", None)  # where there are processes
+    if end is not None:
+        with contextlib.suppress(RuntimeError):  # one of them died just now
+            end()
 
 
 def _begin_worker(number: int) -> None:
