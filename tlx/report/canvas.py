@@ -60,7 +60,6 @@ SETTINGS: dict[str, Any] = {
     "legend.edgecolor": "none",
     "legend.framealpha": 0.85,
     "figure.facecolor": "none",
-    "figure.constrained_layout.use": True,
     "image.composite_image": False,
 }
 
@@ -77,16 +76,20 @@ def draw(title: str, paint: Callable[["Axes"], None], width: float = 420, height
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     out = StringIO()
     settings: Any = {**SETTINGS, "svg.hashsalt": title}
     with rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the reader's fonts draw the text
         warnings.filterwarnings("ignore", message="constrained_layout not applied")
-        figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-        FigureCanvasSVG(figure)
+        layout = ConstrainedLayoutEngine()
+        figure = Figure(figsize=(width / 72, height / 72), dpi=72, layout=layout)
+        canvas = FigureCanvasSVG(figure)
         paint(figure.add_subplot())
-        figure.savefig(out, format="svg", metadata={"Date": None})
+        layout.execute(figure)  # savefig would do so by drawing everything an extra time
+        figure.set_layout_engine("none")
+        canvas.print_svg(out, metadata={"Date": None})
     return _inline(out.getvalue(), title)
 
 
