@@ -44,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         f"data.root={folder / 'photos'}",
     ]
     words += ["data.batch_size=8", "trainer=cpu", "strategy.epochs=1"]
-    words += ["strategy.schedule=constant", "strategy.warmup=0"]
+    words += ["strategy.schedule=constant", "strategy.warmup=0", "page=false"]
     job = make_job(compose("fit", ["experiment=resnet50_layer_rates", *words]).config)
     fit_quietly(job, folder / "run")
     state = read(checkpoints(folder / "run/checkpoints")[-1])

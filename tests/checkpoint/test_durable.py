@@ -1,5 +1,7 @@
 import errno
 import os
+import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import SafetensorError
+from torch import nn
 
+from tests.faults.processes import run_ranks
 from tlx.checkpoint import durable
 from tlx.checkpoint.durable import DurableCheckpointIO, checkpoints, file_hash, newest, read, write_durably
+from tlx.checkpoint.weights import save_weights
 from tlx.errors import CheckpointError, ResourceError, SecurityError
 
 
@@ -147,21 +152,18 @@ def test_another_error_of_a_writer_is_left_as_it_is(tmp_path: Path) -> None:
     assert caught.value.__cause__ is None
 
 
+def save_under_a_limit(folder: Path) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+    try:
+        save_weights(nn.Linear(100, 100), folder / "w.safetensors")
+    except ResourceError as error:
+        sys.exit(error.exit_code)
+
+
 def test_a_real_limit_on_the_size_of_files_is_a_lack_of_resources(tmp_path: Path) -> None:
     """In a process of its own, under a limit that the system enforces."""
-    work = (
-        "import resource, signal, sys, torch\n"
-        "from pathlib import Path\n"
-        "from tlx.checkpoint.weights import save_weights\n"
-        "from tlx.errors import ResourceError\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
-        "try:\n"
-        "    save_weights(torch.nn.Linear(100, 100), Path(sys.argv[1]) / 'w.safetensors')\n"
-        "except ResourceError as error:\n"
-        "    sys.exit(error.exit_code)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", work, str(tmp_path)]).returncode == 6
+    assert run_ranks(save_under_a_limit, tmp_path, ranks=1) == [6]
     assert list(tmp_path.iterdir()) == []
 
 
