@@ -30,3 +30,10 @@ def test_an_empty_bin_says_nothing() -> None:
     metric = Reliability(bins=3)
     metric.update(torch.tensor([[1.0, 0.0]]), torch.tensor([0]))
     assert [row["accuracy"] for row in metric.diagram()] == [None, None, 1.0]
+
+
+def test_an_error_by_hand() -> None:
+    sure = torch.tensor([0.95, 0.95, 0.65, 0.65])
+    metric = Reliability()
+    metric.update(torch.stack([sure, 1 - sure], dim=1), torch.tensor([0, 1, 0, 0]))
+    assert float(metric.compute()) == pytest.approx(0.40, abs=1e-7)
