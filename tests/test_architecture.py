@@ -27,7 +27,7 @@ TIERS = (
         "logger",
         "report",
     ),
-    ("data_record", "evaluation", "extension", "plan_rates", "trainer"),
+    ("calibration", "data_record", "evaluation", "extension", "plan_rates", "trainer"),
     ("arithmetic", "cache", "sequences"),
     ("origin",),
     ("forgetting", "regularizers"),

@@ -9,9 +9,15 @@ from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
 from tests.quiet import fit_quietly
 from tlx import conclusion
 from tlx.assembly import build_network
+from tlx.calibration import WithTemperature
 from tlx.checkpoint.durable import newest, read
 from tlx.checkpoint.weights import load_weights
 from tlx.errors import ConfigError
+from tlx.functional.calibration import fit_temperature
+from tlx.tasks.multiclass import Multiclass
+from tlx.tasks.multilabel import Multilabel
+from tlx.tasks.regression import Regression
+from tlx.types import Task
 
 
 def test_the_bundle_holds_the_weights_of_the_best_epoch(tmp_path: Path) -> None:
@@ -70,7 +76,44 @@ def test_data_without_a_test_split_gets_no_test_figures(tmp_path: Path) -> None:
     summary = fit_quietly(small_job(strategy=BY_EPOCHS, source=TwoSplits(), page=True), tmp_path)
     assert "val/accuracy" in summary
     assert not any(name.startswith("test/") for name in summary)
+    assert summary["val/temperature"] > 0
+    assert "There is no test split to measure it on." in (tmp_path / "report.html").read_text()
     assert (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("task", [Multiclass(), Multilabel()], ids=lambda task: task.name)
+def test_the_temperature_is_fitted_on_validation_and_measured_on_test(tmp_path: Path, task: Task) -> None:
+    job = small_job(strategy=BY_EPOCHS, task=task)
+    summary = fit_quietly(job, tmp_path)
+    network = build_network(small_job(task=task))
+    load_weights(network, tmp_path / "bundle" / "model.safetensors")
+    prepare = job.backbone.preprocessing.prepare
+    found = {}
+    for name, split in (("val", job.data.splits.val), ("test", job.data.splits.test)):
+        assert split is not None
+        with torch.inference_mode():
+            outputs = network.eval()(torch.stack([prepare(split.read(i)) for i in range(len(split))]))
+        found[name] = outputs, torch.tensor(split.labels)
+    fitted = fit_temperature(*found["val"])
+    evaluation = json.loads((tmp_path / "evaluation.json").read_text())["splits"]
+    assert fitted.ended == "minimum"
+    assert summary["val/temperature"] == pytest.approx(fitted.value, rel=1e-4)
+    for split in ("val", "test"):
+        said = {"value": summary["val/temperature"], "samples": 30, "ended": "minimum"}
+        assert evaluation[split]["temperature"] == said
+    assert json.loads((tmp_path / "bundle" / "bundle.json").read_text())["temperature"] == said["value"]
+    tried = WithTemperature(said["value"])
+    tried.update(*found["test"], torch.arange(len(found["test"][0])))
+    for name, value in tried.result()["metrics"].items():
+        assert summary[f"test/{name}_calibrated"] == pytest.approx(value, abs=1e-4)
+    assert evaluation["test"]["calibrated"]["metrics"]["loss"] == summary["test/loss_calibrated"]
+    assert "calibrated" not in evaluation["val"]
+
+
+def test_numbers_have_no_temperature(tmp_path: Path) -> None:
+    summary = fit_quietly(small_job(strategy=BY_EPOCHS, task=Regression(), page=True), tmp_path)
+    assert not any("temperature" in key or "calibrat" in key for key in summary)
+    assert "temperature" not in (tmp_path / "evaluation.json").read_text()
 
 
 def test_a_run_without_a_page_ends_in_the_same_figures(tmp_path: Path) -> None:

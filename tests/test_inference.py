@@ -1,4 +1,6 @@
 import csv
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,44 @@ def test_predictions_have_exactly_the_accuracy_of_the_test(
     right = [row["class"] == CLASSES[label] for row, label in zip(rows, split.labels, strict=True)]
     assert float(np.float32(np.mean(right))) == summary["test/accuracy"]
     assert all(1 / 3 <= float(row["probability"]) <= 1 for row in rows)
+
+
+@pytest.mark.usefixtures("trusted")
+def test_the_temperature_of_the_run_acts_on_probabilities_and_on_no_class(
+    run: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder, summary = run
+    split = MadeUp().splits().test
+    assert split is not None and summary["val/temperature"] != pytest.approx(1.0, abs=0.01)
+    written = []
+    for name, more in (("one", {}), ("other", {"calibrated": False})):
+        predict(folder, TransferData(MadeUp()), split, tmp_path / name, CPU, **more)
+        with (tmp_path / name).open() as file:
+            written.append(list(csv.DictReader(file)))
+    assert [row["class"] for row in written[0]] == [row["class"] for row in written[1]]
+    network, transform = load(folder)
+    assert network.temperature == summary["val/temperature"]
+    with torch.inference_mode():
+        logits = network(transform([split.read(i) for i in range(len(split))]))
+    for rows, temperature in zip(written, (network.temperature, 1.0), strict=True):
+        sure = (logits / temperature).softmax(1).max(1).values.tolist()
+        assert [float(row["probability"]) for row in rows] == pytest.approx(sure, abs=1e-5)
+
+
+@pytest.mark.usefixtures("trusted")
+def test_score_tells_what_the_temperature_makes_of_it(
+    run: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder, summary = run
+    found = score(folder, TransferData(MadeUp(), batch_size=8), CPU)["calibrated"]
+    assert found["temperature"] == summary["val/temperature"]
+    for name, value in found["metrics"].items():
+        assert value == summary[f"test/{name}_calibrated"]
+    older = shutil.copytree(folder / "bundle", tmp_path / "bundle")
+    content = json.loads((older / "bundle.json").read_text())
+    del content["temperature"]
+    (older / "bundle.json").write_text(json.dumps(content))
+    assert "calibrated" not in score(older, TransferData(MadeUp(), batch_size=8), CPU)
 
 
 @pytest.mark.usefixtures("trusted")

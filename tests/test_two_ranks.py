@@ -21,6 +21,7 @@ from tests.faults.ranks import (
     write_down,
 )
 from tlx.assembly import build_network
+from tlx.calibration import HeldOut
 from tlx.checkpoint.weights import load_weights
 from tlx.evaluation import evaluate
 from tlx.strategies.feature_extraction import feature_extraction
@@ -139,3 +140,18 @@ def test_figures_of_two_ranks_are_those_of_one_process(two_ranks: Path) -> None:
     assert alone["samples"] == together["samples"] == MadeUp().test
     assert alone["confusion"] == together["confusion"]
     assert alone["metrics"] == pytest.approx(together["metrics"], abs=1e-6)
+
+
+def test_the_temperature_of_two_ranks_is_that_of_one_process(two_ranks: Path) -> None:
+    job = small_job()
+    network = build_network(job)
+    load_weights(network, two_ranks / "run" / "bundle" / "model.safetensors")
+    job.data.preprocessing = job.backbone.preprocessing
+    val = job.data.splits.val
+    scores = job.task.scores(job.data.classes, val.labels, network.output)
+    held = HeldOut(len(val), len(job.data.classes), job.seed)
+    evaluate(network, job.data.loader(val), scores, torch.device("cpu"), beside=held)
+    alone = held.fit(torch.device("cpu"))
+    together = json.loads((two_ranks / "run" / "evaluation.json").read_text())["splits"]["val"]["temperature"]
+    assert together == alone._asdict() | {"value": pytest.approx(alone.value, rel=1e-6)}
+    assert alone.ended == "minimum"

@@ -99,6 +99,9 @@ def fit(
 def load(run: "str | os.PathLike[str]", trust: Sequence[str] = ()) -> "tuple[Network, Transform]":
     """The network of a finished run, in evaluation mode, and the transform it needs.
 
+    It gives logits as they were trained; `(network(transform(samples)) / network.temperature).softmax(1)`
+    are calibrated probabilities, of several answers for each sample `sigmoid()` of the quotient.
+
     Args:
         run: A run directory, or a bundle.
         trust: Packages of your own whose code the run may name.

@@ -11,6 +11,7 @@ import torch
 
 from tlx.cache.ahead import frontier_of
 from tlx.cache.serving import concluding_part, serve
+from tlx.calibration import Calibration, HeldOut, WithTemperature
 from tlx.checkpoint.bundle import write_bundle
 from tlx.checkpoint.durable import newest, read, write_durably
 from tlx.checkpoint.weights import load_weights
@@ -26,6 +27,7 @@ from tlx.plan import PhaseEnd
 from tlx.report.page import write_page
 from tlx.report.summary import write_summary
 from tlx.strategies.finetuning import Finetuning
+from tlx.types import Split
 from tlx.withheld import without_withheld
 
 __all__ = ["SAMPLES", "conclude", "versions", "write_phases"]
@@ -118,21 +120,43 @@ def _stored(run: Run, number: int) -> dict[str, Stored]:
 
 
 def _evaluate(run: Run, stored: Mapping[str, Stored]) -> dict[str, Any]:
-    data, device = run.job.data, run.job.trainer.device(run.world)
-    task, output = run.job.task, run.network.output
-    result: dict[str, Any] = {"task": task.name, "classes": list(data.classes), "splits": {}}
-    for name, split in (("val", data.splits.val), ("test", data.splits.test)):
-        if split is None:
-            continue
-        precision = run.job.trainer.precision_context()
-        measured = task.scores(data.classes, data.splits.train.labels, output)
-        loader = data.loader(split, stored.get(name))
-        scores = evaluate(run.network, loader, measured, device, precision)
-        if run.world.is_first:
-            kind = run.network.backbone.preprocessing.kind
-            scores["mistakes"] = show_mistakes(scores["mistakes"], split, kind)
-        result["splits"][name] = scores
-    return result
+    """Score validation and test samples; of the first a temperature is made, which is tried on the second."""
+    splits, device = run.job.data.splits, run.job.trainer.device(run.world)
+    scores, fitted = _validate(run, stored.get("val"), device)
+    result = {"val": scores}
+    if splits.test is not None:
+        tried = None if fitted is None else WithTemperature(fitted.value).to(device)
+        result["test"] = _score(run, splits.test, stored.get("test"), tried)
+        if tried is not None:
+            result["test"]["calibrated"] = tried.result()
+    if fitted is not None:
+        run.network.temperature = fitted.value
+        for scores in result.values():
+            scores["temperature"] = fitted._asdict()
+    return {"task": run.job.task.name, "classes": list(run.job.data.classes), "splits": result}
+
+
+def _validate(
+    run: Run, stored: Stored | None, device: torch.device
+) -> tuple[dict[str, Any], Calibration | None]:
+    """The scores of the validation samples, and the temperature, where outputs become probabilities."""
+    val = run.job.data.splits.val
+    if run.job.task.targets == "numbers":
+        return _score(run, val, stored, None), None
+    held = HeldOut(len(val), len(run.job.data.classes), run.job.seed)
+    return _score(run, val, stored, held), held.fit(device)
+
+
+def _score(run: Run, split: Split, stored: Stored | None, beside: Any) -> dict[str, Any]:
+    data, trainer = run.job.data, run.job.trainer
+    measured = run.job.task.scores(data.classes, data.splits.train.labels, run.network.output)
+    loader = data.loader(split, stored)
+    device, precision = trainer.device(run.world), trainer.precision_context()
+    scores = evaluate(run.network, loader, measured, device, precision, beside)
+    if run.world.is_first:
+        kind = run.network.backbone.preprocessing.kind
+        scores["mistakes"] = show_mistakes(scores["mistakes"], split, kind)
+    return scores
 
 
 MOMENT_SAMPLES = 10_000
@@ -178,6 +202,10 @@ def _summary(run: Run, ledger: Finetuning, evaluation: dict[str, Any]) -> dict[s
     for name, scores in evaluation["splits"].items():
         summary |= {f"{name}/{metric}": value for metric, value in scores["metrics"].items()}
         summary[f"{name}/samples"] = scores["samples"]
+        calibrated = scores.get("calibrated", {"metrics": {}})["metrics"]
+        summary |= {f"{name}/{metric}_calibrated": value for metric, value in calibrated.items()}
+    if "temperature" in evaluation["splits"]["val"]:
+        summary["val/temperature"] = evaluation["splits"]["val"]["temperature"]["value"]
     return summary | {
         "train/samples": len(job.data.splits.train),
         "train/epochs": last.epoch,

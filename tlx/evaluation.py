@@ -23,6 +23,7 @@ def evaluate(
     scores: Any,
     device: torch.device,
     precision: AbstractContextManager[Any] | None = None,
+    beside: Any = None,
 ) -> dict[str, Any]:
     """Score a network; on several ranks each brings its share and all get the whole.
 
@@ -32,6 +33,7 @@ def evaluate(
         scores: What a task measures, see `tlx.types.Task.scores`.
         device: Where to compute.
         precision: The autocast to compute under.
+        beside: Sees the same outputs, by an `update` as that of scores; None: nobody.
 
     Returns:
         One entry of evaluation.json: samples, metrics, per_class, mistakes, and what else the
@@ -46,6 +48,8 @@ def evaluate(
             targets, ids = batch.targets.to(device)[counted], batch.ids.to(device)[counted]
             if len(targets):
                 scores.update(outputs, targets, ids)
+                if beside is not None:
+                    beside.update(outputs, targets, ids)
     result: dict[str, Any] = scores.result()
     return result
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tlx.calibration import WithTemperature
 from tlx.checkpoint.bundle import Bundle, load_bundle
 from tlx.checkpoint.durable import write_durably
 from tlx.data.datamodule import TransferData
@@ -43,6 +44,9 @@ class Transform:
 def load(run: str | Path, trust: Iterable[str] = ()) -> tuple[Network, Transform]:
     """The network of a finished run, in evaluation mode, and the transform it needs.
 
+    It gives logits as they were trained; `(network(transform(samples)) / network.temperature).softmax(1)`
+    are calibrated probabilities, of several answers for each sample `sigmoid()` of the quotient.
+
     Args:
         run: A run directory, or a bundle.
         trust: Further packages whose code the bundle may name.
@@ -72,7 +76,8 @@ def score(
         trust: Further packages whose code the bundle may name.
 
     Returns:
-        An entry as in evaluation.json, without the mistakes' pictures.
+        An entry as in evaluation.json, without the mistakes' pictures; `calibrated` is there where the run
+        has a temperature.
 
     Raises:
         DataError: The data has a class that the network does not know.
@@ -88,7 +93,10 @@ def score(
     device = settings.device(World())
     bundle.network.backbone.lay_out(settings.torch_memory_format)
     scores = bundle.task.scores(bundle.classes, _range(chosen.labels, mapping), bundle.network.output)
-    return evaluate(bundle.network, loader, scores, device, settings.precision_context())
+    calibrates = bundle.task.targets != "numbers" and "temperature" in bundle.meta
+    tried = WithTemperature(bundle.network.temperature).to(device) if calibrates else None
+    found = evaluate(bundle.network, loader, scores, device, settings.precision_context(), tried)
+    return found if tried is None else found | {"calibrated": tried.result()}
 
 
 def worth_of_each(
@@ -141,6 +149,7 @@ def predict(
     out: Path,
     settings: TrainerSettings,
     trust: Iterable[str] = (),
+    calibrated: bool = True,
 ) -> int:
     """Write what the network says of every sample of `split` to a CSV.
 
@@ -154,6 +163,8 @@ def predict(
         out: The CSV, written whole or not at all.
         settings: Where to compute.
         trust: Further packages whose code the bundle may name.
+        calibrated: Divide logits by the run's temperature where probabilities are made of them; which
+            classes are predicted does not depend on it.
 
     Returns:
         The number of rows.
@@ -161,6 +172,8 @@ def predict(
     bundle = _bundle(run, trust)
     data.preprocessing = bundle.preprocessing
     data.eval_batch_size = bundle.meta["eval_batch_size"]
+    if not calibrated:
+        bundle.network.temperature = 1.0
     rows = _predictions(bundle, data.loader(split), split, settings)
     written = 0
 
@@ -186,7 +199,7 @@ def _predictions(
     with torch.inference_mode(), settings.precision_context():
         for batch in loader:
             outputs = network(to_device(batch.inputs, device)).float()
-            rows = bundle.task.predictions(outputs, bundle.classes)
+            rows = bundle.task.predictions(outputs, bundle.classes, network.temperature)
             for number, row in zip(batch.ids.tolist(), rows, strict=True):
                 if number != PADDING:
                     yield [split.name(number), *row]

@@ -205,6 +205,8 @@ class Task(Protocol):
         """The header of predictions, behind the input."""
         ...
 
-    def predictions(self, outputs: Tensor, classes: Sequence[str]) -> list[list[Any]]:
-        """A row of predictions for each sample."""
+    def predictions(
+        self, outputs: Tensor, classes: Sequence[str], temperature: float = 1.0
+    ) -> list[list[Any]]:
+        """A row of predictions for each sample; the temperature changes probabilities, and no decision."""
         ...

@@ -52,6 +52,29 @@ def change(folder: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+def test_the_temperature_lies_beside_the_weights_and_is_one_in_older_bundles(
+    folder: Path, network: Network
+) -> None:
+    assert load_bundle(folder).network.temperature == 1.0
+    network.temperature = 1.4375
+    write_bundle(folder, network, HEAD, CLASSES, {}, {})
+    loaded = load_bundle(folder).network
+    images = torch.randn(2, 1, 32, 32)
+    assert loaded.temperature == 1.4375
+    assert torch.equal(loaded(images), network(images))  # logits are as they were trained
+    content = json.loads((folder / "bundle.json").read_text())
+    del content["temperature"]
+    (folder / "bundle.json").write_text(json.dumps(content))
+    assert load_bundle(folder).network.temperature == 1.0
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, 1e9, float("nan"), float("inf"), "1", None, [1.0]])
+def test_a_temperature_that_is_none_is_refused(folder: Path, value: object) -> None:
+    change(folder, temperature=value)
+    with pytest.raises(CheckpointError, match="no usable temperature"):
+        load_bundle(folder)
+
+
 @pytest.mark.parametrize("part", ["backbone", "head", "preprocessing"])
 @pytest.mark.parametrize("target", ["os.system", "tlx.checkpoint.weights.save_file", "torch.hub.load"])
 def test_a_bundle_can_name_tlx_alone(folder: Path, part: str, target: str) -> None:

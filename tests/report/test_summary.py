@@ -38,6 +38,17 @@ def test_the_test_split_is_there_wholly_or_not_at_all(values, tmp_path):
         write_summary(tmp_path / "summary.json", untested | {"test/accuracy": 0.5})
 
 
+def test_where_there_are_classes_there_is_a_temperature(values, tmp_path):
+    for task in ("multiclass", "multilabel"):
+        lacking = {key: value for key, value in values.items() if key != "val/temperature"} | {"task": task}
+        with pytest.raises(ConfigError, match=r"lacks val/temperature, /"):
+            write_summary(tmp_path / "summary.json", lacking)
+    write_summary(tmp_path / "summary.json", lacking | {"task": "regression"})
+    del lacking["test/loss_calibrated"]
+    with pytest.raises(ConfigError, match="lacks val/temperature, test/loss_calibrated"):
+        write_summary(tmp_path / "summary.json", lacking)
+
+
 def test_a_figure_that_is_not_finite_becomes_null(values, tmp_path):
     write_summary(tmp_path / "summary.json", values | {"val/loss": float("nan")})
     assert json.loads((tmp_path / "summary.json").read_text())["val/loss"] is None

@@ -101,5 +101,14 @@ def test_a_prediction_is_a_class_and_its_probability() -> None:
     assert Multiclass().columns(NAMES) == ["class", "probability"]
 
 
+def test_a_temperature_changes_the_probability_and_no_class(drawn: tuple[torch.Tensor, torch.Tensor]) -> None:
+    outputs, _ = drawn
+    plain, calibrated = (Multiclass().predictions(outputs, NAMES, temperature) for temperature in (1.0, 2.5))
+    assert plain == Multiclass().predictions(outputs, NAMES)
+    assert [row[0] for row in calibrated] == [row[0] for row in plain]
+    sure = (outputs / 2.5).softmax(1).max(1).values.tolist()
+    assert [row[1] for row in calibrated] == pytest.approx(sure)
+
+
 def test_a_bundle_builds_it_again() -> None:
     assert build(Multiclass(monitor="val/f1").describe()).monitor == "val/f1"

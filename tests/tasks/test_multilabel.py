@@ -99,6 +99,14 @@ def test_predictions_follow_the_threshold() -> None:
     assert Multilabel().columns(NAMES) == ["classes", *NAMES]
 
 
+def test_a_temperature_changes_probabilities_and_no_answer() -> None:
+    outputs = torch.tensor([[0.2, 1.0, 0.5]])  # of these 1.0 alone is 0.6 sure of a yes, and 0.5 nearly
+    (row,) = Multilabel(threshold=0.6).predictions(outputs, NAMES, temperature=0.25)
+    assert row[1:] == pytest.approx((4 * outputs[0]).sigmoid().tolist())
+    assert row[3] > 0.6
+    assert row[0] == Multilabel(threshold=0.6).predictions(outputs, NAMES)[0][0]
+
+
 def test_the_training_figure_is_the_share_of_right_answers() -> None:
     worth = Multilabel().worth(torch.tensor([[1.0, -1.0, 1.0]]), torch.tensor([[1.0, 0.0, 0.0]]))
     assert worth.tolist() == pytest.approx([2 / 3])

@@ -43,12 +43,28 @@ def test_files_and_folders_get_a_row_each(command: Server, finished: Path, tmp_p
     assert all(0 < float(row["probability"]) <= 1 for row in found)
 
 
+def test_probabilities_are_calibrated_unless_the_networks_own_are_asked_for(
+    command: Server, finished: Path, tmp_path: Path
+) -> None:
+    for word in ("calibrated=true", "calibrated=false"):
+        result = command.run(tmp_path, "predict", str(finished), "split=val", f"out={word}.csv", word)
+        assert result.code == 0, result.err
+    assert command.run(tmp_path, "predict", str(finished), "split=val", "out=default.csv").code == 0
+    assert rows(tmp_path / "default.csv") == rows(tmp_path / "calibrated=true.csv")
+    one, other = rows(tmp_path / "default.csv"), rows(tmp_path / "calibrated=false.csv")
+    assert [row["class"] for row in one] == [row["class"] for row in other]
+    softer = json.loads((finished / "summary.json").read_text())["val/temperature"] > 1
+    for a, b in zip(one, other, strict=True):
+        assert (float(a["probability"]) < float(b["probability"])) == softer
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         ([], 2, "either PATHS or split="),
         (["x.png", "split=test"], 2, "either"),
         (["no.png"], 3, "there is no no.png"),
+        (["split=test", "calibrated=maybe"], 2, "calibrated='maybe' is not usable. Expected true or false"),
     ],
 )
 def test_what_cannot_be_predicted_is_refused(

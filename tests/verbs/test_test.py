@@ -15,6 +15,10 @@ def test_a_run_scores_what_its_summary_says(
     summary = json.loads((finished / "summary.json").read_text())
     assert f"accuracy {summary[f'{split}/accuracy']:.4f}" in result.out
     assert f"{summary[f'{split}/samples']} samples" in result.out
+    assert f"calibrated by temperature {summary['val/temperature']:.4g}, which validation chose" in result.out
+    assert ("validation samples lean to the good side" in result.out) == (split == "val")
+    if split == "test":
+        assert f"calibration error {summary['test/calibration_error_calibrated']:.4f}" in result.out
 
 
 def test_other_samples_of_the_same_data_can_be_scored(

@@ -19,6 +19,7 @@ from tlx.backbones.staged import StagedBackbone
 from tlx.checkpoint.durable import write_durably
 from tlx.checkpoint.weights import load_weights, save_weights
 from tlx.errors import CheckpointError, printable
+from tlx.functional.calibration import HIGH, LOW
 from tlx.made_by import FORMAT, refuse_newer
 from tlx.modules.network import Network
 from tlx.recipe import build
@@ -97,6 +98,7 @@ def write_bundle(
         "head": without_withheld(head_recipe),
         "known": [{"head": without_withheld(k.recipe), "classes": list(k.classes)} for k in backbone.known],
         "preprocessing": without_withheld(backbone.preprocessing.describe()),
+        "temperature": network.temperature,
     }
     card = _card(content).encode("utf-8", "replace")  # a folder's name need not be Unicode
     write_durably(folder / "README.md", lambda to: to.write_bytes(card))
@@ -127,6 +129,7 @@ def load_bundle(folder: Path, trust: Iterable[str] = ()) -> Bundle:
     task: Task = build(meta.get("task", DEFAULT_TASK), trust=trust)
     network = Network(backbone, head, task.output(None, classes))
     load_weights(network, folder / "model.safetensors", meta["weights_sha256"])
+    network.temperature = float(meta.get("temperature", 1.0))
     network.eval()
     return Bundle(network, backbone.preprocessing, classes, task, meta)
 
@@ -156,6 +159,9 @@ def read_meta(folder: Path) -> dict[str, Any]:
             raise CheckpointError(f"bundle.json lacks a usable {key!r}", where=str(path))
     if not all(isinstance(name, str) for name in meta["classes"]):
         raise CheckpointError("bundle.json names classes that are no text", where=str(path))
+    temperature = meta.get("temperature", 1.0)  # bundles of before there were any have none
+    if not (isinstance(temperature, float | int) and LOW <= temperature <= HIGH):
+        raise CheckpointError(f"bundle.json has no usable temperature: {temperature!r:.40}", where=str(path))
     return meta
 
 

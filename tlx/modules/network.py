@@ -33,6 +33,8 @@ class Network(nn.Module):
 
     Attributes:
         cut: The backbone in two halves, for inputs that are what the lower one gave.
+        temperature: What the outputs, which stay as they were trained, are divided by where calibrated
+            probabilities are made of them. Fitted at the end of a run, 1 until then.
 
     Args:
         backbone: What gives the features.
@@ -55,6 +57,7 @@ class Network(nn.Module):
         self.head = head
         self.output = output if output is not None else nn.Identity()
         self.cut: Cut | None = None
+        self.temperature = 1.0
         self.parts: frozenset[str] = frozenset()
         self.norms: Norms = "train"
         self.freeze_except((*backbone.stages, HEAD))

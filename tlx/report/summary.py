@@ -42,9 +42,15 @@ SOURCE_KEYS: dict[str, str] = {
     "source/forgetting_high": "upper end of it",
     "source/samples": "source samples that were measured, of which nothing was made",
 }
+CALIBRATION_KEYS: dict[str, str] = {
+    "val/temperature": "what divides logits for calibrated probabilities, fitted on the validation samples",
+    "test/calibration_error_calibrated": "expected calibration error of the calibrated probabilities",
+    "test/loss_calibrated": "mean loss of the calibrated probabilities",
+}
+"""Of tasks with classes."""
 FIGURE_KEYS = {f"{split}/{name}": FIGURES[name].meaning for split in ("val", "test") for name in OF_RUNS}
 
-SUMMARY_KEYS: dict[str, str] = {**RUN_KEYS, **FIGURE_KEYS, **SOURCE_KEYS}
+SUMMARY_KEYS: dict[str, str] = {**RUN_KEYS, **FIGURE_KEYS, **CALIBRATION_KEYS, **SOURCE_KEYS}
 """Every key, and what it means. Which figures there are, the task decides, see `TASK_FIGURES`;
 those under `test/` are there when a test split is, those under `source/` when a source is: all or none."""
 
@@ -67,6 +73,8 @@ def write_summary(path: Path, values: Mapping[str, Any]) -> None:
     splits = ("val", "test") if tested else ("val",)
     expected = [key for key in RUN_KEYS if tested or not key.startswith("test/")]
     expected += [f"{split}/{name}" for split in splits for name in figures_of(values)]
+    if "calibration_error" in figures_of(values):
+        expected += [key for key in CALIBRATION_KEYS if tested or not key.startswith("test/")]
     if any(key.startswith("source/") for key in values):
         expected += SOURCE_KEYS
     missing = [key for key in expected if key not in values]

@@ -101,10 +101,13 @@ class Multiclass:
         """The header of predictions, behind the input."""
         return ["class", "probability"]
 
-    def predictions(self, outputs: Tensor, classes: Sequence[str]) -> list[list[Any]]:
-        """One row per sample: the most probable class and its probability."""
-        best = outputs.softmax(dim=1).max(dim=1)
-        pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    def predictions(
+        self, outputs: Tensor, classes: Sequence[str], temperature: float = 1.0
+    ) -> list[list[Any]]:
+        """One row per sample: the most probable class, as in the figures, and its probability."""
+        best = outputs.softmax(dim=1).max(dim=1).indices
+        shares = (outputs / temperature).softmax(dim=1).gather(1, best[:, None]).squeeze(1)
+        pairs = zip(best.tolist(), shares.tolist(), strict=True)
         return [[classes[place], share] for place, share in pairs]
 
 

@@ -42,8 +42,8 @@ class Multilabel:
 
     Args:
         monitor: The value that selects the epoch.
-        threshold: A class is predicted where its probability is at least this, in (0, 1). Average
-            precision and the monitored default do not depend on it.
+        threshold: A class is predicted where its probability is at least this, in (0, 1), before any
+            temperature. Average precision and the monitored default do not depend on it.
         positive_weights: None; "balanced", the number of noes over that of yeses in training,
             between 0.01 and 100; or a weight > 0 for each class by its name, 1 for those not named.
 
@@ -109,10 +109,17 @@ class Multilabel:
         """The header of predictions, behind the input."""
         return ["classes", *classes]
 
-    def predictions(self, outputs: Tensor, classes: Sequence[str]) -> list[list[Any]]:
-        """One row per sample: the classes at or above the threshold, then every probability."""
-        rows = outputs.sigmoid().tolist()
-        return [[_joined(classes, [p >= self.threshold for p in row]), *row] for row in rows]
+    def predictions(
+        self, outputs: Tensor, classes: Sequence[str], temperature: float = 1.0
+    ) -> list[list[Any]]:
+        """One row per sample: the classes at or above the threshold, then every probability.
+
+        The threshold is that of the figures, for probabilities without a temperature; it is another one
+        for probabilities with it, unless it is 0.5.
+        """
+        chosen = (outputs.sigmoid() >= self.threshold).tolist()
+        rows = (outputs / temperature).sigmoid().tolist()
+        return [[_joined(classes, yes), *row] for yes, row in zip(chosen, rows, strict=True)]
 
 
 class BinaryCrossEntropy(nn.Module):

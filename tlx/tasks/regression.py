@@ -117,8 +117,10 @@ class Regression:
         """The header of predictions, behind the input."""
         return list(classes)
 
-    def predictions(self, outputs: Tensor, classes: Sequence[str]) -> list[list[Any]]:
-        """One row of R numbers per sample."""
+    def predictions(
+        self, outputs: Tensor, classes: Sequence[str], temperature: float = 1.0
+    ) -> list[list[Any]]:
+        """One row of R numbers per sample, which have no temperature."""
         rows: list[list[Any]] = outputs.tolist()
         return rows
 

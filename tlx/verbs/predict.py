@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlx.errors import ConfigError, unknown_name
+from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.run_directory import shown
 from tlx.verbs.finished import open_run
 from tlx.verbs.words import read_words, trusted
@@ -23,6 +23,8 @@ tlx predict RUN PATHS... [out=FILE]: write input, class and probability of each 
 PATHS are images or folders of images, .csv files with a text column (column=NAME) or .txt files
 with a text per line. Without PATHS: the samples of split=test|val|train of the run's own data.
 bad_files=skip leaves out images that cannot be read and lists them beside the CSV.
+Probabilities are calibrated by the temperature that validation chose; calibrated=false gives the
+network's own. No class depends on it.
 """
 
 
@@ -33,13 +35,15 @@ def predict(argv: Sequence[str]) -> None:
     run = Path(path).resolve()
     out = Path(os.path.abspath(options.pop("out", run / "predictions.csv")))
     options.pop("trust", None)
-    policy = options.pop("bad_files", None)
+    policy, calibrated = options.pop("bad_files", None), options.pop("calibrated", "true")
     if bool(paths) == bool(split):
         raise ConfigError(
             "predict wants either PATHS or split=test|val|train", fix=f"tlx predict {path} PHOTOS"
         )
     if split and policy:
         raise ConfigError("bad_files goes with PATHS", fix=f"data.bad_files={policy} for the run's own data")
+    if calibrated not in ("true", "false"):
+        raise bad_value("calibrated", calibrated, "true or false")
     data, settings = open_run(run, options, trust)
 
     from tlx.data.checks import Faults, check_choice
@@ -62,7 +66,7 @@ def predict(argv: Sequence[str]) -> None:
         if split
         else from_paths(paths, data.source.kind, text=column, skipped=skipped if policy == "skip" else None)
     )
-    rows = write(run, data, samples, out, settings, trust)
+    rows = write(run, data, samples, out, settings, trust, calibrated == "true")
     _list_skipped(skipped, out.with_suffix(".bad_files.txt"))
     print(f"{rows} predictions in {shown(out)}", flush=True)  # noqa: T201
 

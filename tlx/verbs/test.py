@@ -1,7 +1,8 @@
 """`tlx test`: score a finished run on its test split, or on other data of the same classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tlx.errors import printable
 from tlx.verbs.finished import open_run
@@ -50,3 +51,17 @@ def test(argv: Sequence[str]) -> None:
     console.print(table)
     metrics = ", ".join(f"{words(name)} {value:.4f}" for name, value in scores["metrics"].items())
     console.print(f"{split}: {metrics}, {scores['samples']} samples", markup=False, highlight=False)
+    if "calibrated" in scores:
+        console.print(_calibrated(scores["calibrated"], split), markup=False, highlight=False)
+
+
+def _calibrated(found: Mapping[str, Any], split: str) -> str:
+    """What the temperature makes of it, in one line."""
+    from tlx.report.formats import DASH, words
+
+    figures = ", ".join(
+        f"{words(name)} {DASH if value is None else f'{value:.4f}'}"
+        for name, value in found["metrics"].items()
+    )
+    leans = "; validation samples lean to the good side" if split == "val" else ""
+    return f"calibrated by temperature {found['temperature']:.4g}, which validation chose{leans}: {figures}"
