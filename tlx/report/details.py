@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tlx.figures import FIGURES
-from tlx.report.diagrams import block_size, confusion_map, density, reliability
+from tlx.report.calibration import calibration
+from tlx.report.diagrams import block_size, confusion_map, density
 from tlx.report.evaluation import CLASS_COLUMNS, ClassScore, SplitScores
 from tlx.report.formats import figure, label, percent, words
 
@@ -70,7 +71,7 @@ def _multiclass(scores: SplitScores) -> dict[str, Any]:
         "map": None if few else confusion_map(scores.confusion, scores.name),
         "block": block_size(len(scores.confusion)),
         "pairs": scores.confused_pairs(12),
-        "reliability": reliability(scores.bins, scores.name),
+        **calibration(scores),
     }
 
 
@@ -93,7 +94,7 @@ def _cells(scores: SplitScores) -> list[dict[str, Any]]:
 
 
 def _multilabel(scores: SplitScores) -> dict[str, Any]:
-    return {"map": None, "reliability": reliability(scores.bins, scores.name, "answers")}
+    return {"map": None, **calibration(scores, "answers")}
 
 
 def _regression(scores: SplitScores) -> dict[str, Any]:

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["block_size", "confusion_map", "density", "reliability"]
 
 
-def reliability(bins: Sequence[Bin], name: str, what: str = "samples") -> Markup | None:
+def reliability(
+    bins: Sequence[Bin], name: str, what: str = "samples", calibrated: bool = False
+) -> Markup | None:
     """Accuracy over confidence, and how many samples each bin holds.
 
     Args:
         bins: Those of the diagram.
         name: The split's.
         what: What is counted: samples, or answers where a sample has several.
+        calibrated: Whether the network's logits are divided by a temperature.
 
     Returns:
         The plot; None when every bin is empty.
@@ -45,11 +48,12 @@ def reliability(bins: Sequence[Bin], name: str, what: str = "samples") -> Markup
         axes.plot([x for x, _ in points], [y for _, y in points], "o-", color=ORANGE, label="accuracy")
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1.03)
-        axes.set_xlabel("how sure the network was")
+        axes.set_xlabel("how sure the calibrated network was" if calibrated else "how sure the network was")
         axes.set_ylabel("how often it was right")
         axes.legend(loc="upper left", fontsize=10.5)
 
-    return draw(f"reliability on {name}", paint, width=400, height=330)
+    title = f"reliability on {name}{', calibrated' if calibrated else ''}"
+    return draw(title, paint, width=400, height=330)
 
 
 def confusion_map(confusion: Sequence[Sequence[int]], name: str) -> Markup:

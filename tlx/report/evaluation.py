@@ -17,9 +17,11 @@ from tlx.report.formats import finite
 __all__ = [
     "CLASS_COLUMNS",
     "Bin",
+    "Calibrated",
     "ClassScore",
     "Mistake",
     "SplitScores",
+    "Temperature",
     "accuracy_interval",
     "read_evaluation",
 ]
@@ -66,6 +68,23 @@ class Bin:
 
 
 @dataclass(frozen=True)
+class Temperature:
+    """What the run divides logits by, on how many validation samples it was fitted, and how that ended."""
+
+    value: float
+    samples: int
+    ended: str
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What the temperature makes of a split it was not fitted on."""
+
+    metrics: Mapping[str, float | None]
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True)
 class Mistake:
     """A sample the network got wrong, and how sure it was."""
 
@@ -93,6 +112,8 @@ class SplitScores:
         confusion: K rows of K counts, a row is a true class; empty but for multiclass.
         bins: Of the reliability diagram; empty where nothing is a probability.
         mistakes: The worst first.
+        temperature: Of the run; None where nothing is a probability, or in runs of before there was one.
+        calibrated: What it makes of this split, unless it was fitted on it.
     """
 
     name: str
@@ -104,6 +125,8 @@ class SplitScores:
     confusion: tuple[tuple[int, ...], ...]
     bins: tuple[Bin, ...]
     mistakes: tuple[Mistake, ...]
+    temperature: Temperature | None = None
+    calibrated: Calibrated | None = None
 
     def confused_pairs(self, limit: int = 20) -> list[tuple[str, str, int, float]]:
         """The most confused pairs: true class, predicted class, count, share of the true class."""
@@ -159,6 +182,8 @@ def _split(name: str, raw: Mapping[str, Any], task: str, classes: Sequence[str])
         confusion=_confusion(name, raw["confusion"], len(classes)) if task == "multiclass" else (),
         bins=() if task == "regression" else tuple(_bin(line) for line in raw["reliability"]),
         mistakes=tuple(_mistake(line, classes) for line in raw["mistakes"]),
+        temperature=_temperature(raw.get("temperature")),
+        calibrated=_calibrated(raw.get("calibrated")),
     )
 
 
@@ -194,6 +219,22 @@ def _range(low: Any, high: Any) -> tuple[float, float]:
 def _bin(raw: Mapping[str, Any]) -> Bin:
     means = [finite(raw.get(key)) for key in ("confidence", "accuracy")]
     return Bin(float(raw["low"]), float(raw["high"]), int(raw["count"]), *means)
+
+
+def _temperature(raw: Mapping[str, Any] | None) -> Temperature | None:
+    if raw is None:
+        return None
+    value = finite(raw["value"])
+    if value is None or value <= 0:
+        raise ValueError(f"{raw['value']} is no temperature")
+    return Temperature(value, int(raw["samples"]), str(raw["ended"]))
+
+
+def _calibrated(raw: Mapping[str, Any] | None) -> Calibrated | None:
+    if raw is None:
+        return None
+    metrics = {name: finite(raw["metrics"].get(name)) for name in ("calibration_error", "loss")}
+    return Calibrated(metrics, tuple(_bin(line) for line in raw["reliability"]))
 
 
 def _mistake(raw: Mapping[str, Any], classes: Sequence[str]) -> Mistake:

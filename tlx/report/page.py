@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from tlx.errors import TlxError
 from tlx.figures import FIGURES, LAST_EPOCH, TASK_FIGURES, TRAIN_FIGURE
+from tlx.report.calibration import temperature_fact
 from tlx.report.details import SPLIT_NAMES, split_details
 from tlx.report.document import render, write_text
 from tlx.report.evaluation import accuracy_interval
@@ -109,7 +110,7 @@ def _headline(files: RunFiles) -> dict[str, Any] | None:
     which = "the last" if last else f"the best by {label(files.monitor)}"
     source = f"Weights of epoch {count(files.best_epoch)}, {which}"
     if last:
-        honesty = f"No sample of {split} chose anything."
+        honesty = f"No sample of {split} chose any weights."
     elif split == "val":
         honesty = "Validation chose that epoch, so this leans to the good side; there is no test split."
     else:
@@ -185,10 +186,16 @@ def _figures(files: RunFiles) -> list[dict[str, Any]]:
         if files.task != "multilabel":
             cells.append(("95 % interval", DASH if bounds is None else _range(headline, bounds)))
         cells += [(FIGURES[key].title, figure(key, files.summary.get(f"{split}/{key}"))) for key in others]
-        chooses = split == "val" and files.monitor != LAST_EPOCH
-        note = "chose the epoch" if chooses else "chose nothing"
-        lines.append({"name": name, "note": note, "cells": cells})
+        lines.append({"name": name, "note": _chosen_by(files, split), "cells": cells})
     return lines
+
+
+def _chosen_by(files: RunFiles, split: str) -> str:
+    """What the samples of a split chose."""
+    epoch = split == "val" and files.monitor != LAST_EPOCH
+    temperature = split == "val" and "val/temperature" in files.summary
+    chosen = ["the epoch"] * epoch + ["the temperature"] * temperature
+    return f"chose {' and '.join(chosen) or 'nothing'}"
 
 
 def _facts(files: RunFiles) -> list[tuple[str, str]]:
@@ -203,6 +210,7 @@ def _facts(files: RunFiles) -> list[tuple[str, str]]:
     ]
     why = "the last" if files.monitor == LAST_EPOCH else f"by {label(files.monitor)}"
     best = f"{count(files.best_epoch)}, {why}" if files.best_epoch else None
+    temperature = next((scores.temperature for scores in files.splits.values()), None)
     parameters = given.get("parameters/total", files.plan.get("total_parameters"))
     trained = given.get("parameters/trainable")
     facts: list[tuple[str, Any]] = [
@@ -220,6 +228,7 @@ def _facts(files: RunFiles) -> list[tuple[str, str]]:
         ("Optimizer steps", count(given["train/steps"]) if given.get("train/steps") is not None else None),
         ("Training time", duration(given["train/seconds"]) if "train/seconds" in given else None),
         ("Best epoch", best),
+        ("Temperature", temperature_fact(temperature)),
         ("Training ended", label(given["ended"], 200) if given.get("ended") else None),
         ("Resumed", _times(files.state.get("resumes"))),
     ]
@@ -252,5 +261,5 @@ def _plots(files: RunFiles) -> list[Any]:
 def _splits(files: RunFiles) -> list[dict[str, Any]]:
     """What the page shows of each split, the test split first."""
     order = sorted(files.splits.values(), key=lambda scores: scores.name != "test")
-    last = files.monitor == LAST_EPOCH
-    return [split_details(scores) | {"last_counts": last} for scores in order]
+    more = {"last_counts": files.monitor == LAST_EPOCH, "tested": "test" in files.splits}
+    return [split_details(scores) | more for scores in order]
