@@ -25,6 +25,7 @@ TIERS = (
         "heads",
         "checkpoint",
         "logger",
+        "probing",
         "report",
     ),
     ("calibration", "data_record", "evaluation", "extension", "plan_rates", "trainer"),
