@@ -89,7 +89,7 @@ def draw(title: str, paint: Callable[["Axes"], None], width: float = 420, height
         paint(figure.add_subplot())
         layout.execute(figure)  # savefig would do so by drawing everything an extra time
         figure.set_layout_engine("none")
-        canvas.print_svg(out, metadata={"Date": None})
+        canvas.print_svg(out, metadata={"Date": None})  # type: ignore[no-untyped-call]
     return _inline(out.getvalue(), title)
 
 
