@@ -114,3 +114,20 @@ def test_a_task_of_a_sequence_stays_as_it_was_measured(tmp_path: Path, run: Path
         changed(task, "strategy.epochs=30", "data.batch_size=16", allow_change=True)
     assert {path: path.read_bytes() for path in task.iterdir()} == before
     changed(task, "strategy.epochs=30", "data.num_workers=1")  # which changes no bit of it
+
+
+def test_epochs_beyond_the_limit_of_the_trainer_name_the_limit(run: Path) -> None:
+    limited = ("trainer.limit_epochs=2",)
+    write_text(run / "config.yaml", to_yaml(compose("fit", [*SMALL, *limited]).config))
+    changed(run, *limited, "strategy.epochs=30")  # of a run that is not finished
+    said = "its phases stay as they were: trainer.limit_epochs=2 ends them before"
+    assert (run / "log.txt").read_text().splitlines()[-1] == said
+    write_text(run / "state.json", json.dumps({"status": "finished"}))
+    with pytest.raises(
+        ConfigError, match=r"strategy.epochs=40 .* nothing of it, for trainer.limit_epochs=2"
+    ) as why:
+        changed(run, *limited, "strategy.epochs=40")
+    assert why.value.fix is not None and why.value.fix.startswith("trainer.limit_epochs=null beside it, or")
+    with pytest.raises(ConfigError, match=r"data.batch_size=8 .* nothing of it\.") as why:
+        changed(run, *limited, "strategy.epochs=30", "data.batch_size=8", allow_change=True)
+    assert why.value.fix is not None and "limit" not in why.value.fix

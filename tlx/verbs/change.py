@@ -55,7 +55,7 @@ def change(
     _refuse_of_a_sequence(run, changes)
     finished = read_state(run)["status"] == "finished"
     if finished and changes.other and not changes.planned:
-        raise _nothing_of(run, changes)
+        raise _nothing_of(run, changes, after)
     if not allow_change:
         changes.refuse_other()
     loads_elsewhere = any(key in COMPARED for key, _, _ in changes.free)
@@ -67,10 +67,10 @@ def change(
         changes.refuse_planned()
     if extended is None and finished:
         if changes.of_the_result:
-            raise _nothing_of(run, changes)
+            raise _nothing_of(run, changes, after)
         return False
     told = _held(run, job, allow_change) if job is not None and (allow_change or loads_elsewhere) else ""
-    lines = [*_lines(changes, extended), *([f"changed: {told}"] if told else [])]
+    lines = [*_lines(changes, extended, after), *([f"changed: {told}"] if told else [])]
     if lines:
         _write(run, {"config": to_yaml(after), "lines": lines, "plan": _plain(extended, job)})
     if told and job is not None:
@@ -131,9 +131,12 @@ def _write(run: Path, journal: Mapping[str, Any]) -> None:
     _complete(run)
 
 
-def _lines(changes: Changes, extended: "Extension | None") -> list[str]:
+def _lines(changes: Changes, extended: "Extension | None", after: Mapping[str, Any]) -> list[str]:
     lines = [f"changed: {key} {json.dumps(old)} -> {json.dumps(new)}" for key, old, new in changes.all]
     lines += [f"changed: {line}" for line in (extended.lines if extended else ())]
+    limit = _limit(changes, after) if extended is None else ""
+    if limit:
+        lines.append(f"its phases stay as they were: {limit} ends them before")
     if changes.moved:
         lines.append("the order of the samples stays; sums may be rounded in another order from here on")
     return lines
@@ -183,9 +186,24 @@ def _plain(extended: "Extension | None", job: "Job | None") -> dict[str, Any] | 
     return with_compiled(extended.plan, plan_of(job))
 
 
-def _nothing_of(run: Path, changes: Changes) -> ConfigError:
+def _nothing_of(run: Path, changes: Changes, after: Mapping[str, Any]) -> ConfigError:
     told = ", ".join(f"{key}={new!r} instead of {old!r}" for key, old, new in changes.of_the_result[:3])
+    limit = _limit(changes, after)
+    why = f", for {limit} ends every phase before" if limit else ""
+    way = "trainer.limit_epochs=null beside it" if limit else "more epochs in its strategy"
     return ConfigError(
-        f"{shown(run)} is finished, and {told} would change nothing of it",
-        fix="more epochs in its strategy, or a new run with init_from=THIS_RUN",
+        f"{shown(run)} is finished, and {told} would change nothing of it{why}",
+        fix=f"{way}, or a new run with init_from=THIS_RUN",
     )
+
+
+def _limit(changes: Changes, after: Mapping[str, Any]) -> str:
+    """What keeps other epochs of the strategy from counting; empty where nothing does."""
+    limit = after["trainer"].get("limit_epochs")
+    numbers = [
+        values
+        for key, *values in changes.planned
+        if key.startswith("strategy.") and all(isinstance(value, int) for value in values)
+    ]
+    beyond = limit is not None and any(min(values) >= limit for values in numbers)
+    return f"trainer.limit_epochs={limit}" if beyond else ""
