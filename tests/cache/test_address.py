@@ -1,9 +1,12 @@
 import copy
+import gc
 import importlib
 import importlib.metadata
+import inspect
 import linecache
 import sys
 import types
+import weakref
 
 import pytest
 import torch
@@ -58,6 +61,20 @@ def test_code_of_ones_own_is_known_by_its_text_and_that_of_libraries_by_its_vers
     head = "class Own(nn.Module):\n    def forward(self, x):"
     assert code_digest(written(head, "x * 2")) != code_digest(written(head, "x *  3 "))
     assert code_digest(nn.Sequential(nn.Linear(2, 2))) == code_digest(nn.Sequential(nn.ReLU()))
+
+
+def test_the_text_of_a_class_is_looked_up_once_and_not_beyond_its_life(written, monkeypatch):
+    head = "class Own(nn.Module):\n    def forward(self, x):"
+    own, looked = written(head, "x"), []
+    look = inspect.getsource
+    monkeypatch.setattr(inspect, "getsource", lambda kind: looked.append(kind.__name__) or look(kind))
+    assert code_digest(own) == code_digest(nn.Sequential(own, type(own)()))
+    assert looked == ["Own"]
+    kind = weakref.ref(type(own))
+    sys.modules.pop("written")
+    del own
+    gc.collect()
+    assert kind() is None
 
 
 def test_what_reads_and_prepares_samples_is_known_by_its_text(written):

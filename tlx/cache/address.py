@@ -7,6 +7,7 @@ import json
 import platform
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -47,6 +48,8 @@ LIBRARIES = {
 """Packages whose code is known by its version: as they are imported, and as they are installed."""
 READING = ("preprocessing", "data", "backbones")
 """What of tlx has a part in the values: samples are decoded and prepared there, networks are cut."""
+
+_sources: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
 
 
 def address(**parts: Any) -> str:
@@ -129,11 +132,21 @@ def _source_digest(kinds: Iterable[type]) -> str:
     digest = hashlib.sha256()
     for kind in sorted(own, key=lambda each: f"{each.__module__}.{each.__qualname__}"):
         digest.update(f"{kind.__module__}.{kind.__qualname__}\n".encode())
-        try:
-            digest.update(inspect.getsource(kind).encode())
-        except (OSError, TypeError):
-            continue  # made in a session; the compared batch has to do
+        digest.update(_source(kind).encode())
     return digest.hexdigest()
+
+
+def _source(kind: type) -> str:
+    """The source of a class, looked up once: Python parses the whole file for it.
+
+    Empty where it was made in a session; the compared batch has to do.
+    """
+    if kind not in _sources:
+        try:
+            _sources[kind] = inspect.getsource(kind)
+        except (OSError, TypeError):
+            _sources[kind] = ""
+    return _sources[kind]
 
 
 @functools.cache
