@@ -13,7 +13,7 @@ from tlx.cache.ahead import frontier_of
 from tlx.cache.serving import concluding_part, serve
 from tlx.calibration import Calibration, HeldOut, WithTemperature
 from tlx.checkpoint.bundle import write_bundle
-from tlx.checkpoint.durable import newest, read, write_durably
+from tlx.checkpoint.durable import write_durably
 from tlx.checkpoint.weights import load_weights
 from tlx.data.overlap import write_samples
 from tlx.data.stored import Chosen, Stored
@@ -210,7 +210,7 @@ def _summary(run: Run, ledger: Finetuning, evaluation: dict[str, Any]) -> dict[s
         "train/samples": len(job.data.splits.train),
         "train/epochs": last.epoch,
         "train/steps": last.step,
-        "train/seconds": round(_train_seconds(run), 3),
+        "train/seconds": round(run.seconds, 3),
         "parameters/total": sum(p.numel() for _, _, p in parts),
         "parameters/trainable": trainable,
         "classes": list(job.data.classes),
@@ -225,11 +225,6 @@ def _forgetting(run: Run) -> dict[str, Any]:
     place = Place(run.world, run.job.trainer.device(run.world), run.job.trainer.precision_context)
     network = run.network.to(place.device).eval()
     return forgetting(run.origin, network.original_logits, place)
-
-
-def _train_seconds(run: Run) -> float:
-    path = newest(run.checkpoints)
-    return float(read(path)["callbacks"]["Recorder"]["seconds"]) if path else 0.0
 
 
 def _meta(run: Run, summary: dict[str, Any]) -> dict[str, Any]:

@@ -167,6 +167,7 @@ class Run:
     cache: FrontierCache
     averaging: WeightAveraging | None = None
     origin: Origin | None = None
+    seconds: float = 0.0  # of training, until the newest checkpoint
 
     @property
     def checkpoints(self) -> Path:

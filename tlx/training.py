@@ -180,6 +180,7 @@ def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
         check_belongs(content, run.module.state_dict(), run.job.data.classes, path)
         repaced(content, ledger.pace)
         ledger.load_state_dict(content["callbacks"][ledger.state_key])
+        run.seconds = float(content["callbacks"][Recorder.__name__]["seconds"])
         run.module.load_state_dict(content["state_dict"])  # the frozen part is computed before Lightning does
     else:
         if has_trained(run.folder):
