@@ -1,6 +1,7 @@
 """Real processes of the command, each a fork of one server that has imported everything."""
 
 import atexit
+import gc
 import json
 import os
 import signal
@@ -13,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 SMOKE = ("model.weights=null", "trainer=smoke", "strategy=full", "page=false")
+"""The words of a short run, whatever its data."""
+
+FEW = ("data.per_class=4", "data.val_fraction=0.02", "data.test_fraction=0.02")
+"""And of the digits no more than it takes to go through all that a run does."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +117,20 @@ def _child(request: dict[str, Any]) -> None:
 
 def _serve() -> None:
     import matplotlib.backends.backend_svg  # noqa: F401  # each child would import it again
+    import sklearn.datasets
     import sklearn.metrics  # noqa: F401  # the same
 
     import tlx.composition.app
     import tlx.composition.job
     import tlx.inference
     import tlx.training  # noqa: F401
+    from tlx.composition.compose import compose
+    from tlx.report.canvas import draw
 
+    compose("fit")  # Hydra's grammar, and matplotlib's fonts, are read once
+    draw("nothing", lambda axes: None)
+    gc.collect()
+    gc.freeze()  # each child would write to the pages of all that it holds
     for line in iter(sys.stdin.readline, ""):
         child = os.fork()
         if child == 0:

@@ -15,6 +15,8 @@ from tlx.data.digits import Digits
 from tlx.errors import ConfigError
 from tlx.plan import Phase, Plan
 
+FEW: dict[str, Any] = {"data__per_class": 4, "data__val_fraction": 0.02, "data__test_fraction": 0.02}
+
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,17 +28,18 @@ def two_epochs_of_the_head(stages: tuple[str, ...]) -> Plan:
 
 
 def test_names_are_composed_and_the_network_comes_back() -> None:
-    summary = tlx.fit(model__weights=None, trainer="smoke", strategy="full", seed=2, run_dir="runs/one")
+    words: dict[str, Any] = {"model__weights": None, "trainer": "smoke", "strategy": "full", "page": False}
+    summary = tlx.fit(**words, **FEW, seed=2, run_dir="runs/one")
     assert (summary["strategy"], summary["seed"]) == ("full", 2)
     network, transform = tlx.load(summary["run_dir"])
     assert network(transform([Image.new("L", (8, 8))] * 3)).shape == (3, 10)
     assert not network.training
     with pytest.raises(ConfigError, match="is finished"):
-        tlx.fit(model__weights=None, trainer="smoke", strategy="full", seed=2, run_dir="runs/one")
+        tlx.fit(**words, **FEW, seed=2, run_dir="runs/one")
 
 
 def test_objects_take_the_place_of_names(tmp_path: Path) -> None:
-    data = TransferData(Digits(test_fraction=0), batch_size=16)
+    data = TransferData(Digits(0.02, 0), batch_size=16, per_class=4)
     summary = tlx.fit(tiny(None), data, two_epochs_of_the_head, trainer="smoke", run_dir="runs/mine")  # type: ignore[arg-type]
     assert summary["strategy"] == "two_epochs_of_the_head"
     assert summary["data"] == "digits"
@@ -89,7 +92,7 @@ def test_python_values_survive_the_grammar_of_overrides() -> None:
 def test_resume_refuses_another_config_than_the_run_has(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    begun = {"model__weights": None, "trainer": "smoke", "run_dir": "runs/one"}
+    begun = {"model__weights": None, "trainer": "smoke", "page": False, "run_dir": "runs/one", **FEW}
     _stop_early(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         tlx.fit(strategy="full", seed=1, **begun)
@@ -110,23 +113,24 @@ def test_resume_refuses_objects_with_another_seed_or_source(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     _stop_early(monkeypatch)
-    begun = {"trainer": "smoke", "run_dir": "runs/one"}
+    begun = {"trainer": "smoke", "page": False, "run_dir": "runs/one"}
+    few, others = Digits(0.02, 0.02), Digits(0.3, 0.02)
     with pytest.raises(KeyboardInterrupt):
-        tlx.fit(tiny(None), Digits(), two_epochs_of_the_head, seed=1, **begun)  # type: ignore[arg-type]
+        tlx.fit(tiny(None), few, two_epochs_of_the_head, seed=1, **begun)  # type: ignore[arg-type]
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r"seed=1 there and 2 here"):
-        tlx.fit(tiny(None), Digits(), two_epochs_of_the_head, seed=2, resume=True, **begun)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=r"data.val_fraction=0.2 there and 0.3 here"):
-        tlx.fit(tiny(None), Digits(0.3), two_epochs_of_the_head, seed=1, resume=True, **begun)  # type: ignore[arg-type]
-    again = tlx.fit(tiny(None), Digits(), two_epochs_of_the_head, seed=1, resume=True, **begun)  # type: ignore[arg-type]
+        tlx.fit(tiny(None), few, two_epochs_of_the_head, seed=2, resume=True, **begun)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"data.val_fraction=0.02 there and 0.3 here"):
+        tlx.fit(tiny(None), others, two_epochs_of_the_head, seed=1, resume=True, **begun)  # type: ignore[arg-type]
+    again = tlx.fit(tiny(None), few, two_epochs_of_the_head, seed=1, resume=True, **begun)  # type: ignore[arg-type]
     assert again["seed"] == 1
 
 
 def test_resume_goes_on_from_python_as_from_the_command_line(tmp_path: Path) -> None:
     """A finished run is complete; more epochs make it longer; anything else has to be allowed."""
     begun: dict[str, Any] = {"model__weights": None, "strategy": "full", "run_dir": "runs/one"}
-    begun |= {"trainer": "smoke", "data__per_class": 3}
+    begun |= {"trainer": "smoke", "page": False, **FEW}
     first = tlx.fit(**begun)
     record = (tmp_path / "runs" / "one" / "summary.json").stat().st_mtime_ns
     assert tlx.fit(**begun, resume=True, data__num_workers=1) == first
@@ -150,7 +154,7 @@ def test_a_strategy_of_ones_own_is_made_longer_by_its_plan(tmp_path: Path) -> No
         return lambda stages: Plan(tuple(stages), (Phase("mine", {"head": rate}, epochs=count),))
 
     words: dict[str, Any] = {"trainer": "smoke", "trainer__limit_epochs": None, "run_dir": "runs/own"}
-    words |= {"data": "digits", "data__per_class": 3}
+    words |= {"data": "digits", "page": False, **FEW}
     assert tlx.fit(strategy=epochs(1), **words)["train/epochs"] == 1
     assert tlx.fit(strategy=epochs(1), **words, resume=True)["train/epochs"] == 1
     assert tlx.fit(strategy=epochs(2), **words, resume=True)["train/epochs"] == 2
@@ -163,9 +167,8 @@ def test_a_strategy_of_ones_own_is_made_longer_by_its_plan(tmp_path: Path) -> No
 def test_a_source_is_loaded_as_the_options_say_and_the_backbone_stays_as_it_was() -> None:
     backbone = tiny("omniglot")
     before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
-    summary = tlx.fit(
-        backbone, Digits(), "full", data__per_class=3, data__batch_size=7, trainer="smoke", run_dir="runs/few"
-    )
+    words: dict[str, Any] = {"data__per_class": 3, "data__batch_size": 7, "trainer": "smoke", "page": False}
+    summary = tlx.fit(backbone, Digits(0.02, 0.02), "full", **words, run_dir="runs/few")
     assert summary["train/samples"] == 30
     assert all(torch.equal(tensor, before[name]) for name, tensor in backbone.state_dict().items())
     assert all(parameter.requires_grad for parameter in backbone.net.parameters())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.command import SMOKE, Result, Server
+from tests.command import FEW, SMOKE, Result, Server
 from tests.faults.hostile import INSTANTIATOR, KINDS, save, save_packed, save_plain
 from tests.test_damaged_checkpoints import cut_off, rewrite
 from tests.verbs.conftest import finished
@@ -75,15 +75,18 @@ FOREIGN = {
     "tlx.api.fit": {"run_dir": "canary"},
     "tlx.run_directory.write_text": {"path": "canary", "text": "x"},
 }
+PLACES = [(place, target) for place in ("model", "data") for target in FOREIGN]
+PLACES += [
+    (place, target)
+    for place in ("model.head", "strategy", "optimizer", "trainer", "task")
+    for target in ("os.mkdir", "tlx.cli.main")
+]
 
 
-@pytest.mark.parametrize("target", FOREIGN)
-@pytest.mark.parametrize("place", ["model", "model.head", "data", "strategy", "optimizer", "trainer", "task"])
+@pytest.mark.parametrize(("place", "target"), PLACES)
 def test_a_run_that_names_something_foreign_is_refused(
     command: Server, cut_off: Path, tmp_path: Path, place: str, target: str
 ) -> None:
-    if place not in ("model", "data") and target not in ("os.mkdir", "tlx.cli.main"):
-        place = "model"
     from omegaconf import OmegaConf
 
     config = OmegaConf.load(cut_off / "config.yaml")
@@ -181,7 +184,7 @@ def test_a_folder_of_a_run_that_leads_elsewhere_is_refused_and_nothing_there_is_
     ],
 )
 def test_a_sweep_that_leads_elsewhere_is_refused(command: Server, tmp_path: Path, name: str) -> None:
-    argv = ("fit", "-m", *SMOKE, "data.per_class=3", "seed=0", "sweep_dir=sweep")
+    argv = ("fit", "-m", *SMOKE, *FEW, "seed=0", "sweep_dir=sweep")
     assert command.run(tmp_path, *argv).code == 0
     (job,) = (tmp_path / "sweep" / "jobs").iterdir()
     (job / "state.json").write_text("{}")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import tlx
-from tests.command import Result, Server
+from tests.command import FEW, Result, Server
 from tests.faults.outcome import differences, outcome
 from tlx.errors import SecurityError
 
@@ -30,7 +30,7 @@ NETWORK = """
             return F.log_softmax(self.out(self.drop(self.high(self.low(x)).relu()).flatten(1)), 1)
 """
 MODEL = ("model=module", "model.net._target_=mine.Net", "+model.net.width=3", "model.image_size=8")
-SHORT = ("model.weights=odd.pth", "data.per_class=4", "strategy.epochs_per_phase=1", "strategy.head_epochs=1")
+SHORT = ("model.weights=odd.pth", *FEW, "strategy.epochs_per_phase=1", "strategy.head_epochs=1", "page=false")
 TRUST = "trust=[mine]"
 
 
@@ -94,8 +94,7 @@ def test_a_resume_ends_in_the_same_bits_and_asks_for_trust(
     write(tmp_path)
     left = tmp_path / "run"
     shutil.copytree(home / "run", left)
-    for name in ("summary.json", "report.html"):
-        (left / name).unlink()
+    (left / "summary.json").unlink()
     kept = sorted((left / "checkpoints").glob("*.ckpt"))
     assert kept
     state = json.loads((left / "state.json").read_text()) | {"status": "interrupted"}
@@ -107,7 +106,7 @@ def test_a_resume_ends_in_the_same_bits_and_asks_for_trust(
 
 
 def test_a_sweep_runs_it_and_does_not_write_the_trust_down(command: Server, home: Path) -> None:
-    sweep = ("strategy=full", "trainer=smoke", "sweep_dir=sweep")
+    sweep = (*FEW, "strategy=full", "trainer=smoke", "page=false", "sweep_dir=sweep")
     result = command.run(home, "fit", "-m", *MODEL, TRUST, *sweep)
     assert result.code == 0, result.err
     assert "trust" not in (home / "sweep" / "sweep.json").read_text()
@@ -117,7 +116,7 @@ def test_a_sweep_runs_it_and_does_not_write_the_trust_down(command: Server, home
 
 
 def test_another_run_starts_from_it_and_goes_on_from_its_own_checkpoints(command: Server, home: Path) -> None:
-    argv = ("fit", *MODEL, TRUST, "trainer=smoke", "strategy=feature_extraction")
+    argv = ("fit", *MODEL, *FEW, TRUST, "trainer=smoke", "strategy=feature_extraction", "page=false")
     result = command.run(home, *argv, "init_from=run", "run_dir=second")
     assert result.code == 0, result.err
     summary = json.loads((home / "second" / "summary.json").read_text())

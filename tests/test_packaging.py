@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import FEW
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -98,7 +100,8 @@ def test_an_installed_tlx_fits_from_an_empty_folder(installed: dict[str, str], t
     assert where == f"tlx {PROJECT['project']['version']}\n"
     assert "tlx fit" in run("--help", tmp_path, installed)
     assert "gradual_unfreezing" in run("list strategies", tmp_path, installed)
-    said = run("fit trainer=smoke strategy=feature_extraction run_dir=run", tmp_path, installed)
+    few = " ".join(FEW)
+    said = run(f"fit trainer=smoke strategy=feature_extraction {few} run_dir=run", tmp_path, installed)
     assert "page     run/report.html" in said
     program = "import tlx.conf; print(tlx.conf.__file__)"
     used = subprocess.run(

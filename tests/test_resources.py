@@ -82,23 +82,30 @@ def test_memory_that_runs_out_says_what_takes_less(
 
 
 @pytest.mark.parametrize(
-    ("fault", "said", "saved"),
+    ("fault", "said", "saved", "page"),
     [
         pytest.param(
             "file_size:on_validation_start:1:100000",
             "the limit on the size of files is reached",
             2 * BATCHES + 1,
+            "page=false",
             marks=pytest.mark.slow,
         ),
-        ("full:metrics.csv", "the disk is full: runs/one", 2 * BATCHES + 1),
-        pytest.param("full:log.txt", "the disk is full: runs/one", 2 * BATCHES + 1, marks=pytest.mark.slow),
-        ("page_size:20000", "the limit on the size of files is reached: runs/one", 4 * BATCHES + 1),
+        ("full:metrics.csv", "the disk is full: runs/one", 2 * BATCHES + 1, "page=false"),
+        pytest.param(
+            *("full:log.txt", "the disk is full: runs/one", 2 * BATCHES + 1, "page=false"),
+            marks=pytest.mark.slow,
+        ),
+        (
+            *("page_size:20000", "the limit on the size of files is reached: runs/one", 4 * BATCHES + 1),
+            "page=true",
+        ),
     ],
 )
 def test_a_full_disk_leaves_the_checkpoint_before_and_the_run_goes_on_once_there_is_room(
-    command: Server, never_stopped: Path, tmp_path: Path, fault: str, said: str, saved: int
+    command: Server, never_stopped: Path, tmp_path: Path, fault: str, said: str, saved: int, page: str
 ) -> None:
-    result = command.run(tmp_path, *SHORT, FAULT=fault)
+    result = command.run(tmp_path, *SHORT, page, FAULT=fault)
     check_line(result, 6, said, "then tlx resume runs/one")
     run = tmp_path / "runs" / "one"
     assert position(run) == saved

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import SMOKE, Server
+from tests.command import FEW, SMOKE, Server
 
 CANARY = "c4n4ry-hunter2"
 PASSWORD = "c4n4ry-sw0rd"
@@ -44,6 +44,7 @@ OWN = (
     "trust=[own_net]",
     "trainer=smoke",
     "strategy=full",
+    *FEW,
 )
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.command import SMOKE, Server, until
+from tests.command import FEW, SMOKE, Server, until
 from tests.faults.outcome import differences, outcome
 from tlx.checkpoint.durable import newest
 
 RUN = "run_dir=runs/one"
 SHORT = ("fit", "model.weights=null", "strategy=full", "strategy.epochs=2", RUN)
-SHORT += ("data.per_class=4", "data.batch_size=4", "trainer.limit_val_batches=2")
+SHORT += (*FEW, "data.batch_size=4", "trainer.limit_val_batches=2", "page=false")
 BATCHES = 10
 LONG = ("strategy.epochs=400", "data.per_class=null", "data.batch_size=1", "trainer.checkpoint_steps=5")
 
@@ -167,7 +167,8 @@ def test_a_loading_process_that_dies_ends_the_run_with_one_line(command: Server,
 def test_an_interrupted_sweep_saves_its_job_and_resumes_it(command: Server, tmp_path: Path) -> None:
     argv = [word for word in SHORT if word != RUN]
     argv[1:1] = ["-m", "seed=0,1", "sweep_dir=sweeps/one"]
-    started = command.start(tmp_path, *argv, "strategy.epochs=15", "trainer.checkpoint_steps=5")
+    long = ("strategy.epochs=8", "data.per_class=1", "trainer.checkpoint_steps=1")
+    started = command.start(tmp_path, *argv, *long)
     jobs = tmp_path / "sweeps" / "one" / "jobs"
     until(lambda: list(jobs.glob("*/checkpoints/*.ckpt")))
     os.killpg(started.pid, signal.SIGINT)

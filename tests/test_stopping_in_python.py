@@ -17,6 +17,7 @@ from tlx.signals import asked, saving_first, saving_in_python
 CAUGHT = 7
 SMALL: dict[str, Any] = {"model__weights": None, "strategy": "full", "strategy__epochs": 2}
 SMALL |= {"data__per_class": 4, "data__batch_size": 4, "trainer__limit_val_batches": 2}
+SMALL |= {"data__val_fraction": 0.02, "data__test_fraction": 0.02, "page": False}
 
 
 def work(folder: Path, fault: str, resume: bool) -> None:

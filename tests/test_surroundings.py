@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import SMOKE, Server
+from tests.command import FEW, SMOKE, Server
 from tests.faults.outcome import differences, outcome
 from tests.faults.processes import run_process
 
@@ -66,7 +66,7 @@ def test_ten_thousand_other_files_and_a_long_path_change_no_bit(undisturbed: Pat
 
 def test_commands_work_on_a_run_at_a_long_path(command: Server, tmp_path: Path) -> None:
     folder = str(deep(tmp_path))
-    for words in (("fit", *SMOKE, f"run_dir={folder}"), ("resume", folder), ("report", folder)):
+    for words in (("fit", *SMOKE, *FEW, f"run_dir={folder}"), ("resume", folder), ("report", folder)):
         result = command.run(tmp_path, *words)
         assert result.code == 0, result.err
     assert command.run(tmp_path, "test", folder).code == 0

@@ -22,7 +22,7 @@ def test_predictions_have_exactly_the_accuracy_that_test_gives(
     result = command.run(tmp_path, "predict", str(finished), "split=test", "out=here.csv")
     assert result.code == 0, result.err
     found = rows(tmp_path / "here.csv")
-    split = Digits().splits().test
+    split = Digits(0.02, 0.02).splits().test
     assert split is not None
     right = sum(row["class"] == str(label) for row, label in zip(found, split.labels, strict=True))
     assert right / len(found) == pytest.approx(

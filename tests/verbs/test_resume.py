@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.command import SMOKE, Server, until
+from tests.command import FEW, SMOKE, Server, until
 from tests.faults.outcome import differences, outcome
 from tlx.composition.changes import FREE
 from tlx.run_lock import acquire, release
@@ -72,13 +72,9 @@ def test_a_run_made_of_python_objects_is_left_to_python(
 
 def test_a_killed_command_goes_on_to_the_bits_of_one_that_was_not(command: Server, tmp_path: Path) -> None:
     """The whole way: overrides, config.yaml, SIGKILL in a later phase, `tlx resume`."""
-    short = (
-        "data.per_class=4",
-        "strategy.head_epochs=1",
-        "strategy.epochs_per_phase=1",
-        "data.num_workers=2",
-    )
-    argv = ("fit", *short, "model.head.dropout=0.3", "trainer.checkpoint_steps=1", "trainer=cpu")
+    short = (*FEW, "strategy.head_epochs=1", "strategy.epochs_per_phase=1", "data.num_workers=2")
+    short += ("page=false", "trainer.checkpoint_steps=1", "trainer=cpu")
+    argv = ("fit", *short, "model.head.dropout=0.3")
     assert command.run(tmp_path, *argv, "run_dir=whole").code == 0
     started = command.start(tmp_path, *argv, "run_dir=killed")
     metrics = tmp_path / "killed" / "metrics.csv"

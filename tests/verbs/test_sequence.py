@@ -12,6 +12,7 @@ from tests.command import Server, until
 SMALL = (
     "model.weights=null", "trainer=cpu", "sequence.tasks=2", "strategy=full", "strategy.epochs=2",
     "data.per_class=6", "trainer.checkpoint_steps=1", "strategy.backbone_rate=1e-3", "data.batch_size=8",
+    "data.val_fraction=0.02", "data.test_fraction=0.02",
 )  # fmt: skip
 HELD = ("regularizer=[ewc,replay]", "regularizer.ewc.samples=10", "regularizer.replay.samples=6")
 
@@ -47,15 +48,16 @@ def test_tasks_are_learnt_one_after_another_and_all_measured_after_each(
 
 
 def test_a_killed_sequence_goes_on_to_the_same_bits(command: Server, tmp_path: Path) -> None:
-    whole = learnt(command, tmp_path / "whole", *HELD)
+    held = (*HELD, "page=false")
+    whole = learnt(command, tmp_path / "whole", *held)
     killed = tmp_path / "killed"
     killed.mkdir()
-    started = command.start(killed, "sequence", *SMALL, *HELD, "run_dir=one")
+    started = command.start(killed, "sequence", *SMALL, *held, "run_dir=one")
     until(lambda: any((killed / "one" / "tasks" / "02" / "checkpoints").glob("*.ckpt")))
     os.kill(started.pid, signal.SIGKILL)
     assert started.wait().code == -signal.SIGKILL
     assert not (killed / "one" / "result.json").exists()
-    refused = command.run(killed, "sequence", *SMALL, *HELD, "run_dir=one")
+    refused = command.run(killed, "sequence", *SMALL, *held, "run_dir=one")
     assert refused.code == 2 and "Try: tlx resume one" in refused.err
     again = command.run(killed, "resume", "one")
     assert again.code == 0, again.err

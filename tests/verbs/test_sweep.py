@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.command import SMOKE, Server, until
+from tests.command import FEW, SMOKE, Server, until
 from tests.verbs.test_launch import processes_of
 from tlx.run_lock import acquire, release
 from tlx.verbs.sweep import _print_table
@@ -30,7 +30,7 @@ def jobs(folder: Path) -> dict[str, dict[str, Any]]:
 def test_a_failing_job_costs_only_itself_and_resume_runs_what_is_missing(
     command: Server, tmp_path: Path
 ) -> None:
-    result = command.run(tmp_path, "fit", "-m", *SMOKE, "seed=0,-1,1", SWEEP)
+    result = command.run(tmp_path, "fit", "-m", *SMOKE, *FEW, "seed=0,-1,1", SWEEP)
     assert result.code == 8
     assert result.err.splitlines()[-1].startswith(
         "tlx: error[sweep]: 1 of 3 jobs failed: seed=-1. Try: tlx resume"
@@ -78,7 +78,7 @@ def test_each_job_on_two_devices_is_a_launch_of_its_own(command: Server, tmp_pat
 
 def test_a_killed_job_costs_only_itself(command: Server, tmp_path: Path) -> None:
     long = ("strategy.epochs=4000,1", "trainer.limit_epochs=null")
-    started = command.start(tmp_path, "fit", "-m", *SMOKE, *long, SWEEP)
+    started = command.start(tmp_path, "fit", "-m", *SMOKE, *FEW, *long, SWEEP)
     home = tmp_path / "sweeps" / "one" / "jobs"
     pid = until(
         lambda: [
@@ -99,9 +99,8 @@ def test_a_killed_job_costs_only_itself(command: Server, tmp_path: Path) -> None
 
 
 def test_a_sweep_that_is_asked_to_end_ends_with_its_job(command: Server, tmp_path: Path) -> None:
-    started = command.start(
-        tmp_path, "fit", "-m", *SMOKE, "trainer.limit_epochs=null", "strategy.epochs=4000,4001", SWEEP
-    )
+    long = ("strategy.epochs=4000,4001", "trainer.limit_epochs=null")
+    started = command.start(tmp_path, "fit", "-m", *SMOKE, *FEW, *long, SWEEP)
     home = tmp_path / "sweeps" / "one" / "jobs"
     pid = until(
         lambda: [
@@ -119,7 +118,7 @@ def test_a_sweep_that_is_asked_to_end_ends_with_its_job(command: Server, tmp_pat
 
 @pytest.mark.slow
 def test_a_job_that_another_process_trains_is_left_to_it(command: Server, tmp_path: Path) -> None:
-    argv = ("fit", "-m", *SMOKE, "seed=0,1", SWEEP)
+    argv = ("fit", "-m", *SMOKE, *FEW, "seed=0,1", SWEEP)
     assert command.run(tmp_path, *argv).code == 0
     taken = next((tmp_path / "sweeps" / "one" / "jobs").iterdir())
     state = json.loads((taken / "state.json").read_text()) | {"status": "interrupted"}
@@ -135,7 +134,7 @@ def test_a_job_that_another_process_trains_is_left_to_it(command: Server, tmp_pa
 
 
 def test_a_job_whose_key_is_open_is_refused_and_the_others_run(command: Server, tmp_path: Path) -> None:
-    result = command.run(tmp_path, "fit", "-m", *SMOKE, "data=folder,digits", SWEEP)
+    result = command.run(tmp_path, "fit", "-m", *SMOKE, *FEW, "data=folder,digits", SWEEP)
     assert result.code == 8
     assert "data.root is not given" in result.err
     assert [job["status"] for job in jobs(tmp_path).values()] == ["finished"]

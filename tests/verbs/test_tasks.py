@@ -39,7 +39,7 @@ def run(command: Server, folder: Path, task: str, label: str) -> dict[str, objec
         "data.split=part",
         "run_dir=run",
     )
-    short = ("strategy=full", "strategy.epochs=2", "model.weights=null")
+    short = ("strategy=full", "strategy.epochs=1", "model.weights=null", "page=false")
     result = command.run(folder, "fit", *words, *short)
     assert result.code == 0, result.err
     summary: dict[str, object] = json.loads((folder / "run" / "summary.json").read_text())
