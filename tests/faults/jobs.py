@@ -83,6 +83,14 @@ def known_backbone() -> StagedBackbone:
     )
 
 
+@functools.cache
+def picture(number: int, offset: int) -> Image.Image:
+    pixels = np.random.default_rng(number + offset).integers(0, 160, (SIDE, SIDE))
+    where = (np.s_[:, :3], np.s_[:, -3:], np.s_[:3])[number % len(CLASSES)]
+    pixels[where] += 60
+    return Image.fromarray(pixels.astype(np.uint8), "L")
+
+
 @dataclass(frozen=True)
 class MadeUpSplit:
     """Images whose bright corner is their class, computed from their index."""
@@ -104,11 +112,7 @@ class MadeUpSplit:
         return len(self.indices)
 
     def read(self, index: int) -> Image.Image:
-        number = int(self.indices[index])
-        pixels = np.random.default_rng(number + self.offset).integers(0, 160, (SIDE, SIDE))
-        where = (np.s_[:, :3], np.s_[:, -3:], np.s_[:3])[number % len(CLASSES)]
-        pixels[where] += 60
-        return Image.fromarray(pixels.astype(np.uint8), "L")
+        return picture(int(self.indices[index]), self.offset).copy()
 
     def name(self, index: int) -> str:
         return f"made up {self.offset + int(self.indices[index])}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 PRELOAD = ["tlx.training", "tlx.conclusion", "tests.faults.jobs", "matplotlib.pyplot", "sklearn.metrics"]
+PRELOAD += ["tlx.api", "tlx.verbs.fit", "PIL.JpegImagePlugin", "tests.faults.settled"]
 
 
 def run_process(
