@@ -1,5 +1,7 @@
 """YAML and signature say the same, and every choice composes."""
 
+import copy
+import functools
 import importlib
 import inspect
 import re
@@ -50,9 +52,14 @@ VERBS = {"sequence": "sequence", "split_mnist": "sequence", "permuted_mnist": "s
 """The verb that reads a group, or what an experiment of it is for; else fit."""
 
 
-def node(group: str, choice: str) -> dict[str, Any]:
+@functools.cache
+def composed(group: str, choice: str) -> dict[str, Any]:
     verb = VERBS.get(group, VERBS.get(choice, "fit"))
-    config = compose(verb, [f"{group}={choice}", *OPEN.get(f"{group}={choice}", OPEN.get(choice, []))]).config
+    return compose(verb, [f"{group}={choice}", *OPEN.get(f"{group}={choice}", OPEN.get(choice, []))]).config
+
+
+def node(group: str, choice: str) -> dict[str, Any]:
+    config = copy.deepcopy(composed(group, choice))
     found = dict(config[group]) if group in config else {}
     return dict(found.get(choice, {})) if group == "regularizer" else found
 
