@@ -51,14 +51,14 @@ def test_the_help_of_hydra_verbs_shows_groups_and_keys(verb: str, capsys: pytest
     assert code == 0
     assert out.startswith(f"tlx {verb}:")
     assert "strategy: auto, discriminative, " in out
-    assert "label_smoothing: 0.0" in out
+    assert ("seed: 0" if verb in ("distance", "probe") else "label_smoothing: 0.0") in out
     assert "--multirun" in out
 
 
 @pytest.mark.parametrize(
     ("argv", "code", "line"),
     [
-        ("fitt", 2, "no verb 'fitt'. Known: doctor, fit, .* Try: tlx fit"),
+        ("fitt", 2, "no verb 'fitt'. Known: distance, doctor, .* Try: tlx fit"),
         ("strategy=full", 2, "the verb is missing. Try: tlx fit strategy=full"),
         ("fit strategy=fulll", 2, "no strategy 'fulll'. Known: .* Try: strategy=full"),
         ("fit stratgy=full", 2, "no key 'stratgy'. Try: strategy=full"),

@@ -2,10 +2,11 @@
 
     python -m scripts.bench.rows.frechet_ways size=512 case=flat repetitions=3 out=FILE
 
-All ways run one after the other, again and again, every other time in the opposite order. `tlx` is what a
-caller calls, with its checks; `scipy` the formula with the root of the product of the covariances; `eigvals`
-the same by the eigenvalues of that product, as torchmetrics does it. Cases `flat` and `decaying` begin at means
-and covariances of 4 D samples, `few` at 300 samples, whose covariances the other ways have to make first.
+All ways run one after the other, again and again, every other time in the opposite order. `tlx` is what
+a caller calls, with its checks; `scipy` the formula with the root of the product of the covariances;
+`eigvals` the same by the eigenvalues of that product, as torchmetrics does it. Cases `flat` and `decaying`
+begin at means and covariances of 4 D samples, `few` at 300 samples, whose covariances the other ways have to
+make first.
 """
 
 import json
