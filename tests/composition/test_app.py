@@ -1,3 +1,4 @@
+import logging
 import os
 import sys
 from pathlib import Path
@@ -26,9 +27,10 @@ def test_the_app_composes_what_python_composes_and_leaves_no_trace(tmp_path: Pat
 
 @pytest.mark.parametrize(("words", "times"), [(["seed=3"], 1), (["hydra.verbose=false"], 3)])
 def test_a_run_is_composed_once_unless_settings_of_hydra_are_given(
-    words: list[str], times: int, monkeypatch: pytest.MonkeyPatch
+    words: list[str], times: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """They are looked at for what they call, and for whether they ask for a sweep."""
+    caplog.set_level(logging.INFO, "hydra")  # where others left DEBUG, Hydra composes again to tell of it
     composed, load = list[object](), ConfigLoaderImpl.load_configuration
     monkeypatch.setattr(
         ConfigLoaderImpl,
