@@ -97,8 +97,10 @@ def test_the_regularized_score_is_that_of_scikit_learn_s_covariance(shape):
 @pytest.mark.parametrize("score", [h_score, regularized_h_score])
 def test_features_that_do_not_vary_score_nothing(score):
     features, labels = classed(40, 4)
-    dead = torch.cat([features, torch.full((40, 3), 0.1).double()], dim=1)
-    assert score(torch.full((40, 3), 0.1), labels)[:3] == (0, 0, 0)
+    constant = torch.full((40, 3), 0.1, dtype=torch.float64)
+    assert (constant != constant.mean(dim=0)).all()  # for rounding
+    dead = torch.cat([features, constant], dim=1)
+    assert score(constant, labels)[:3] == (0, 0, 0)
     assert h_score(dead, labels).score == pytest.approx(h_score(features, labels).score, abs=1e-12)
     assert score(dead, labels).rank == 4
 
