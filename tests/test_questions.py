@@ -5,6 +5,7 @@ import pytest
 import tlx
 from tlx.errors import ConfigError
 from tlx.protocols.lr import LrResult
+from tlx.verbs.protocol import QUESTIONS
 
 SMALL = {
     "lr__stages": [],
@@ -29,3 +30,12 @@ def test_an_answer_is_typed_and_read_the_second_time(
 def test_a_key_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"lr\.steps"):
         tlx.lr(lr__step=5)
+
+
+@pytest.mark.parametrize("name", tlx.__all__)
+def test_everything_that_tlx_offers_is_there(name: str) -> None:
+    assert getattr(tlx, name)
+
+
+def test_every_question_of_the_command_line_can_be_asked_from_python() -> None:
+    assert set(QUESTIONS) <= set(tlx.__all__)

@@ -13,7 +13,7 @@ __all__ = ["__version__", "compose", "distance", "fewshot", "fit", "gain", "load
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for at first use; no module of tlx bears one of these names."""
-    if name in ("compose", "distance", "fit", "load"):
+    if name in ("compose", "fit", "load"):
         import tlx.api
 
         return getattr(tlx.api, name)
