@@ -62,3 +62,16 @@ def test_what_is_forgotten_is_shown_and_what_holds_on_keeps_more(tmp_path: Path)
     assert left["ewc 1000"] > left["ewc 10"] + 5
     assert min(left["l2sp 0.1"], left["lwf 1"], left["replay 1"]) > left["none"] + 5
     assert any("image/png" in output.get("data", {}) for output in said)
+
+
+def test_questions_are_answered_and_a_verdict_is_reached(tmp_path: Path) -> None:
+    notebook = run(NOTEBOOKS / "03_compare_and_decide.ipynb", tmp_path)
+    said = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    lines = "".join(str(output.get("text", "")) for output in said).splitlines()
+    scored = [line.partition("LogME")[2].split() for line in lines if "   k-NN " in line]
+    assert float(scored[0][0]) > float(scored[1][0])
+    far = next(line.split() for line in lines if line.startswith("a_distance"))
+    assert float(far[1]) > 1.5 > float(far[-1])
+    assert any(line.startswith("positive transfer: ") for line in lines)
+    assert any("3 seeds: a demonstration" in line for line in lines)
+    assert any("image/png" in output.get("data", {}) for output in said)
