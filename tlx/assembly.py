@@ -12,8 +12,10 @@ from torch import nn
 from tlx.cache.frontier import FrontierCache
 from tlx.cache.shared import SharedFiles
 from tlx.checkpoint.randomness import seed_of
+from tlx.checkpoint.space import bytes_kept
 from tlx.errors import ConfigError
 from tlx.figures import LAST_EPOCH
+from tlx.forgetting import bytes_noted
 from tlx.job import Job
 from tlx.modules.network import Network
 from tlx.origin.origin import SOURCE, Origin, measured
@@ -25,6 +27,8 @@ from tlx.trainer import TrainerSettings, World
 __all__ = [
     "build_network",
     "describe_plan",
+    "disk_known",
+    "disk_needed",
     "feature_bits",
     "frontier_cache",
     "held_on_to",
@@ -114,6 +118,28 @@ def origin_of(job: Job, network: Network, plan: Plan, folder: Path, world: World
     for regularizer in job.regularizers:
         regularizer.check(origin)
     return origin
+
+
+def disk_needed(job: Job, plan: Plan, network: Network, origin: Origin | None) -> int:
+    """Bytes that a run keeps in its folder at most, without its page and its figures.
+
+    Args:
+        job: The job.
+        plan: What trains.
+        network: The run's.
+        origin: What it starts from, where something holds on to it.
+    """
+    trained = 0
+    for phase in plan.phases:
+        network.freeze_except(phase.trains, plan.norms)
+        trained = max(trained, sum(p.numel() * p.element_size() for _, p in network.trainable()))
+    needed = bytes_kept(network, trained, job.optimizer, job.ema is not None)
+    return needed if origin is None else needed + disk_known(job, origin)
+
+
+def disk_known(job: Job, origin: Origin) -> int:
+    """Bytes of them that are what the run holds on to, and what it measured of its source."""
+    return bytes_noted(origin) + sum(each.bytes_kept(origin) for each in job.regularizers)
 
 
 def build_network(job: Job) -> Network:

@@ -16,7 +16,7 @@ from lightning.pytorch import Callback
 from rich.console import Console
 
 from tlx.arithmetic import settled
-from tlx.assembly import build_network, frontier_cache, held_on_to, origin_of, plan_of
+from tlx.assembly import build_network, disk_needed, frontier_cache, held_on_to, origin_of, plan_of
 from tlx.cache.serving import serve
 from tlx.checkpoint.agreement import Agreement
 from tlx.checkpoint.belonging import check_belongs
@@ -25,19 +25,18 @@ from tlx.checkpoint.finite import FiniteLoss, check_weights
 from tlx.checkpoint.position import batches_processed, position_in_order, repaced
 from tlx.checkpoint.randomness import StepRandomness, seed_of
 from tlx.checkpoint.saver import Saver, Stopped
-from tlx.checkpoint.space import bytes_kept, check_space
+from tlx.checkpoint.space import check_space
 from tlx.checkpoint.weights import load_weights, save_weights
 from tlx.conclusion import conclude
 from tlx.data.loader import failure_of_a_worker
 from tlx.data_record import has_trained, hold_data
-from tlx.forgetting import Place, bytes_noted, note_before
+from tlx.forgetting import Place, note_before
 from tlx.job import Job, Run
 from tlx.modules.averaging import WeightAveraging
-from tlx.modules.network import Network
 from tlx.modules.supervised import Supervised
 from tlx.origin.origin import Origin
 from tlx.origin.remains import clear_remains
-from tlx.plan import HEAD, PhaseEnd, Plan
+from tlx.plan import HEAD, PhaseEnd
 from tlx.plan_table import save_plan, saved_plan
 from tlx.report.console import epoch_line
 from tlx.report.formats import size
@@ -120,7 +119,9 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
             sweep(place)
         for data in filter(None, (job.data, job.source)):
             hold_data(folder, data)
-        _check_space(folder, job, plan, network, origin)
+        checkpoints = folder / "checkpoints"
+        checkpoints.mkdir(exist_ok=True)
+        check_space(checkpoints, disk_needed(job, plan, network, origin), [folder / "known"])
         table = save_plan(folder, plan, network, job.data, cache, job.mixup > 0)
         console.print("\n".join([table, *held_on_to(job, origin)]), highlight=False, markup=False)
     run = Run(job, folder, world, plan, module, console, cache, origin=origin)
@@ -146,20 +147,6 @@ def _begin_to_hold_on(run: Run, origin: Origin) -> None:
     if origin.source is not None:
         settings = run.job.trainer
         note_before(origin, Place(run.world, settings.device(run.world), settings.precision_context))
-
-
-def _check_space(folder: Path, job: Job, plan: Plan, network: Network, origin: Origin | None) -> None:
-    trained = 0
-    for phase in plan.phases:
-        network.freeze_except(phase.trains, plan.norms)
-        weights = [p.numel() * p.element_size() for _, p in network.trainable()]
-        trained = max(trained, sum(weights))
-    needed = bytes_kept(network, trained, job.optimizer, job.ema is not None)
-    if origin is not None:
-        needed += bytes_noted(origin) + sum(each.bytes_kept(origin) for each in job.regularizers)
-    checkpoints = folder / "checkpoints"
-    checkpoints.mkdir(exist_ok=True)
-    check_space(checkpoints, needed, [folder / "known"])
 
 
 def _ledger(run: Run) -> tuple[Finetuning, Path | None]:

@@ -1,6 +1,7 @@
 import functools
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ import torch
 from torch import nn
 
 from tests.faults.jobs import BY_EPOCHS, small_job
+from tests.quiet import fit_quietly
+from tlx import training
 from tlx.doctor.finding import Finding
 from tlx.doctor.rehearsal import (
     Rehearsal,
@@ -22,6 +25,9 @@ from tlx.doctor.rehearsal import (
 )
 from tlx.heads.linear import Linear
 from tlx.plan import Phase, Plan
+from tlx.regularizers.ewc import EWC
+from tlx.regularizers.replay import Replay
+from tlx.report.formats import size
 from tlx.strategies.feature_extraction import feature_extraction
 
 
@@ -141,9 +147,26 @@ def test_the_phase_that_trains_most_is_the_one_that_is_tried() -> None:
     assert wide.moments > try_batch(rehearse(small_job(strategy=narrow))).moments
 
 
-def test_a_disk_that_a_run_would_fill_is_named(trial: Trial) -> None:
-    most = 3 * (trial.weights + trial.moments) + 3 * trial.weights
-    assert [space(trial, free).level for free in (most - 1, most + 1, 3 * most)] == ["bad", "warn", "ok"]
+def test_a_disk_that_a_run_would_fill_is_named(made: Rehearsal, trial: Trial) -> None:
+    """By the bytes that the run itself asks for: three checkpoints and four files of weights."""
+    numbers = trial.moments // 8 * 8  # beside a step for each weight
+    assert 7 * trial.weights + 3 * numbers > made.disk > 7 * trial.weights
+    said = [space(made, trial, free) for free in (made.disk - 1, made.disk + 1, 3 * made.disk)]
+    assert [finding.level for finding in said] == ["bad", "warn", "ok"]
+    assert "holds on to" not in said[0].what
+
+
+def test_what_a_run_holds_on_to_is_reckoned_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trial: Trial
+) -> None:
+    settings = {"strategy": BY_EPOCHS, "knows": 30, "regularizers": (EWC, Replay)}
+    found, asked = rehearse(small_job(**settings)), list[int]()
+    monkeypatch.setattr(training, "check_space", lambda folder, needed, others: asked.append(needed))
+    fit_quietly(small_job(**settings), tmp_path)
+    assert asked == [found.disk]
+    written = sum(path.stat().st_size for path in (tmp_path / "known").iterdir())
+    assert written < found.known < written + 3 * 8 * 30 + 30 * 128  # the buffer's positions, and headers
+    assert f"of it {size(found.known)} of what it holds on to" in space(found, trial, 10**9).what
 
 
 def test_loading_processes_need_shared_memory(trial: Trial) -> None:

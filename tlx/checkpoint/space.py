@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from tlx.errors import ResourceError
 
-__all__ = ["AROUND", "bytes_kept", "check_space"]
+__all__ = ["AROUND", "CHECKPOINTS", "bytes_kept", "check_space"]
 
 CHECKPOINTS = 3
 """The two that are kept, and the one that is being written."""

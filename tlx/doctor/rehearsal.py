@@ -4,17 +4,19 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from tlx.assembly import build_network, describe_plan
+from tlx.assembly import build_network, describe_plan, disk_known, disk_needed, origin_of
 from tlx.doctor.finding import Finding
 from tlx.evaluation import to_device
 from tlx.job import Job
 from tlx.modules.network import Network, is_norm
+from tlx.origin.origin import Origin
 from tlx.plan import Plan, split_part
 from tlx.report.formats import size
 from tlx.trainer import World
@@ -46,6 +48,7 @@ class Rehearsal:
         plan: What the strategy compiles to.
         optimizer: With every group the run will ever have.
         table: The plan for people.
+        origin: What the run starts from, where something holds on to it.
     """
 
     job: Job
@@ -53,6 +56,17 @@ class Rehearsal:
     plan: Plan
     optimizer: Optimizer
     table: str
+    origin: Origin | None = None
+
+    @property
+    def disk(self) -> int:
+        """Bytes that the run keeps in its folder at most."""
+        return disk_needed(self.job, self.plan, self.network, self.origin)
+
+    @property
+    def known(self) -> int:
+        """Those of them that are what it holds on to."""
+        return 0 if self.origin is None else disk_known(self.job, self.origin)
 
 
 @dataclass(frozen=True)
@@ -91,7 +105,8 @@ def rehearse(job: Job) -> Rehearsal:
     plain, table = describe_plan(job)
     plan = Plan.from_dict(plain)
     network = build_network(job)
-    return Rehearsal(job, network, plan, job.optimizer(network.parameter_groups()), table)
+    origin = origin_of(job, network, plan, Path(), World())
+    return Rehearsal(job, network, plan, job.optimizer(network.parameter_groups()), table, origin)
 
 
 def optimizer_groups(rehearsal: Rehearsal) -> list[Finding]:
@@ -216,11 +231,14 @@ def first_batch(trial: Trial) -> list[Finding]:
     return findings
 
 
-def space(trial: Trial, free: int) -> Finding:
-    """What a run will write, against what is free: three checkpoints and three sets of weights at once."""
-    once = trial.weights + trial.moments
-    most = 3 * once + 3 * trial.weights
-    said = f"a checkpoint takes about {size(once)}, the run at most about {size(most)}; {size(free)} are free"
+def space(rehearsal: Rehearsal, trial: Trial, free: int) -> Finding:
+    """What a run will keep on the disk, as it reckons when it begins, against what is free."""
+    once, most = trial.weights + trial.moments, rehearsal.disk
+    known = f", of it {size(rehearsal.known)} of what it holds on to" if rehearsal.known else ""
+    said = (
+        f"a checkpoint takes about {size(once)}, the run at most about {size(most)}{known}; "
+        f"{size(free)} are free"
+    )
     if most > free:
         return Finding("bad", said, "run_dir=FOLDER on another disk")
     if most > free / 2:

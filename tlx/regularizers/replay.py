@@ -7,6 +7,7 @@ from lightning.pytorch import Callback
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tlx.checkpoint.space import CHECKPOINTS
 from tlx.errors import CheckpointError, ConfigError, unknown_name
 from tlx.functional.buffer import balanced, reservoir
 from tlx.functional.class_groups import within_groups
@@ -62,7 +63,8 @@ class Replay(Callback):
             )
 
     def bytes_kept(self, origin: Origin) -> int:
-        return 0
+        """The positions of the buffered samples, in each checkpoint."""
+        return CHECKPOINTS * 8 * min(self.samples, len(origin.source_at_hand.splits.train))
 
     def begin(self, origin: Origin) -> None:
         train = origin.source_at_hand.splits.train

@@ -54,7 +54,7 @@ def doctor(argv: Sequence[str]) -> None:
     there = next(folder for folder in run.parents if folder.is_dir())
     memory = shutil.disk_usage(SHARED).free if SHARED.is_dir() else None
     needs = [
-        rehearsal.space(trial, shutil.disk_usage(there).free),
+        rehearsal.space(made, trial, shutil.disk_usage(there).free),
         rehearsal.shared(trial, job.data.num_workers * job.trainer.devices, memory),
     ]
     findings += _say("space", needs)
