@@ -115,13 +115,16 @@ def test_a_sweep_runs_it_and_does_not_write_the_trust_down(command: Server, home
     assert command.run(home, "resume", "sweep", TRUST).code == 0
 
 
-def test_another_run_starts_from_it_and_goes_on_from_its_own_checkpoints(command: Server, home: Path) -> None:
+def test_another_run_starts_from_it_and_goes_on_from_its_own_checkpoints(
+    command: Server, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     argv = ("fit", *MODEL, *FEW, TRUST, "trainer=smoke", "strategy=feature_extraction", "page=false")
     result = command.run(home, *argv, "init_from=run", "run_dir=second")
     assert result.code == 0, result.err
     summary = json.loads((home / "second" / "summary.json").read_text())
     meta = json.loads((home / "run" / "bundle" / "bundle.json").read_text())
     assert summary["weights"] == f"run run, sha256 {meta['weights_sha256'][:12]}"
+    monkeypatch.syspath_prepend(home)
     first, _ = tlx.load(home / "run", trust=["mine"])
     second, _ = tlx.load(home / "second", trust=["mine"])
     mine, theirs = second.backbone.net.state_dict(), first.backbone.net.state_dict()
