@@ -34,7 +34,7 @@ TIERS = (
     ("forgetting", "regularizers"),
     ("plan_table",),
     ("job",),
-    ("assembly", "conclusion", "inference"),
+    ("assembly", "conclusion", "inference", "inspection"),
     ("training", "protocols"),
     ("composition", "doctor"),
     ("verbs",),

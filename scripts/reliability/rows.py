@@ -69,7 +69,7 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
     43: ("labels that are none", ("data/test_labels::",)),
     44: ("the same sample in two splits", ("data/test_duplicates::", "data/test_folder::two_splits")),
     45: ("texts that are none", ("test_hostile_data::test_text", "test_hostile_data::test_a_line")),
-    46: ("values that do not suit the weights", ("doctor/test_samples::another_scale",)),
+    46: ("values that do not suit the weights", ("inspection/test_samples::another_scale",)),
     47: ("prediction as in training", ("verbs/test_predict::exactly_the_accuracy",)),
     48: ("a draw larger than a class", ("data/test_stratified::test_names_the_class_smaller",)),
     49: ("other data on a resume", ("verbs/test_resume::test_other_data", "test_data_record::")),

@@ -11,7 +11,6 @@ from torch import nn
 from tests.faults.jobs import BY_EPOCHS, small_job
 from tests.quiet import fit_quietly
 from tlx import training
-from tlx.doctor.finding import Finding
 from tlx.doctor.rehearsal import (
     Rehearsal,
     Trial,
@@ -24,6 +23,7 @@ from tlx.doctor.rehearsal import (
     try_batch,
 )
 from tlx.heads.linear import Linear
+from tlx.inspection.finding import Finding
 from tlx.plan import Phase, Plan
 from tlx.regularizers.ewc import EWC
 from tlx.regularizers.replay import Replay

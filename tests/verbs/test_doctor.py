@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from tests.command import Server
-from tlx.doctor.finding import Finding
 from tlx.errors import ConfigError, DistributedError
+from tlx.inspection.finding import Finding
 from tlx.verbs.doctor import _end_if_bad, doctor
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from tlx.doctor.finding import Finding
+from tlx.inspection.finding import Finding
 from tlx.report.formats import size
 
 __all__ = ["devices"]

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tlx.doctor.finding import Finding
+from tlx.inspection.finding import Finding
 from tlx.report.formats import size
 
 __all__ = [

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from tlx.assembly import build_network, describe_plan, disk_known, disk_needed, origin_of
-from tlx.doctor.finding import Finding
 from tlx.evaluation import to_device
+from tlx.inspection.finding import Finding
 from tlx.job import Job
 from tlx.modules.network import Network, is_norm
 from tlx.origin.origin import Origin

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tlx.doctor.finding import Finding
+from tlx.inspection.finding import Finding
 
 __all__ = ["KNOWN", "Package", "versions"]
 

@@ -4,9 +4,9 @@ import shutil
 from collections.abc import Sequence
 
 from tlx.composition import app
-from tlx.doctor.finding import Finding, shown
 from tlx.doctor.versions import versions
 from tlx.errors import ConfigError, DistributedError
+from tlx.inspection.finding import Finding, shown
 from tlx.run_directory import place
 
 __all__ = ["doctor"]
@@ -39,7 +39,8 @@ def doctor(argv: Sequence[str]) -> None:
         return
 
     from tlx.composition.job import make_job
-    from tlx.doctor import rehearsal, samples
+    from tlx.doctor import rehearsal
+    from tlx.inspection import samples
 
     job = make_job(composed.config, composed.trust)
     splits = job.data.splits

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tlx.doctor.finding import Finding
+from tlx.inspection.finding import Finding
 from tlx.types import Preprocessing, Split, Splits, Targets
 
 __all__ = ["counts", "normalisation"]

@@ -1,4 +1,4 @@
-from tlx.doctor.finding import Finding, shown
+from tlx.inspection.finding import Finding, shown
 
 
 def test_a_finding_is_a_line_with_its_way_out() -> None:

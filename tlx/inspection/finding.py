@@ -11,7 +11,7 @@ Level = Literal["ok", "warn", "bad"]
 
 @dataclass(frozen=True)
 class Finding:
-    """A line of `tlx doctor`.
+    """A line of `tlx doctor` or `tlx advise`.
 
     Args:
         level: `ok`; `warn`: it works, and perhaps not as meant; `bad`: it cannot work, or harms.

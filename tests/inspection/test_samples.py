@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tlx.doctor.finding import Finding
-from tlx.doctor.samples import counts, normalisation
+from tlx.inspection.finding import Finding
+from tlx.inspection.samples import counts, normalisation
 from tlx.preprocessing.image import ImagePreprocessing
 from tlx.types import Splits
 
