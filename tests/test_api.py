@@ -75,7 +75,7 @@ def test_python_values_survive_the_grammar_of_overrides() -> None:
     values = {"a__b": "it's a \\ path, [1]", "c": [1, "x y"], "d": None, "e": True, "f": 1e-3}
     given = dict(word.partition("=")[::2] for word in words(values))
     assert given == {
-        "a.b": "'it\\'s a \\\\ path, [1]'",
+        "a.b": "'it\\'s a \\ path, [1]'",
         "c": "[1,'x y']",
         "d": "null",
         "e": "true",

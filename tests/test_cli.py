@@ -58,7 +58,7 @@ def test_the_help_of_hydra_verbs_shows_groups_and_keys(verb: str, capsys: pytest
 @pytest.mark.parametrize(
     ("argv", "code", "line"),
     [
-        ("fitt", 2, "no verb 'fitt'. Known: distance, doctor, .* Try: tlx fit"),
+        ("fitt", 2, "no verb 'fitt'. Known: advise, distance, .* Try: tlx fit"),
         ("strategy=full", 2, "the verb is missing. Try: tlx fit strategy=full"),
         ("fit strategy=fulll", 2, "no strategy 'fulll'. Known: .* Try: strategy=full"),
         ("fit stratgy=full", 2, "no key 'stratgy'. Try: strategy=full"),

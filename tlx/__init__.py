@@ -4,11 +4,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tlx.api import compose, fit, load
-    from tlx.questions import distance, fewshot, gain, lr, probe, rank
+    from tlx.questions import advise, distance, fewshot, gain, lr, probe, rank
 
     __version__: str
 
-__all__ = ["__version__", "compose", "distance", "fewshot", "fit", "gain", "load", "lr", "probe", "rank"]
+QUESTIONS = ("advise", "distance", "fewshot", "gain", "lr", "probe", "rank")
+
+__all__ = [
+    "__version__",
+    "advise",
+    "compose",
+    "distance",
+    "fewshot",
+    "fit",
+    "gain",
+    "load",
+    "lr",
+    "probe",
+    "rank",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,7 +31,7 @@ def __getattr__(name: str) -> Any:
         import tlx.api
 
         return getattr(tlx.api, name)
-    if name in ("distance", "fewshot", "gain", "lr", "probe", "rank"):
+    if name in QUESTIONS:
         import tlx.questions
 
         return getattr(tlx.questions, name)

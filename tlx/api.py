@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlx.composition.changes import changes_between
+from tlx.composition.command import in_quotes
 from tlx.composition.compose import Composed
 from tlx.composition.compose import compose as compose_config
 from tlx.composition.groups import choices
@@ -191,4 +192,4 @@ def _quoted(value: Any) -> str:
     text = str(value)
     if isinstance(value, int | float) or text.replace("_", "").replace(".", "").isalnum() or "${" in text:
         return text
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return in_quotes(text)

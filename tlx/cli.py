@@ -18,6 +18,7 @@ __all__ = ["VERBS", "main"]
 VERBS = {
     "fit": ("tlx.verbs.fit:fit", "train a model on data by a strategy; -m for a sweep"),
     "plan": ("tlx.verbs.fit:plan", "print what fit would train, and train nothing"),
+    "advise": ("tlx.verbs.protocol:advise", "what to do with a data set, why, and the command of it"),
     "distance": (
         "tlx.verbs.protocol:distance",
         "how far apart source and target are, beside the target itself",
@@ -40,7 +41,9 @@ VERBS = {
 }
 """Verb to the function that does it, and what it does."""
 
-HYDRA_VERBS = ("fit", "plan", "distance", "fewshot", "gain", "lr", "probe", "rank", "sequence", "doctor")
+HYDRA_VERBS = (
+    *("fit", "plan", "advise", "distance", "fewshot", "gain", "lr", "probe", "rank", "sequence", "doctor"),
+)
 
 USAGE = """\
 tlx: what transfers, how to carry it over, and what it costs.

@@ -55,6 +55,9 @@ FIGURES: dict[str, Figure] = {
     "error_saved": Figure("Error saved", "mean error from scratch minus the one with transfer", True, False),
     "rate_factor": Figure("Rate factor", "of the plan's rates where the loss falls fastest", True, False),
     "logme": Figure("LogME", "log evidence of the best candidate's features, per sample", True, False),
+    "tournament_accuracy": Figure(
+        "Tournament accuracy", "accuracy of the best short run, on validation samples", True, True
+    ),
     "few_shot_area": Figure("Few-shot area", "mean accuracy over the log of labels, best arm", True, True),
     "probe_accuracy": Figure("Probe accuracy", "accuracy of the best stage's linear probe", True, True),
     "neighbour_accuracy": Figure(
@@ -81,6 +84,7 @@ TASK_FIGURES: dict[str, tuple[str, ...]] = {
     "regression": ("mae", "rmse", "r2", "loss"),
     "gain": ("gain", "with_transfer", "from_scratch", "error_saved"),
     "lr": ("rate_factor",),
+    "advise": ("tournament_accuracy", "neighbour_accuracy"),
     "distance": ("a_distance", "frechet", "kid", "mmd", "coral"),
     "probe": ("probe_accuracy", "neighbour_accuracy"),
     "fewshot": ("few_shot_area",),

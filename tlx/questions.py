@@ -7,6 +7,7 @@ from tlx.composition.compose import compose
 from tlx.verbs.protocol import RESULT, answer, folder_of, is_complete
 
 if TYPE_CHECKING:
+    from tlx.protocols.advise_result import AdviseResult
     from tlx.protocols.distance import DistanceResult
     from tlx.protocols.fewshot import FewshotResult
     from tlx.protocols.gain_result import GainResult
@@ -14,9 +15,16 @@ if TYPE_CHECKING:
     from tlx.protocols.probe import ProbeResult
     from tlx.protocols.rank import RankResult
 
-__all__ = ["distance", "fewshot", "gain", "lr", "probe", "rank"]
+__all__ = ["advise", "distance", "fewshot", "gain", "lr", "probe", "rank"]
 
 Result = TypeVar("Result")
+
+
+def advise(model: str = "tiny", data: str = "digits", **overrides: Any) -> "AdviseResult":
+    """What to do with a data set: `strategy`, `words` of a command, and why; see `gain` for the arguments."""
+    from tlx.protocols.advise_result import AdviseResult
+
+    return _asked("advise", AdviseResult, {"model": model, "data": data, **overrides})
 
 
 def distance(model: str = "tiny", data: str = "digits", **overrides: Any) -> "DistanceResult":

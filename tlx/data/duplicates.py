@@ -17,6 +17,7 @@ __all__ = [
     "check_between",
     "comparable",
     "duplicates_between",
+    "duplicates_within",
     "report_duplicates",
 ]
 
@@ -100,6 +101,18 @@ def duplicates_between(parts: Mapping[str, Contents]) -> list[tuple[str, str]]:
         if one.digest(i) == other.digest(j):
             pairs.append((int(later), (one.name(i), other.name(j))))
     return [names for _, names in sorted(pairs)]
+
+
+def duplicates_within(split: Contents) -> int:
+    """Samples whose exact bytes an earlier one of the same split has. Hashes only where sizes agree.
+
+    Args:
+        split: Its samples can be compared.
+    """
+    _, inverse, shared = np.unique(split.sizes, return_inverse=True, return_counts=True)
+    suspects = np.flatnonzero(shared[inverse] > 1)
+    digests = split.short_digests(suspects)
+    return len(digests) - len(np.unique(digests))
 
 
 def report_duplicates(pairs: Sequence[tuple[str, str]], mode: str) -> None:

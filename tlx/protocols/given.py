@@ -18,6 +18,7 @@ class Makers(NamedTuple):
     data: Callable[[Mapping[str, Any]], TransferData]
     trust: tuple[str, ...]
     composed: Callable[[Sequence[str]], Mapping[str, Any]]  # words of a command line to the config of a fit
+    words: Callable[[Mapping[str, Any]], list[str]]  # and back
 
 
 class Given(NamedTuple):

@@ -27,7 +27,7 @@ from tlx.protocols.arms import Arm, monitored, train_arm
 from tlx.protocols.frozen import sampled, shares_of, stage_features
 from tlx.protocols.given import Given
 
-__all__ = ["Candidate", "Held", "Rank", "RankResult"]
+__all__ = ["Candidate", "Held", "Rank", "RankResult", "candidates_of"]
 
 NEIGHBOURS, TEMPERATURE = 20, 0.07
 """Of the vote by cosines (Wu et al. 2018, arXiv 1805.01978)."""
@@ -149,7 +149,7 @@ class Rank:
 
     def check(self, given: Given) -> None:
         """Refuse a single candidate, and data that has no classes."""
-        if len(self._named(given)) < 2:
+        if len(candidates_of(given, self.models)) < 2:
             raise ConfigError("one candidate cannot be ranked", fix="rank.models=[resnet18,resnet50]")
         job = given.makers.job(given.config)
         if job.task.targets != "class":
@@ -159,7 +159,7 @@ class Rank:
         """Score every candidate, and fine-tune them where that is asked for."""
         scored, warnings = list[Candidate](), list[str]()
         samples, figure = 0, None
-        for name, config in self._named(given).items():
+        for name, config in candidates_of(given, self.models).items():
             job = given.makers.job(config)
             if job.backbone.weights == "random":
                 warnings.append(f"{name} has random values: its scores are those of no knowledge.")
@@ -174,25 +174,6 @@ class Rank:
         ordered = sorted(scored, key=lambda candidate: -candidate.logme)
         agreement = _agreement(ordered, higher_is_better(figure)) if figure else ()
         return RankResult(tuple(ordered), ordered[0].name, samples, figure, agreement, tuple(warnings))
-
-    def _named(self, given: Given) -> dict[str, Mapping[str, Any]]:
-        """The config of each candidate by its words."""
-        own = str(given.config["names"]["model"])
-        found: dict[str, Mapping[str, Any]] = {own: given.config}
-        for text in self.models:
-            words = [text] if "=" not in text else shlex.split(text)
-            words = [word if "=" in word else f"model={word}" for word in words]
-            strange = next((word for word in words if not word.startswith(("model=", "model."))), None)
-            if strange is not None:
-                raise bad_value("rank.models", strange, "words such as model=resnet18 model.weights=FILE")
-            composed = given.makers.composed(words)
-            if composed["model"] in [config["model"] for config in found.values()]:
-                continue
-            name = str(composed["names"]["model"])
-            name = text if name in found else name
-            names = {**given.config["names"], "model": name}
-            found[name] = {**given.config, "model": composed["model"], "names": names}
-        return found
 
     def _scored(self, name: str, job: Job, given: Given) -> tuple[Candidate, int]:
         features = stage_features(job, given.say)
@@ -222,6 +203,34 @@ class Rank:
             ),
             len(labels),
         )
+
+
+def candidates_of(given: Given, models: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """The config of each candidate by its words, that of the question first.
+
+    Args:
+        given: Its config holds a model.
+        models: Choices of `conf/model`, or words that choose one.
+
+    Raises:
+        ConfigError: Words choose something else.
+    """
+    own = str(given.config["names"]["model"])
+    found: dict[str, Mapping[str, Any]] = {own: given.config}
+    for text in models:
+        words = [text] if "=" not in text else shlex.split(text)
+        words = [word if "=" in word else f"model={word}" for word in words]
+        strange = next((word for word in words if not word.startswith(("model=", "model."))), None)
+        if strange is not None:
+            raise bad_value("rank.models", strange, "words such as model=resnet18 model.weights=FILE")
+        composed = given.makers.composed(words)
+        if composed["model"] in [config["model"] for config in found.values()]:
+            continue
+        name = str(composed["names"]["model"])
+        name = text if name in found else name
+        names = {**given.config["names"], "model": name}
+        found[name] = {**given.config, "model": composed["model"], "names": names}
+    return found
 
 
 def _cost(features: StageFeatures) -> tuple[float, int]:

@@ -68,6 +68,7 @@ def write_answer(
     sections: Sequence[Section],
     facts: Sequence[tuple[str, str]],
     warnings: Sequence[str] = (),
+    command: str = "",
 ) -> Path:
     """Write report.html of an answer.
 
@@ -80,6 +81,7 @@ def write_answer(
         sections: What speaks for it.
         facts: What was asked, each a term and its value.
         warnings: What makes it less than it looks.
+        command: What to type next, below the sentences.
     """
     page = render(
         "answer.html.jinja",
@@ -90,6 +92,7 @@ def write_answer(
         sections=sections,
         facts=facts,
         warnings=warnings,
+        command=command,
     )
     return write_text(folder / "report.html", page)
 

@@ -10,7 +10,7 @@ from tlx.strategies.feature_extraction import feature_extraction
 from tlx.strategies.full import full
 from tlx.strategies.partial import partial
 
-__all__ = ["auto"]
+__all__ = ["auto", "guide"]
 
 HEAD_RATE, LOW_RATE = 1e-2, 1e-5
 
@@ -57,7 +57,7 @@ def auto(
             fix="data with labels, or a strategy by its name (strategy=feature_extraction needs the fewest)",
         )
     least = min(counts)
-    rule, command, plan = _chosen(tuple(stages), least)
+    rule, command, plan = guide(tuple(stages), least)
     phases = tuple(
         replace(phase, epochs=phase.epochs if epochs is None else epochs, patience=patience)
         for phase in plan.phases
@@ -66,8 +66,16 @@ def auto(
     return replace(plan, phases=phases, note=note)
 
 
-def _chosen(stages: tuple[str, ...], least: int) -> tuple[str, str, Plan]:
-    """The rule, the command that names it, and its plan."""
+def guide(stages: tuple[str, ...], least: int) -> tuple[str, str, Plan]:
+    """What the table of `auto` says.
+
+    Args:
+        stages: The backbone's stages.
+        least: Training samples of the smallest class.
+
+    Returns:
+        The rule, the words of a command line that choose the strategy, and its plan.
+    """
     if least < 100:
         return "below 100: the head alone", "strategy=feature_extraction", feature_extraction(stages)
     if least < 300:

@@ -25,6 +25,7 @@ from tlx.verbs.resume import resume_run
 __all__ = ["QUESTIONS", "RESULT", "answer", "ask", "question_of", "resume_answer", "write_page"]
 
 QUESTIONS = {
+    "advise": "Advise",
     "distance": "Distance",
     "fewshot": "Fewshot",
     "gain": "Gain",
@@ -56,7 +57,7 @@ def ask(verb: str, argv: Sequence[str]) -> None:
     announce(folder, verb)
 
 
-distance, fewshot, gain, lr, probe, rank = (partial(ask, verb) for verb in QUESTIONS)
+advise, distance, fewshot, gain, lr, probe, rank = (partial(ask, verb) for verb in QUESTIONS)
 
 
 def folder_of(verb: str, composed: Composed) -> Path:
@@ -155,6 +156,7 @@ def announce(folder: Path, verb: str) -> None:
 
 def _asked(folder: Path, verb: str, composed: Composed, objects: Mapping[str, Any]) -> tuple[Any, Any]:
     """The question with its settings, and what it is asked about."""
+    from tlx.composition.command import command_words
     from tlx.composition.job import check_arguments, make_data, make_job
     from tlx.composition.resolve import resolved
     from tlx.composition.trust import importable
@@ -170,6 +172,7 @@ def _asked(folder: Path, verb: str, composed: Composed, objects: Mapping[str, An
         lambda node: make_data(resolved({"data": node})["data"], names),
         names,
         lambda words: compose("fit", words).config,
+        command_words,
     )
     whole = compose("fit").config | {key: value for key, value in composed.config.items() if key != verb}
     return kind(**settings), Given(whole, folder, makers, lambda line: print(line, flush=True))  # noqa: T201

@@ -1,0 +1,104 @@
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tlx.composition.compose import compose
+from tlx.errors import ConfigError, TlxError
+from tlx.protocols.advise import Advise
+from tlx.protocols.advise_result import AdviseResult
+from tlx.protocols.plain import typed
+from tlx.verbs.protocol import answer, resume_answer
+
+SMALL = ("cache=none", "trainer=cpu", "data.per_class=10", "advise.rates=[1,3]", "advise.budget=1000")
+HEAD = "strategy=feature_extraction strategy.epochs=4"
+ENTRIES = f"advise.strategies=['{HEAD}','strategy=scratch strategy.epochs=2']"
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, AdviseResult]:
+    folder = tmp_path_factory.mktemp("advise") / "answer"
+    return folder, answer(folder, "advise", compose("advise", [*SMALL, ENTRIES]))
+
+
+def test_known_letters_are_kept_for_few_digits(answered: Any) -> None:
+    _, found = answered
+    assert found.strategy == HEAD
+    assert (found.recommended_model, found.regularizer, found.trained_on) == ("tiny", "none", 100)
+    assert [guide.strategy for guide in found.guides] == ["strategy=feature_extraction"] * 2
+    assert found.entrants[0].accuracy == max(each.accuracy for each in found.entrants)
+    assert found.risk.verdict == "positive transfer"
+    assert found.risk.low > 0.01
+
+
+def test_its_words_compose_the_recommended_run_in_full(answered: Any) -> None:
+    _, found = answered
+    config = compose("fit", list(found.words)).config
+    assert config["strategy"]["_target_"].endswith("feature_extraction")
+    assert config["strategy"]["epochs"] == 4
+    assert config["trainer"]["limit_epochs"] is None
+    assert (config["rate_scale"], config["data"]["per_class"]) == (found.rate_scale, 10)
+
+
+def test_nothing_is_decided_on_the_test_split(answered: Any) -> None:
+    _, found = answered
+    assert (found.probe.reported_on, found.probe.reported) == ("val", found.target.val)
+    assert found.probe.chosen_on == "a fifth of train, held out"
+
+
+def test_every_run_stands_with_its_interval_and_those_of_its_length_beside_the_winner(answered: Any) -> None:
+    folder, found = answered
+    for each in found.entrants:
+        assert each.low < each.accuracy < each.high
+        assert (each.behind is None) == (each.limit != found.entrants[0].limit)
+    assert found.entrants[0].behind == 0
+    runs = list((folder / "runs").glob("*/*/summary.json"))
+    assert len(runs) == len(found.entrants)
+
+
+def test_the_answer_can_be_read_back_shown_and_gone_on_with(answered: Any, capsys: Any) -> None:
+    folder, found = answered
+    assert typed(AdviseResult, json.loads((folder / "result.json").read_text())) == found
+    assert "feature extraction" in (folder / "report.html").read_text()
+    before = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("summary.json")}
+    (folder / "result.json").unlink()
+    resume_answer(folder, "advise")
+    assert {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("summary.json")} == before
+    assert typed(AdviseResult, json.loads((folder / "result.json").read_text())).entrants == found.entrants
+    assert shlex.join(["tlx", "fit", *found.words]) in capsys.readouterr().out
+
+
+def test_only_the_first_run_is_made_where_there_is_no_time(tmp_path: Path) -> None:
+    words = [*SMALL, "advise.budget=0.001", "advise.samples=30"]
+    found: AdviseResult = answer(tmp_path / "hasty", "advise", compose("advise", words))
+    assert [each.name for each in found.entrants] == ["strategy=feature_extraction"]
+    assert (found.trained_on, found.risk) == (30, None)
+    assert any("trained on 30 of 100 samples" in line for line in found.warnings)
+    assert any("had no room for strategy=lp_ft" in line for line in found.warnings)
+    assert compose("fit", list(found.words)).config["data"]["per_class"] == 10
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["task=multilabel"], "task=multiclass"),
+        (["advise.strategies=[ful]"], "ful"),
+        (["advise.strategies=['model=tiny']"], "model=tiny"),
+        (["advise.models=[resnet]"], "resnet"),
+        (["advise.regularizers=[ewk]"], "ewk"),
+    ],
+)
+def test_what_cannot_take_part_is_refused(tmp_path: Path, words: list[str], said: str) -> None:
+    with pytest.raises(TlxError, match=said):
+        answer(tmp_path / "wrong", "advise", compose("advise", [*SMALL, *words]))
+    assert not (tmp_path / "wrong").exists()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"budget": 0}, {"samples": 1}, {"rates": [0.0]}, {"margin": -0.1}, {"strategies": []}]
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"advise.{next(iter(settings))}"):
+        Advise(**settings)

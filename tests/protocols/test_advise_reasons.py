@@ -1,0 +1,94 @@
+from typing import Any
+
+from tlx.protocols.advise_reasons import reasons_of, warnings_of
+from tlx.protocols.advise_result import Entrant, Risk
+from tlx.protocols.label_guides import Guide, label_guides
+from tlx.protocols.probe import ProbeResult, StageProbe
+from tlx.protocols.rank import Candidate, RankResult
+
+SAME = label_guides([20, 20], ("low", "high"))
+DIFFERENT = (SAME[0], Guide("smallest class", 2, "the head alone", "strategy=other"))
+
+
+def entrant(name: str, accuracy: float, **changes: Any) -> Entrant:
+    values = {"rate": 1.0, "limit": 3, "epochs": 3, "seconds": 1.0, "parameters": 10, "value": accuracy}
+    values |= {"accuracy": accuracy, "low": 0.0, "high": 1.0, "behind": 0.0}
+    values |= {"behind_low": None, "behind_high": None} | changes
+    return Entrant(name=name, **values)  # type: ignore[arg-type]
+
+
+def candidate(name: str, logme: float) -> Candidate:
+    fields = dict.fromkeys(Candidate.__dataclass_fields__, 0)
+    return Candidate(**{**fields, "name": name, "logme": logme})  # type: ignore[arg-type]
+
+
+def models(*names: str) -> RankResult:
+    scored = tuple(candidate(name, 1.0 - number) for number, name in enumerate(names))
+    return RankResult(scored, names[0], 10, None, (), ("so it is",))
+
+
+def probe(low_stage: float, last: float) -> ProbeResult:
+    stages = tuple(
+        StageProbe(name, value, value - 0.05, value + 0.05, 0.5, 4, 1.0, True)
+        for name, value in (("low", low_stage), ("high", last))
+    )
+    best = max(stages, key=lambda stage: stage.accuracy).name
+    return ProbeResult(stages, best, "val", 100, "train", 20, 80, False, 20, 0.5, ())
+
+
+def reasons(**changes: Any) -> str:
+    given: dict[str, Any] = {"models": models("a"), "guides": SAME, "entrants": [], "risk": None}
+    given |= {"probe": probe(0.8, 0.82)} | changes
+    return " ".join(reasons_of(**given))
+
+
+def test_the_winner_is_named_with_those_that_cannot_be_told_from_it() -> None:
+    near = entrant("strategy=lp_ft", 0.89, rate=3.0, behind_low=-0.01, behind_high=0.03)
+    far = entrant("strategy=full", 0.5, behind_low=0.2, behind_high=0.4)
+    scratch = entrant("strategy=scratch", 0.89, behind_low=-0.01, behind_high=0.03)
+    said = reasons(entrants=[entrant("strategy=fine_tune", 0.9), near, far, scratch])
+    assert "fine_tune was best of 4 short runs: 90.0 % of the validation samples after 3 epochs." in said
+    assert "Not told apart from it on these samples: lp_ft, rates times 3." in said
+
+
+def test_from_scratch_is_said_to_be_better_where_it_is() -> None:
+    risk = Risk("negative transfer", -0.2, -0.3, -0.1, 5)
+    said = reasons(entrants=[entrant("strategy=full", 0.5)], risk=risk)
+    assert "better than with what it knows: by 20.0 points [10.0, 30.0]" in said
+    assert "was best of" not in said
+
+
+def test_without_a_run_a_rule_of_thumb_decides() -> None:
+    assert "a rule of thumb decides: below 100: the head alone" in reasons()
+
+
+def test_both_rules_are_shown_where_they_differ() -> None:
+    assert "Both rules of thumb say strategy=feature_extraction." in reasons()
+    said = reasons(guides=DIFFERENT)
+    assert (
+        "differ: by all 40 labels strategy=feature_extraction, by the 2 of the smallest class strategy=other"
+        in said
+    )
+
+
+def test_a_model_is_named_where_there_was_a_choice() -> None:
+    assert "LogME" not in reasons()
+    assert "a has the best LogME of 2 models, 1.000; next is b with 0.000" in reasons(models=models("a", "b"))
+
+
+def test_a_lower_stage_that_tells_more_is_named() -> None:
+    assert "as well as any: a linear probe is right in 82.0 %" in reasons()
+    assert "stage low tells more than the last one, 90.0 against 60.0 %" in reasons(probe=probe(0.9, 0.6))
+
+
+def test_warnings_say_what_was_left_out() -> None:
+    skipped = [f"strategy=s{n}, 3 epochs" for n in range(5)]
+    found = warnings_of(models("a"), [entrant("strategy=full", 0.5)], skipped, 100, 1000)
+    assert found[0] == "so it is"
+    assert "trained on 100 of 1,000 samples" in found[1]
+    assert (
+        "s0, 3 epochs; strategy=s1, 3 epochs; strategy=s2, 3 epochs and 2 more. Try: advise.budget="
+        in found[2]
+    )
+    assert "decided on the validation samples" in found[3]
+    assert warnings_of(models("a"), [], [], 10, 10) == ("so it is",)

@@ -1,0 +1,98 @@
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.protocols.test_advise_reasons import SAME, entrant, models, probe
+from tlx.protocols.advise_result import AdviseResult, ClassCount, Noticed, Risk, Target
+from tlx.protocols.distance import DistanceResult, Measure, StageDistance
+from tlx.protocols.plain import plain
+from tlx.report.advise import result_lines, write_page
+
+ABOUT = {"model": "tiny", "data": "digits", "seed": 0, "versions": {}}
+TARGET = Target(60, 20, None, tuple(ClassCount(f"<b>{n}", n, 1, None) for n in range(20)), 3.0, 4)
+MEASURE = Measure("a_distance", 1.5, 1.4, 1.6, 10, 1.5, 0.125, 0.2, None, None)
+DISTANCE = DistanceResult("photo", 60, 60, (StageDistance("high", 4, (MEASURE,)),), ())
+FOUND = AdviseResult(
+    recommended_model="tiny",
+    strategy="strategy=full strategy.epochs=10",
+    regularizer="l2sp",
+    rate_scale=3.0,
+    words=("strategy=full", "data.root=/data/my photos", "rate_scale=3.0"),
+    reasons=("it was <i>best</i>",),
+    figure="val/accuracy",
+    target=TARGET,
+    guides=SAME,
+    models=models("tiny", "other"),
+    probe=probe(0.8, 0.82),
+    distance=DISTANCE,
+    entrants=(
+        entrant("strategy=full strategy.epochs=10", 0.9, behind_low=0.0, behind_high=0.0),
+        entrant("strategy=scratch", 0.25, behind=0.65, behind_low=0.5, behind_high=0.8),
+        entrant("strategy=lp_ft", 0.5, behind=None),
+    ),
+    skipped=(),
+    risk=Risk("positive transfer", 0.65, 0.5, 0.8, 12),
+    findings=(
+        Noticed("warn", "val has <u>copies", "take them out"),
+        Noticed("ok", "values from 0 to 255", ""),
+    ),
+    budget=300.0,
+    spent=42.0,
+    trained_on=60,
+    warnings=("so few",),
+)
+
+
+def result(**changes: Any) -> dict[str, Any]:
+    return ABOUT | dict(plain(FOUND)) | changes
+
+
+def page(folder: Path, **changes: Any) -> str:
+    (folder / "result.json").write_text(json.dumps(result(**changes)))
+    return write_page(folder).read_text().replace("\u00a0", " ").replace("\u202f", " ")
+
+
+def test_the_page_says_what_to_do_why_and_what_it_rests_on(tmp_path: Path) -> None:
+    text = page(tmp_path)
+    for said in (
+        "full epochs=10, held by l2sp",
+        "tlx fit strategy=full &#39;data.root=/data/my photos&#39; rate_scale=3.0",
+        "65.0 (50.0 to 80.0)",
+        "Knowing helps here: 65.0 points",
+        "after 12 epochs",
+        "take them out",
+        "Both rules of thumb say the same.",
+        "exact bytes an earlier one has: 4",
+        "8 smaller classes are in result.json",
+        "a distance",
+        "0.125",
+        "so few",
+        "42.0 s",
+    ):
+        assert said in text, said
+    assert not any(tag in text for tag in ("<i>best", "<u>copies", "<b>19"))
+    assert text.count("<svg") == 2
+
+
+def test_what_was_not_found_is_left_out(tmp_path: Path) -> None:
+    text = page(tmp_path, distance=None, risk=None, entrants=[], words=[])
+    assert "How far from the source" not in text
+    assert "Knowing" not in text
+    assert (
+        "with your own model or data, and strategy=full strategy.epochs=10 regularizer=l2sp rate_scale=3"
+        in text
+    )
+    assert text.count("<svg") == 1
+
+
+def test_a_terminal_hears_the_same_and_what_is_fine_is_left_out() -> None:
+    text = "\n".join(result_lines(result())).replace("\u00a0", " ")
+    for said in (
+        "strategy     full epochs=10, rates times 3",
+        "regularizer  l2sp",
+        "risk         Knowing helps",
+    ):
+        assert said in text
+    assert "warn         val has <u>copies. Try: take them out" in text
+    assert "values from 0" not in text
+    assert text.endswith("next         tlx fit strategy=full 'data.root=/data/my photos' rate_scale=3.0")

@@ -1,0 +1,146 @@
+"""From a config back to the words of a command line that composes it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from tlx.composition.compose import compose
+from tlx.composition.groups import SOURCE, choices, conf_folder
+from tlx.composition.resolve import differences, open_keys
+from tlx.errors import ConfigError
+
+__all__ = ["command_words", "in_quotes", "quoted"]
+
+GROUPS = ("model", "data", SOURCE, "strategy", "task", "optimizer", "cache", "trainer", "logger")
+"""The nodes of a fit that are one choice each; those without a choice are None."""
+
+DERIVED = "names"
+"""What says the choices for people, and is made from them."""
+
+ROUNDS = 3
+"""In which keys are added until the words compose the config: a word may bring others along."""
+
+
+def command_words(config: Mapping[str, Any]) -> list[str]:
+    """The overrides of `tlx fit` that compose a config; choices that are the default ones are left out.
+
+    Args:
+        config: Of a fit, complete, with plain values.
+
+    Raises:
+        ConfigError: No choice of `conf/` builds a node of it, or words cannot say all of it.
+    """
+    wanted = {key: value for key, value in config.items() if key != DERIVED and value is not None}
+    words = [*_chosen(wanted), *_regularizers(wanted)]
+    if config["seed"] != _primary()["seed"]:
+        words.append(f"seed={config['seed']}")
+    for _ in range(ROUNDS):
+        left = [*_left(words, wanted)]
+        if not left:
+            return words
+        words += [word for word in left if word not in words]
+    raise ConfigError(f"no words of a command line compose it: {left[0]} is left", fix="its config.yaml")
+
+
+def quoted(value: Any) -> str:
+    """A value in Hydra's grammar: text that could be read as something else is quoted.
+
+    >>> quoted(["a b", "1", 1e-5, None, True, "layer3"])
+    "['a b','1',1e-05,null,true,layer3]"
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{','.join(quoted(item) for item in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{key}: {quoted(item)}' for key, item in value.items())}}}"
+    text = str(value)
+    if not isinstance(value, str) or "${" in text or _reads_as_text(text):
+        return text
+    return in_quotes(text)
+
+
+def in_quotes(text: str) -> str:
+    r"""Text in Hydra's single quotes, where a backslash stands for itself but before a quote and at the end.
+
+    >>> print(in_quotes("it's C:\\new\\"))
+    'it\'s C:\new\\'
+    """
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text) + "'"
+
+
+def _reads_as_text(text: str) -> bool:
+    reserved = text.lower() in ("null", "true", "false", "nan", "inf")
+    return re.fullmatch(r"/?[A-Za-z_][\w./-]*", text) is not None and not reserved
+
+
+def _chosen(wanted: Mapping[str, Any]) -> Iterator[str]:
+    for node in GROUPS:
+        if isinstance(wanted.get(node), Mapping):
+            yield from _of_node(node, wanted[node])
+
+
+def _of_node(where: str, node: Mapping[str, Any]) -> Iterator[str]:
+    """The choice of a node, the keys that it leaves open, and the sources that it is made of."""
+    outermost, *inside = where.split(".")
+    group = "data" if outermost == SOURCE else outermost
+    near = dict(_near(group, node))
+    if not near:
+        raise ConfigError(f"no choice of conf/{group} builds {node.get('_target_')}")
+    choice = min(near, key=lambda name: near[name])
+    if inside or group != outermost or choice != _defaults().get(outermost):
+        yield f"{outermost if group == outermost and not inside else f'{group}@{where}'}={choice}"
+    for key in open_keys(_file(group, choice)):
+        value: Any = node
+        for part in key.split("."):
+            value = value[part]
+        yield f"{where}.{key}={quoted(value)}"
+    inner = node.get("of")
+    if isinstance(inner, Mapping) and "_target_" in inner:
+        yield from _of_node(f"{where}.of", inner)
+
+
+def _near(group: str, node: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Choices that build the same thing, each with how many keys differ."""
+    for choice in choices(group):
+        own = _file(group, choice)
+        if own.get("_target_") == node.get("_target_"):
+            yield choice, sum(node.get(key) != value for key, value in own.items())
+
+
+def _regularizers(wanted: Mapping[str, Any]) -> list[str]:
+    names = list(wanted.get("regularizer") or {})
+    return [f"regularizer={quoted(names) if len(names) > 1 else names[0]}"] if names else []
+
+
+def _left(words: list[str], wanted: Mapping[str, Any]) -> Iterator[str]:
+    """What the words do not compose yet, as further words."""
+    found = compose("fit", words).config
+    composed = {key: value for key, value in found.items() if key != DERIVED and value is not None}
+    for key, _, theirs in differences(composed, wanted):
+        node: Any = composed
+        for part in key.split(".")[:-1]:
+            node = node[part]
+        is_new = key.rpartition(".")[2] not in node and "." in key
+        yield f"{'+' if is_new else ''}{key}={quoted(theirs)}"
+
+
+def _file(group: str, choice: str) -> dict[str, Any]:
+    """What the file of a choice says itself."""
+    plain: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / group / f"{choice}.yaml"))
+    return {str(key): value for key, value in plain.items() if key != "defaults"}
+
+
+def _primary() -> dict[str, Any]:
+    plain: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "fit.yaml"))
+    return dict(plain)
+
+
+def _defaults() -> dict[str, str]:
+    """The choices that a fit makes by itself."""
+    entries = [entry for entry in _primary()["defaults"] if isinstance(entry, dict)]
+    return {str(key): str(value) for entry in entries for key, value in entry.items()}

@@ -1,0 +1,222 @@
+"""What to do: the target measured, the models scored, the strategies in a short tournament."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tlx.errors import ConfigError, bad_value, unknown_name
+from tlx.job import Job
+from tlx.protocols.advise_reasons import reasons_of, warnings_of
+from tlx.protocols.advise_result import AdviseResult, Noticed, Risk
+from tlx.protocols.arms import monitored
+from tlx.protocols.compared_runs import ComparedRuns
+from tlx.protocols.distance import Distance
+from tlx.protocols.given import Given
+from tlx.protocols.label_guides import Guide, label_guides
+from tlx.protocols.probe import Probe
+from tlx.protocols.rank import Rank, candidates_of
+from tlx.protocols.run_seconds import RunSeconds, Sizes
+from tlx.protocols.target import target_of
+from tlx.protocols.target_findings import findings_of
+from tlx.protocols.tournament import SCRATCH, Entry, Played, Tournament
+
+__all__ = ["Advise"]
+
+ALWAYS = ("strategy=feature_extraction", "strategy=lp_ft", "strategy=fine_tune", SCRATCH)
+"""Take part beside what the rules of thumb say."""
+
+
+@dataclass(frozen=True)
+class Advise:
+    """A recommendation, and what it rests on.
+
+    Counts and two rules of thumb; faults of the data; scores of the models (`tlx rank`) and what the stages
+    of the best one tell (`tlx probe`); the distance from `data@source`, if there is one; then a tournament of
+    short runs within a budget of seconds, whose frozen parts are computed once for all of them. Everything is
+    decided on training and validation data: of the test split only classes are counted and copies looked for.
+
+    Args:
+        models: Further candidates beside `model`, as in `tlx rank`.
+        strategies: Words that choose what takes part, such as `full` or `strategy=full strategy.epochs=10`;
+            None: what the rules of thumb say, a few that are always worth a try, and from scratch.
+        rates: Factors of the winner's rates, > 0.
+        regularizers: Tried with a winner that trains the backbone: choices of `conf/regularizer`.
+        budget: Seconds of the tournament, > 0; its first run takes what it takes.
+        samples: Training samples at most, drawn alike from every class, that are scored and trained on, >= 2.
+        margin: The gain over scratch that counts, >= 0.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+
+    models: Sequence[str] = ()
+    strategies: Sequence[str] | None = None
+    rates: Sequence[float] = (0.3, 1.0, 3.0)
+    regularizers: Sequence[str] = ("l2sp",)
+    budget: float = 300.0
+    samples: int = 5000
+    margin: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not self.budget > 0:
+            raise bad_value("advise.budget", self.budget, "seconds > 0")
+        if self.samples < 2:
+            raise bad_value("advise.samples", self.samples, "a whole number >= 2")
+        if not all(rate > 0 for rate in self.rates):
+            raise bad_value("advise.rates", list(self.rates), "numbers > 0", "advise.rates=[0.3,1,3]")
+        if not self.margin >= 0:
+            raise bad_value("advise.margin", self.margin, "a number >= 0")
+        if self.strategies is not None and not self.strategies:
+            raise bad_value("advise.strategies", [], "at least one strategy", "advise.strategies=null")
+
+    def check(self, given: Given) -> None:
+        """Refuse data that has no classes, and words that choose no strategy, model or regularizer."""
+        job = given.makers.job(given.config)
+        if job.task.targets != "class":
+            raise ConfigError("advise counts one class for each sample", fix="task=multiclass")
+        candidates_of(given, self.models)
+        for text in self.strategies or ():
+            _words_of(text)
+        self._regularizers(given)
+        if self.strategies:
+            self._entries(given, given.config, ())
+
+    def answer(self, given: Given) -> AdviseResult:
+        """Measure, score, play and recommend."""
+        job = given.makers.job(given.config)
+        target = target_of(job.data.splits)
+        unseen = given._replace(makers=given.makers._replace(job=_without_test(given)))
+        models = Rank(models=self.models, samples=self.samples).answer(unseen)
+        config = candidates_of(given, self.models)[models.best]
+        chosen, own = unseen._replace(config=config), given._replace(config=config)
+        probe = Probe(samples=self.samples).answer(chosen)
+        distance = Distance().answer(chosen) if job.source is not None else None
+        best = own.makers.job(config)
+        guides = label_guides([row.train for row in target.counts if row.train], tuple(best.backbone.stages))
+        findings = findings_of(best, given.say)
+        played = self._tournament(own, best, models.candidates[0].seconds / 1000, guides)
+        winner = played.play()
+        compared = ComparedRuns(best, played, given.makers.trust)
+        entrants, risk = compared.entrants(winner), compared.risk(self.margin)
+        entry = self._recommended(own, guides, played, winner, risk)
+        words = _command(own, config, entry)
+        return AdviseResult(
+            recommended_model=models.best,
+            strategy=" ".join(word for word in shlex.split(entry.name) if word.startswith("strategy")),
+            regularizer=next(iter(entry.config["regularizer"]), "none"),
+            rate_scale=entry.rate,
+            words=words,
+            reasons=reasons_of(models, guides, entrants, probe, risk),
+            figure=monitored(config),
+            target=target,
+            guides=guides,
+            models=models,
+            probe=probe,
+            distance=distance,
+            entrants=entrants,
+            skipped=tuple(played.skipped),
+            risk=risk,
+            findings=tuple(Noticed(found.level, found.what, found.fix) for found in findings),
+            budget=self.budget,
+            spent=played.spent,
+            trained_on=self._trained_on(best),
+            warnings=warnings_of(models, entrants, played.skipped, self._trained_on(best), target.train),
+        )
+
+    def _tournament(self, given: Given, job: Job, forward: float, guides: Sequence[Guide]) -> Tournament:
+        config = self._drawn(given.config, job)
+        test = job.data.splits.test
+        sizes = Sizes(
+            self._trained_on(job), len(job.data.splits.val), 0 if test is None else len(test), forward
+        )
+        return Tournament(
+            given,
+            self._entries(given, config, guides),
+            self.rates,
+            self._regularizers(given),
+            self.budget,
+            RunSeconds(given.folder / "seconds.json", sizes),
+        )
+
+    def _recommended(
+        self,
+        given: Given,
+        guides: Sequence[Guide],
+        played: Tournament,
+        winner: Played | None,
+        risk: Risk | None,
+    ) -> Entry:
+        """The winner; from scratch where knowing does harm; a rule of thumb where nothing was run."""
+        if risk is not None and risk.verdict == "negative transfer":
+            return next(each.entry for each in played.played if each.entry.from_scratch)
+        if winner is not None:
+            return winner.entry
+        by_rule = [entry for entry in played.entries if entry.name == guides[-1].strategy]
+        return (by_rule or list(played.entries))[0]
+
+    def _per_class(self, job: Job) -> int | None:
+        """Labels of each class that the tournament trains on; None: all."""
+        counts = np.bincount(job.data.splits.train.labels, minlength=len(job.data.classes))
+        if counts.sum() <= self.samples:
+            return None
+        return max(1, min(int(counts.min()), self.samples // len(counts)))
+
+    def _trained_on(self, job: Job) -> int:
+        each = self._per_class(job)
+        return len(job.data.splits.train) if each is None else each * len(job.data.classes)
+
+    def _drawn(self, config: Mapping[str, Any], job: Job) -> dict[str, Any]:
+        each = self._per_class(job)
+        return dict(config) if each is None else {**config, "data": {**config["data"], "per_class": each}}
+
+    def _entries(self, given: Given, config: Mapping[str, Any], guides: Sequence[Guide]) -> list[Entry]:
+        texts = self.strategies or list(dict.fromkeys([*(guide.strategy for guide in guides), *ALWAYS]))
+        found: list[Entry] = []
+        for text in texts:
+            words = _words_of(text)
+            composed = given.makers.composed(words)
+            names = {**config["names"], "strategy": composed["names"]["strategy"]}
+            of = {**config, "strategy": composed["strategy"], "names": names, "regularizer": {}}
+            of |= {"source": None} if words[0] == SCRATCH else {}
+            if composed["strategy"] not in [entry.config["strategy"] for entry in found]:
+                found.append(Entry(" ".join(words), of))
+        return found
+
+    def _regularizers(self, given: Given) -> dict[str, Mapping[str, Any]]:
+        return {
+            name: given.makers.composed([f"regularizer={name}"])["regularizer"][name]
+            for name in self.regularizers
+        }
+
+
+def _without_test(given: Given) -> Any:
+    """Makes jobs whose data has no test split, so that nothing is decided on it."""
+
+    def made(config: Mapping[str, Any]) -> Job:
+        job = given.makers.job(config)
+        job.data.splits = job.data.splits._replace(test=None)
+        return job
+
+    return made
+
+
+def _words_of(text: str) -> list[str]:
+    words = shlex.split(text) if "=" in text else [f"strategy={text}"]
+    strange = next((word for word in words if not word.startswith(("strategy=", "strategy."))), None)
+    if strange is not None or not words or not words[0].startswith("strategy="):
+        raise unknown_name(
+            "advise.strategies", strange or text, ["fine_tune", "strategy=full strategy.epochs=10"]
+        )
+    return words
+
+
+def _command(given: Given, config: Mapping[str, Any], entry: Entry) -> tuple[str, ...]:
+    """The words of the recommended run: all data, all epochs."""
+    recommended = {**entry.config, "data": config["data"], "rate_scale": entry.rate}
+    try:
+        return tuple(given.makers.words(recommended))
+    except ConfigError:  # a node of somebody's own, which no choice builds
+        return ()
