@@ -55,7 +55,26 @@ def test_only_what_differs_is_said() -> None:
     assert command_words(composed()) == []
     assert command_words(composed("strategy=gradual_unfreezing", "model=tiny", "seed=0")) == []
     assert command_words(composed("strategy=full", "seed=2")) == ["strategy=full", "seed=2"]
-    assert command_words(composed("model=resnet18")) == ["model=resnet18"]
+
+
+def test_the_words_of_a_node_stand_together(tmp_path: Path) -> None:
+    words = [
+        "seed=1",
+        "data.seed=5",
+        "data@source=digits",
+        "strategy=full",
+        "model=resnet18",
+        "source.seed=3",
+    ]
+    found = command_words(composed(*words))
+    assert found == [
+        "model=resnet18",
+        "data.seed=5",
+        "data@source=digits",
+        "source.seed=3",
+        "strategy=full",
+        "seed=1",
+    ]
 
 
 def test_a_node_that_no_choice_builds_has_no_words() -> None:

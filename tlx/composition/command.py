@@ -39,7 +39,7 @@ def command_words(config: Mapping[str, Any]) -> list[str]:
     for _ in range(ROUNDS):
         left = [*_left(words, wanted)]
         if not left:
-            return words
+            return sorted(words, key=_place)
         words += [word for word in left if word not in words]
     raise ConfigError(f"no words of a command line compose it: {left[0]} is left", fix="its config.yaml")
 
@@ -76,6 +76,13 @@ def in_quotes(text: str) -> str:
 def _reads_as_text(text: str) -> bool:
     reserved = text.lower() in ("null", "true", "false", "nan", "inf")
     return re.fullmatch(r"/?[A-Za-z_][\w./-]*", text) is not None and not reserved
+
+
+def _place(word: str) -> int:
+    """Words of one node stand together, its choice first."""
+    key = word.lstrip("+").partition("=")[0].replace("@", ".").split(".")
+    named = key[1] if key[0] == "data" and key[1:2] == [SOURCE] else key[0]
+    return GROUPS.index(named) if named in GROUPS else len(GROUPS)
 
 
 def _chosen(wanted: Mapping[str, Any]) -> Iterator[str]:
