@@ -20,9 +20,10 @@ from tlx.run_directory import refuse_several, shown
 from tlx.trainer import TrainerSettings, World
 from tlx.types import PADDING, Batch, Inputs, Preprocessing, Split
 
-__all__ = ["Transform", "load", "predict", "score", "split_of", "worth_of_each"]
+__all__ = ["BUNDLE", "Transform", "load", "predict", "score", "split_of", "worth_of_each"]
 
 BUNDLE = "bundle"
+"""Folder of a run in which its bundle lies."""
 
 
 class Transform:

@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from tlx.composition.compose import Composed, compose
+from tlx.data.corrupted import Corrupted
 from tlx.errors import ConfigError
 from tlx.functional.crossed_interval import crossed_interval
 from tlx.inference import worth_of_each
-from tlx.protocols.gain import Gain, verdict_of
+from tlx.protocols.gain import Gain
 from tlx.protocols.gain_result import GainResult
+from tlx.protocols.measured import compared, verdict_of
 from tlx.protocols.plain import plain, typed
 from tlx.verbs.protocol import answer
 
@@ -23,6 +25,8 @@ SMALL = (
     "gain.seeds=2",
     "gain.rates=[0.1,1]",
     "gain.halvings=1",
+    "gain.corruptions=[pixelate,contrast,saturate]",
+    "gain.severity=1",
     "trainer=cpu",
     "cache=none",
 )
@@ -106,6 +110,30 @@ def test_labels_are_halved_while_transfer_is_as_good_as_scratch_with_all(answere
     assert found.labels[0].reaches == (found.labels[0].mean >= found.scratch.mean)
 
 
+def test_the_same_networks_are_measured_on_corrupted_images_and_on_their_mean(answered: Any) -> None:
+    folder, found, composed = answered
+    worths = {}
+    for name in ("pixelate", "contrast", "saturate"):
+        for arm in (found.transfer, found.scratch):
+            data, trainer = makers(composed)
+            data.source = Corrupted(data.source, name, 1)
+            runs = [folder / "runs" / arm.name / f"rate{arm.rate:g}-seed{seed}" for seed in (0, 1)]
+            worths[name, arm.name] = torch.stack([worth_of_each(run, data, trainer) for run in runs])
+    tables = {name: (worths[name, "transfer"], worths[name, "scratch"]) for name, _ in worths}
+    corrupted = found.corrupted
+    assert corrupted is not None
+    assert corrupted.each == tuple(
+        compared(name, *pair, higher=True, margin=0.01) for name, pair in tables.items()
+    )
+    mean = [torch.stack([pair[arm] for pair in tables.values()]).mean(0) for arm in (0, 1)]
+    assert corrupted.mean.gain == pytest.approx(float((mean[0] - mean[1]).mean()))
+    assert (corrupted.mean.low, corrupted.mean.high) == pytest.approx(crossed_interval(mean[0] - mean[1]))
+    assert corrupted.each[0].transfer < found.transfer.mean, "coarse digits are harder to read"
+    assert corrupted.unchanged == ("saturate",), "grey has no colours"
+    assert corrupted.each[2].transfer == found.transfer.mean
+    assert len([*(folder / "runs").glob("*/*")]) == 2 * 3 + 2, "nothing is trained for it"
+
+
 def test_an_answer_that_was_cut_off_goes_on_to_the_same_figures(answered: Any, tmp_path: Path) -> None:
     folder, found, composed = answered
     copy = tmp_path / "answer"
@@ -113,6 +141,8 @@ def test_an_answer_that_was_cut_off_goes_on_to_the_same_figures(answered: Any, t
 
     shutil.copytree(folder, copy)
     (copy / "result.json").unlink()
+    for file in (copy / "corrupted").glob("*contrast*"):
+        file.unlink()
     shutil.rmtree(copy / "runs" / "transfer" / f"rate{found.transfer.rate:g}-seed1")
     again: GainResult = answer(copy, "gain", composed)
     timeless = [
@@ -143,6 +173,7 @@ def test_the_page_says_the_verdict_and_what_is_thin_about_it(answered: Any) -> N
     assert "positive transfer" in page
     assert "2 seeds: a demonstration" in page
     assert f"{100 * found.gain:.1f}" in page
+    assert "The same networks on corrupted images" in page
 
 
 def test_the_same_network_in_both_arms_has_no_gain(tmp_path: Path) -> None:
@@ -177,11 +208,23 @@ def test_what_has_random_values_has_nothing_to_transfer(tmp_path: Path) -> None:
         ({"tuned_on": 6}, "gain.tuned_on"),
         ({"margin": -0.1}, "gain.margin"),
         ({"halvings": -1}, "gain.halvings"),
+        ({"corruptions": ["foggy"]}, "no corruption 'foggy'"),
+        ({"severity": 6}, "gain.severity"),
     ],
 )
 def test_settings_out_of_their_range_are_refused(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         Gain(**settings)
+
+
+def test_corruptions_of_texts_are_refused_before_there_is_a_run(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        rows = "".join(f"word {number} {split},{number % 2}\n" for number in range(8))
+        (tmp_path / f"{split}.csv").write_text("text,label\n" + rows)
+    data = ("data=text_csv", f"data.root={tmp_path}", "data.per_class=null")
+    with pytest.raises(ConfigError, match=r"corruptions are of images, and the data is text.* Try"):
+        asked(tmp_path / "texts", *data)
+    assert not (tmp_path / "texts").exists()
 
 
 def test_arguments_that_scratch_does_not_take_are_refused(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ RESULT = GainResult(
     labels=(),
     all_labels=5,
     also=(),
+    corrupted=None,
     warnings=(),
 )
 

@@ -7,7 +7,9 @@ import pytest
 
 from tests.protocols.test_gain_result import RESULT
 from tlx.errors import CheckpointError
-from tlx.protocols.gain_result import Label, Measured
+from tlx.protocols.corruptions import Corruptions
+from tlx.protocols.gain_result import Label
+from tlx.protocols.measured import Measured
 from tlx.protocols.plain import plain
 from tlx.report.gain import result_lines, write_page
 
@@ -69,6 +71,21 @@ def test_a_terminal_hears_the_same() -> None:
         "verdict  positive transfer: 25.0 points, 95 % interval 10.0 points to 40.0 points"
     )
     assert lines[-1] == "so few"
+
+
+def test_corrupted_images_have_a_part_of_the_page_and_a_line_with_their_mean(tmp_path: Path) -> None:
+    each = Measured("gaussian_noise", 8, 0.5, 0.75, -0.25, -0.4, -0.1, "negative transfer")
+    mean = Measured("mean", 8, 0.5, 0.75, -0.125, -0.4, -0.1, "negative transfer")
+    found = Corruptions(2, (each, each), mean, ())
+    text = page(tmp_path, corrupted=found)
+    assert "The same networks on corrupted images" in text and "gaussian noise" in text
+    assert "on corrupted images" not in page(tmp_path)
+    line = result_lines(result(corrupted=found, warnings=("so few",)))[-2].replace("\u00a0", " ")
+    assert line.replace("\u2212", "-") == (
+        "on corrupted images (mean of 2, severity 2): negative transfer: -12.5 points, "
+        "95 % interval -40.0 points to -10.0 points"
+    )
+    assert not any("corrupted" in line for line in result_lines(result()))
 
 
 def test_without_a_result_there_is_no_page(tmp_path: Path) -> None:

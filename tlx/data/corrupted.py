@@ -28,8 +28,8 @@ class Recipe(NamedTuple):
 
     corruption: str
     severity: int
-    draw_seed: int
-    shorter_side: int | None
+    draw_seed: int = 0
+    shorter_side: int | None = CUT_FROM
 
 
 class Corrupted:
@@ -123,17 +123,18 @@ class CorruptedSplit:
         Raises:
             DataError: It cannot be read, or is neither grey nor of three colours in eight bits.
         """
-        sample = self._split.read(index)
-        pixels = self._brought_down(self._checked(pixels_of(sample), sample, index))
-        has_alpha = pixels.shape[2:] in ((2,), (4,))
-        seen = pixels[:, :, :-1] if has_alpha else pixels
-        corruption, severity, draw_seed, _ = self._recipe
-        draws = np.random.SeedSequence((_DRAWS, draw_seed, int(self._places[index])))
-        scale = _scale(min(pixels.shape[:2]))
-        changed = corrupted(seen, corruption, severity, np.random.default_rng(draws), scale)
-        if has_alpha:
-            changed = np.concatenate([changed, pixels[:, :, -1:]], axis=2)
+        sample, pixels = self._clean(index)
+        changed = self._changed(pixels, index)
         return changed if isinstance(sample, np.ndarray) else Image.fromarray(changed)
+
+    def changes(self, index: int) -> bool:
+        """Whether more than the size of an image is changed: what is small has nothing to blur.
+
+        Raises:
+            DataError: As `read`.
+        """
+        pixels = self._clean(index)[1]
+        return not np.array_equal(self._changed(pixels, index), pixels)
 
     def name(self, index: int) -> str:
         """Where the image comes from."""
@@ -178,6 +179,18 @@ class CorruptedSplit:
         """A 64-bit hash of each image and of the corruption, shape (N,)."""
         found = sample_hashes(self._split)
         return None if found is None else found ^ self._key
+
+    def _clean(self, index: int) -> tuple[Any, NDArray[np.uint8]]:
+        sample = self._split.read(index)
+        return sample, self._brought_down(self._checked(pixels_of(sample), sample, index))
+
+    def _changed(self, pixels: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
+        has_alpha = pixels.shape[2:] in ((2,), (4,))
+        seen = pixels[:, :, :-1] if has_alpha else pixels
+        draws = np.random.SeedSequence((_DRAWS, self._recipe.draw_seed, int(self._places[index])))
+        generator, scale = np.random.default_rng(draws), _scale(min(pixels.shape[:2]))
+        changed = corrupted(seen, self._recipe.corruption, self._recipe.severity, generator, scale)
+        return np.concatenate([changed, pixels[:, :, -1:]], axis=2) if has_alpha else changed
 
     def _checked(self, pixels: NDArray[Any], sample: Any, index: int) -> NDArray[np.uint8]:
         known = ((), (1,), (3,)) if isinstance(sample, np.ndarray) else ((), (2,), (3,), (4,))

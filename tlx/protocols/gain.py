@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,20 +11,26 @@ from torch import Tensor
 
 from tlx.assembly import plan_of
 from tlx.cache.part import Part
+from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value
 from tlx.figures import TRAIN_FIGURE, higher_is_better
-from tlx.functional.crossed_interval import crossed_interval
 from tlx.functional.neighbours import nearest, neighbour_classes
-from tlx.inference import worth_of_each
+from tlx.inference import split_of, worth_of_each
 from tlx.protocols.arms import Arm, Finished, train_arm, tuned
+from tlx.protocols.corruptions import (
+    Corruptions,
+    check_corruptible,
+    corruption_names,
+    kept_worths,
+    on_corrupted,
+)
 from tlx.protocols.frozen import sampled, stage_features
-from tlx.protocols.gain_result import ArmResult, GainResult, Label, Measured
+from tlx.protocols.gain_result import ArmResult, GainResult, Label
 from tlx.protocols.given import Given, data_named
+from tlx.protocols.measured import Measured, compared
 from tlx.protocols.saved import saved
 
-__all__ = ["Gain", "Verdict", "verdict_of"]
-
-Verdict = Literal["positive transfer", "none shown", "negative transfer"]
+__all__ = ["Gain"]
 
 NEIGHBOURS, TEMPERATURE = 20, 0.07
 """Of the vote by cosines (Wu et al. 2018, arXiv 1805.01978)."""
@@ -50,6 +57,9 @@ class Gain:
             of the pre-trained arm, unless they are named here.
         halvings: How often the labels of the pre-trained arm are halved, as long as it still reaches what
             scratch does with all of them, >= 0.
+        corruptions: Names of `tlx.functional.corruptions.CORRUPTIONS`, or `all`: both arms' networks are also
+            measured on such images, and not trained anew.
+        severity: Of these corruptions, from 1, mild, to 5.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -61,6 +71,8 @@ class Gain:
     margin: float = 0.01
     scratch: Mapping[str, Any] | None = None
     halvings: int = 3
+    corruptions: Sequence[str] | str = ()
+    severity: int = 3
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
@@ -75,6 +87,7 @@ class Gain:
             raise bad_value("gain.margin", self.margin, "a number >= 0")
         if self.halvings < 0:
             raise bad_value("gain.halvings", self.halvings, "a whole number >= 0")
+        corruption_names(self.corruptions, self.severity)
 
     def check(self, given: Given) -> None:
         """Refuse a model with nothing to transfer, and arguments that scratch does not take."""
@@ -83,17 +96,6 @@ class Gain:
     def answer(self, given: Given) -> GainResult:
         """Train both arms, and compare."""
         return _Comparison(self, given).result()
-
-
-def verdict_of(low: float, high: float, margin: float) -> Verdict:
-    """What an interval of the gain says.
-
-    >>> verdict_of(0.02, 0.05, 0.01), verdict_of(-0.02, 0.05, 0.01), verdict_of(-0.05, -0.02, 0.01)
-    ('positive transfer', 'none shown', 'negative transfer')
-    """
-    if low > margin:
-        return "positive transfer"
-    return "negative transfer" if high < -margin else "none shown"
 
 
 class _Comparison:
@@ -111,7 +113,10 @@ class _Comparison:
         self.figure, self.targets, self.trainer = TRAIN_FIGURE[job.task.name], job.task.targets, job.trainer
         self.higher = higher_is_better(f"val/{self.figure}")
         self.reported_on = "val" if job.data.splits.test is None else "test"
-        self.labels = np.asarray(getattr(job.data.splits, self.reported_on).labels)
+        self.corruptions = corruption_names(question.corruptions, question.severity)
+        reported = getattr(job.data.splits, self.reported_on)
+        check_corruptible(job.data.source, reported, self.corruptions, question.severity)
+        self.labels = np.asarray(reported.labels)
         self.train_labels = np.asarray(job.data.splits.train.labels)
         self.epochs = plan_of(job).max_epochs
         self.seeds = [config["seed"] + number for number in range(question.seeds)]
@@ -140,6 +145,7 @@ class _Comparison:
         gain = self._measured(self.reported_on, transfer, scratch)
         labels = self._with_fewer_labels(arms[1].rate, arms[0].mean)
         also = self._also(runs[1], runs[0])
+        corrupted = self._corrupted(runs[1], runs[0])
         return GainResult(
             figure=self.figure,
             higher=self.higher,
@@ -161,15 +167,16 @@ class _Comparison:
             labels=labels,
             all_labels=self._per_class(),
             also=also,
+            corrupted=corrupted,
             warnings=tuple(self._warnings(arms[0])),
         )
 
     def _worths(self, runs: Sequence[Finished]) -> Tensor:
         """What each run's answer to each reported sample is worth, shape (R, N)."""
-        return self._asked(runs, self.given.config["data"], self.reported_on)
+        return self._asked(runs, self.given.makers.data(self.given.config["data"]), self.reported_on)
 
-    def _asked(self, runs: Sequence[Finished], node: Mapping[str, Any], split: str) -> Tensor:
-        data, trust = self.given.makers.data(node), self.given.makers.trust
+    def _asked(self, runs: Sequence[Finished], data: TransferData, split: str) -> Tensor:
+        trust = self.given.makers.trust
         return torch.stack([worth_of_each(run.folder, data, self.trainer, split, trust) for run in runs])
 
     def _also(self, transfer: Sequence[Finished], scratch: Sequence[Finished]) -> tuple[Measured, ...]:
@@ -181,15 +188,32 @@ class _Comparison:
         data.targets, data.classes_from = self.targets, "all"
         split = "val" if data.splits.test is None else "test"
         name = data_named(node, str(node["_target_"]).rpartition(".")[2].lower())
-        tables = [self._asked(runs, node, split) for runs in (transfer, scratch)]
+        tables = [self._asked(runs, data, split) for runs in (transfer, scratch)]
         return (self._measured(f"{name}, {split}", *tables),)
 
+    def _corrupted(self, transfer: Sequence[Finished], scratch: Sequence[Finished]) -> Corruptions | None:
+        """The gain on corrupted versions of the reported samples, where any were asked for."""
+        folder, split = self.given.folder / "corrupted", self.reported_on
+
+        def clean() -> TransferData:
+            data = self.given.makers.data(self.given.config["data"])
+            data.targets = self.targets
+            return data
+
+        def asked(name: str, data: TransferData) -> tuple[Tensor, Tensor]:
+            self.given.say(f"both arms on images corrupted by {name}")
+            samples = split_of(data, split)
+
+            def of(arm: Arm, runs: Sequence[Finished]) -> Tensor:
+                ask = partial(self._asked, runs, data, split)
+                return kept_worths(folder, f"{arm.name}-{name}", runs, samples, ask)
+
+            return of(self.transfer, transfer), of(self.scratch, scratch)
+
+        return on_corrupted(self.corruptions, self.question.severity, split, clean, asked, self._measured)
+
     def _measured(self, name: str, transfer: Tensor, scratch: Tensor) -> Measured:
-        difference = (transfer - scratch) * (1 if self.higher else -1)
-        low, high = crossed_interval(difference)
-        verdict = verdict_of(low, high, self.question.margin)
-        means = float(transfer.mean()), float(scratch.mean())
-        return Measured(name, transfer.shape[1], *means, float(difference.mean()), low, high, verdict)
+        return compared(name, transfer, scratch, self.higher, self.question.margin)
 
     def _arm(
         self, arm: Arm, rate: float, means: Mapping[float, float], runs: Sequence[Finished], table: Tensor

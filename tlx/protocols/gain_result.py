@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from tlx.figures import FIGURES
+from tlx.protocols.corruptions import Corruptions
+from tlx.protocols.measured import Measured
 from tlx.protocols.saved import Saved
 
-__all__ = ["ArmResult", "GainResult", "Label", "Measured"]
+__all__ = ["ArmResult", "GainResult", "Label"]
 
 
 @dataclass(frozen=True)
@@ -33,31 +35,6 @@ class ArmResult:
     epochs: tuple[int, ...]
     seconds: tuple[float, ...]
     cut_short: int
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The gain on one set of samples.
-
-    Args:
-        name: Of the set.
-        samples: N.
-        transfer: Mean figure of the pre-trained arm over the seeds.
-        scratch: The same from scratch.
-        gain: The difference that favours transfer, mean over seeds.
-        low: Of its 95 % interval over seeds and samples.
-        high: The same.
-        verdict: What that says.
-    """
-
-    name: str
-    samples: int
-    transfer: float
-    scratch: float
-    gain: float
-    low: float
-    high: float
-    verdict: str
 
 
 @dataclass(frozen=True)
@@ -100,6 +77,7 @@ class GainResult:
         labels: The pre-trained arm with half the labels, a quarter and so on.
         all_labels: Of each class in full runs, the rarest class.
         also: The same networks on further sets.
+        corrupted: The same networks on corrupted images; None where none were asked for.
         warnings: What makes the answer less than it looks.
     """
 
@@ -123,6 +101,7 @@ class GainResult:
     labels: tuple[Label, ...]
     all_labels: int
     also: tuple[Measured, ...]
+    corrupted: Corruptions | None
     warnings: tuple[str, ...]
 
     def figures(self) -> dict[str, float | None]:

@@ -10,15 +10,14 @@ from markupsafe import Markup
 from tlx.figures import FIGURES
 from tlx.report.answer import Column, Section, Table, facts_of, write_answer
 from tlx.report.canvas import BLUE, INK, MUTED, ORANGE, draw
-from tlx.report.formats import DASH, count, decimal, duration, figure, label, points, rate, words
+from tlx.report.formats import DASH, count, decimal, duration, figure, label, rate, words
+from tlx.report.measured import ARMS, bounds, corruptions, difference, measured_table
 from tlx.report.run_files import read_json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["result_lines", "write_page"]
-
-ARMS = {"transfer": "Pre-trained", "scratch": "From scratch"}
 
 
 def result_lines(result: Mapping[str, Any]) -> list[str]:
@@ -41,7 +40,19 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
         lines.append(f"always the commonest class: {figure(result['figure'], result['majority'])}")
         near = figure(result["figure"], result["neighbours"])
         lines.append(f"nearest neighbours on frozen features, nothing trained: {near}")
-    return [*lines, *result["warnings"]]
+    return [*lines, *_corrupted(result), *result["warnings"]]
+
+
+def _corrupted(result: Mapping[str, Any]) -> list[str]:
+    corrupted = result.get("corrupted")
+    if not corrupted:
+        return []
+    mean, number = corrupted["mean"], len(corrupted["each"])
+    said = (
+        f"on corrupted images (mean of {number}, severity {corrupted['severity']}): {mean['verdict']}: "
+        f"{_gain(result, mean['gain'])}, 95 % interval {bounds(result['figure'], mean)}"
+    )
+    return [said]
 
 
 def write_page(folder: Path) -> Path:
@@ -57,7 +68,7 @@ def write_page(folder: Path) -> Path:
         title=f"{label(result['model'])} on {label(result['data'])}: {result['verdict']}",
         headline=f"{'+' if result['gain'] > 0 else ''}{_gain(result, result['gain'])}",
         sentences=_sentences(result),
-        sections=[_arms(result), _cost(result), *_labels(result), *_also(result)],
+        sections=[_arms(result), _cost(result), *_labels(result), *_also(result), *corruptions(result)],
         facts=[
             *facts_of(result),
             ("Seeds", ", ".join(map(str, result["seeds"]))),
@@ -169,27 +180,8 @@ def _labels(result: Mapping[str, Any]) -> list[Section]:
 def _also(result: Mapping[str, Any]) -> list[Section]:
     if not result["also"]:
         return []
-    columns = (
-        Column("Samples", number=False),
-        Column("Pre-trained"),
-        Column("From scratch"),
-        Column("Gain"),
-        Column("95 % interval"),
-        Column("Verdict", number=False),
-    )
-    name = result["figure"]
-    rows = [
-        [
-            f"{each['name']} ({count(each['samples'])})",
-            figure(name, each["transfer"]),
-            figure(name, each["scratch"]),
-            _gain(result, each["gain"]),
-            _bounds(result, each),
-            each["verdict"],
-        ]
-        for each in result["also"]
-    ]
-    return [Section("The same networks on other samples", tables=[Table(columns, rows)])]
+    found = [(f"{each['name']} ({count(each['samples'])})", each) for each in result["also"]]
+    return [Section("The same networks on other samples", tables=[measured_table(result["figure"], found)])]
 
 
 def _pairs(result: Mapping[str, Any]) -> Markup:
@@ -212,15 +204,11 @@ def _pairs(result: Mapping[str, Any]) -> Markup:
 
 
 def _gain(result: Mapping[str, Any], value: float) -> str:
-    return points(value) if FIGURES[result["figure"]].share else decimal(value)
+    return difference(result["figure"], value)
 
 
 def _interval(result: Mapping[str, Any]) -> str:
-    return _bounds(result, result)
-
-
-def _bounds(result: Mapping[str, Any], of: Mapping[str, Any]) -> str:
-    return f"{_gain(result, of['low'])} to {_gain(result, of['high'])}"
+    return bounds(result["figure"], result)
 
 
 def _seeds(result: Mapping[str, Any]) -> str:
