@@ -173,6 +173,18 @@ def test_a_larger_image_is_brought_down_before_it_is_corrupted(image_folder, wri
     assert whole.sides().tolist() == test.sides().tolist()
 
 
+def test_how_much_an_image_changes_is_told_beside_its_size():
+    flat = Pixels("set", np.full((1, 300, 300), 100, np.uint8), np.zeros(1), np.zeros(1, np.int64))
+    change = {
+        name: CorruptedSplit(flat, Recipe(name, 1)).change(0)
+        for name in ("contrast", "brightness", "saturate")
+    }
+    assert change == {"contrast": 0.0, "brightness": 26.0, "saturate": 0.0}
+    assert CorruptedSplit(flat, Recipe("gaussian_noise", 1)).change(0) == pytest.approx(
+        0.08 * 255 * np.sqrt(2 / np.pi), rel=0.02
+    )
+
+
 class One:
     """A split of one sample of any kind."""
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,11 +102,14 @@ def test_the_reported_split_is_the_one_that_is_corrupted(fraction: float, split:
     assert sum(isinstance(each, CorruptedSplit) for each in splits) == 1
 
 
-def test_what_leaves_the_images_as_they_are_is_said() -> None:
-    assert on_digits(("contrast", "saturate", "gaussian_blur"), Digits())[0].unchanged == (
-        "saturate",
-        "gaussian_blur",
-    )
+def test_what_hardly_changes_the_images_is_said_and_not_in_the_mean() -> None:
+    still = ("saturate", "gaussian_blur", "motion_blur")
+    found, _ = on_digits(("contrast", *still), Digits())
+    assert found.unchanged == still and len(found.each) == 4
+    assert found.mean == replace(found.each[0], name="mean")
+    alone, _ = on_digits(still[:2], Digits())
+    assert alone.unchanged == still[:2]
+    assert alone.mean.gain == pytest.approx((alone.each[0].gain + alone.each[1].gain) / 2)
 
 
 def test_without_a_corruption_nothing_is_measured() -> None:

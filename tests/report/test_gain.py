@@ -76,7 +76,7 @@ def test_a_terminal_hears_the_same() -> None:
 def test_corrupted_images_have_a_part_of_the_page_and_a_line_with_their_mean(tmp_path: Path) -> None:
     each = Measured("gaussian_noise", 8, 0.5, 0.75, -0.25, -0.4, -0.1, "negative transfer")
     mean = Measured("mean", 8, 0.5, 0.75, -0.125, -0.4, -0.1, "negative transfer")
-    found = Corruptions(2, (each, each), mean, ())
+    found = Corruptions(2, (each, each, replace(each, name="saturate")), mean, ("saturate",))
     text = page(tmp_path, corrupted=found)
     assert "The same networks on corrupted images" in text and "gaussian noise" in text
     assert "on corrupted images" not in page(tmp_path)

@@ -58,7 +58,10 @@ def test_corruptions_stand_between_the_clean_images_and_their_mean() -> None:
     assert said(table.rows[0][1]) == "50.0 %" and said(table.rows[0][2]) == "25.0 %"
     assert "8 corrupted ones (test), by 2 corruptions" in section.notes[0]
     assert "severity 4 of 5" in section.notes[0]
-    assert "too small or grey for saturate" in section.notes[1]
+    assert section.notes[1].startswith("By saturate hardly a pixel changes")
+    assert "the mean leaves them out" in section.notes[1]
+    (alone,) = corruptions(result(corrupted=Corruptions(1, (NOISE,), NOISE, ("gaussian_noise",))))
+    assert "mean leaves" not in alone.notes[1]
 
 
 def test_the_drawing_has_a_row_for_each_and_both_arms() -> None:

@@ -127,14 +127,14 @@ class CorruptedSplit:
         changed = self._changed(pixels, index)
         return changed if isinstance(sample, np.ndarray) else Image.fromarray(changed)
 
-    def changes(self, index: int) -> bool:
-        """Whether more than the size of an image is changed: what is small has nothing to blur.
+    def change(self, index: int) -> float:
+        """By how many of 255 grey levels a pixel changes on average; a change of size does not count.
 
         Raises:
             DataError: As `read`.
         """
         pixels = self._clean(index)[1]
-        return not np.array_equal(self._changed(pixels, index), pixels)
+        return float(np.abs(self._changed(pixels, index) - pixels.astype(np.float64)).mean())
 
     def name(self, index: int) -> str:
         """Where the image comes from."""

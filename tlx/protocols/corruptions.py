@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,10 @@ __all__ = ["Corruptions", "check_corruptible", "corruption_names", "kept_worths"
 ALL = "all"
 
 LOOKED_AT = 8
-"""Images by which it is told whether a corruption changes any."""
+"""Images by which it is told whether a corruption changes them."""
+
+LEAST = 1.0
+"""Of 255 grey levels: below this mean change of a pixel an image counts as unchanged."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,10 @@ class Corruptions:
     Args:
         severity: From 1, mild, to 5.
         each: The gain by each corruption.
-        mean: That of the mean over the corruptions, sample by sample.
-        unchanged: Corruptions that left the images as they are, which are too small or grey for them.
+        mean: That of the mean over the corruptions that change the images, sample by sample; over all of them
+            where none does.
+        unchanged: Corruptions by which pixels change by less than a grey level on average: the images are
+            too small for them, or have no colours.
     """
 
     severity: int
@@ -113,22 +119,26 @@ def on_corrupted(
         compare: The gain of a name and two such tables.
     """
     each, unchanged = list[Measured](), list[str]()
-    total = (torch.zeros(()), torch.zeros(()))
+    tables: dict[str, tuple[Tensor, Tensor]] = {}
     for name in names:
         data = clean()
         data.source = Corrupted(data.source, name, severity)
-        split = split_of(data, reported_on)
-        if isinstance(split, CorruptedSplit) and not any(
-            map(split.changes, range(min(LOOKED_AT, len(split))))
-        ):
+        if _change(split_of(data, reported_on)) < LEAST:
             unchanged.append(name)
-        tables = asked(name, data)
-        each.append(compare(name, *tables))
-        total = (total[0] + tables[0], total[1] + tables[1])
+        tables[name] = asked(name, data)
+        each.append(compare(name, *tables[name]))
     if not each:
         return None
-    mean = compare("mean", total[0] / len(each), total[1] / len(each))
-    return Corruptions(severity, tuple(each), mean, tuple(unchanged))
+    counted = [tables[name] for name in names if name not in unchanged] or [*tables.values()]
+    with_transfer, without = (torch.stack(arm).mean(0) for arm in zip(*counted, strict=True))
+    return Corruptions(severity, tuple(each), compare("mean", with_transfer, without), tuple(unchanged))
+
+
+def _change(split: Split) -> float:
+    """The mean change of a pixel of the first images."""
+    if not isinstance(split, CorruptedSplit):
+        return 0.0
+    return fmean(split.change(index) for index in range(min(LOOKED_AT, len(split))))
 
 
 def kept_worths(

@@ -48,6 +48,7 @@ def _corrupted(result: Mapping[str, Any]) -> list[str]:
     if not corrupted:
         return []
     mean, number = corrupted["mean"], len(corrupted["each"])
+    number = number - len(corrupted["unchanged"]) or number
     said = (
         f"on corrupted images (mean of {number}, severity {corrupted['severity']}): {mean['verdict']}: "
         f"{_gain(result, mean['gain'])}, 95 % interval {bounds(result['figure'], mean)}"

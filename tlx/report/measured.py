@@ -74,16 +74,17 @@ def corruptions(result: Mapping[str, Any]) -> list[Section]:
     clean = dict(result) | {arm: result[arm]["mean"] for arm in ARMS}
     each = [(words(one["name"]), one) for one in corrupted["each"]]
     rows = [(CLEAN, clean), *each, ("mean of the corruptions", mean)]
-    number = len(each)
+    number, left = len(each), [words(one) for one in corrupted["unchanged"]]
     said = (
         f"The networks learnt from clean images and are asked about {count(mean['samples'])} corrupted ones "
         f"({result['reported_on']}), by {number} corruption{'s' if number > 1 else ''} of Hendrycks and "
         f"Dietterich 2019 at severity {corrupted['severity']} of 5; the mean is taken sample by sample."
     )
     notes = [said]
-    if corrupted["unchanged"]:
-        left = ", ".join(words(one) for one in corrupted["unchanged"])
-        notes.append(f"The images are too small or grey for {left}: the first of them stay as they are.")
+    if left:
+        out = ", and the mean leaves them out" if len(left) < number else ""
+        said = "By {} hardly a pixel changes, of images that are so small or without colours{}."
+        notes.append(said.format(", ".join(left), out))
     return [
         Section(
             "The same networks on corrupted images",
