@@ -28,7 +28,7 @@ SMALL = (
     "gain.seeds=2",
     "gain.rates=[0.1,1]",
     "gain.halvings=1",
-    "gain.corruptions=[pixelate,contrast,saturate]",
+    "gain.corruptions=[contrast,saturate]",
     "gain.severity=1",
     "trainer=cpu",
     "cache=none",
@@ -114,7 +114,7 @@ def test_labels_are_halved_while_transfer_is_as_good_as_scratch_with_all(answere
 def test_the_same_networks_are_measured_on_corrupted_images_and_on_their_mean(answered: Any) -> None:
     folder, found, composed = answered
     worths = {}
-    for name in ("pixelate", "contrast", "saturate"):
+    for name in ("contrast", "saturate"):
         for arm in (found.transfer, found.scratch):
             data, trainer = makers(composed)
             data.source = Corrupted(data.source, name, 1)
@@ -126,13 +126,10 @@ def test_the_same_networks_are_measured_on_corrupted_images_and_on_their_mean(an
     assert corrupted.each == tuple(
         compared(name, *pair, higher=True, margin=0.01) for name, pair in tables.items()
     )
-    changing = [tables["pixelate"], tables["contrast"]]
-    mean = [torch.stack([pair[arm] for pair in changing]).mean(0) for arm in (0, 1)]
-    assert corrupted.mean.gain == pytest.approx(float((mean[0] - mean[1]).mean()))
-    assert (corrupted.mean.low, corrupted.mean.high) == pytest.approx(crossed_interval(mean[0] - mean[1]))
-    assert corrupted.each[0].transfer < found.transfer.mean, "coarse digits are harder to read"
+    assert corrupted.mean == replace(corrupted.each[0], name="mean"), "the mean of those that change images"
+    assert corrupted.each[0].transfer < found.transfer.mean, "digits of little contrast are harder to read"
     assert corrupted.unchanged == ("saturate",), "grey has no colours"
-    assert corrupted.each[2].transfer == found.transfer.mean
+    assert corrupted.each[1].transfer == found.transfer.mean
     assert len([*(folder / "runs").glob("*/*")]) == 2 * 3 + 2, "nothing is trained for it"
 
 

@@ -9,7 +9,7 @@ from tlx.functional.intervals import wilson
 from tlx.inference import worth_of_each
 from tlx.job import Job
 from tlx.protocols.advise_result import Entrant, Risk
-from tlx.protocols.gain import verdict_of
+from tlx.protocols.measured import verdict_of
 from tlx.protocols.tournament import Played, Tournament
 
 __all__ = ["ComparedRuns"]
