@@ -221,7 +221,9 @@ def test_corruptions_of_texts_are_refused_before_anything_trains(tmp_path: Path)
     job = make_job(config)
     assert job.data.splits.test is not None
     job.data.source = SimpleNamespace(kind="text")  # type: ignore[assignment]
-    makers = Makers(lambda run, of: None, lambda of: job, lambda node: job.data, (), lambda words: config)
+    makers = Makers(
+        lambda run, of: None, lambda of: job, lambda node: job.data, (), lambda words: config, list
+    )
     given = Given(config, tmp_path, makers, print)
     with pytest.raises(ConfigError, match=r"corruptions are of images, and the data is text.* Try"):
         Gain(corruptions=["contrast"]).check(given)
