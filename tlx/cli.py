@@ -31,7 +31,7 @@ VERBS = {
     "lr": ("tlx.verbs.protocol:lr", "which rates suit, and which layers gain from training"),
     "probe": ("tlx.verbs.protocol:probe", "what every stage of a frozen backbone tells of the classes"),
     "rank": ("tlx.verbs.protocol:rank", "which source model suits the data, by scores that need no training"),
-    "sequence": ("tlx.verbs.sequence:sequence", "learn tasks one after another, and measure forgetting"),
+    "sequence": ("tlx.verbs.protocol:sequence", "learn tasks one after another, and measure forgetting"),
     "doctor": ("tlx.verbs.doctor:doctor", "look at this machine, and with a config at what fit would do"),
     "test": ("tlx.verbs.test:test", "score a finished run on its test split, or on other data"),
     "predict": ("tlx.verbs.predict:predict", "classify files with a finished run"),

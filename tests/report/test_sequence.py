@@ -6,7 +6,7 @@ import pytest
 
 from tlx.errors import CheckpointError
 from tlx.figures import TASK_FIGURES
-from tlx.report.sequence import DEFINITIONS, result_lines, write_sequence
+from tlx.report.sequence import DEFINITIONS, result_lines, write_page
 
 RESULT: dict[str, Any] = {
     "model": "tiny",
@@ -28,7 +28,7 @@ RESULT: dict[str, Any] = {
 
 def written(folder: Path, **changes: Any) -> str:
     (folder / "result.json").write_text(json.dumps(RESULT | changes))
-    return write_sequence(folder).read_text()
+    return write_page(folder).read_text()
 
 
 def test_the_page_shows_every_value_of_the_matrix_and_says_what_each_figure_is(tmp_path: Path) -> None:
@@ -83,4 +83,4 @@ def test_the_lines_for_a_terminal_name_every_figure() -> None:
 
 def test_without_a_result_there_is_no_page(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"result\.json"):
-        write_sequence(tmp_path)
+        write_page(tmp_path)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,26 +12,16 @@ from tlx.assembly import build_network, new_head
 from tlx.backbones.known_heads import KnownHeads
 from tlx.checkpoint.bundle import load_bundle
 from tlx.checkpoint.durable import write_durably
-from tlx.data.datamodule import TransferData
 from tlx.functional.continual import average_accuracy, backward_transfer, forgetting, forward_transfer
-from tlx.job import Job
 from tlx.modules.network import Network
+from tlx.protocols.given import Makers
 from tlx.protocols.matrix import Told, told
 from tlx.sequences.task import LearnedTask, loading_of, recipe_of
 
-__all__ = ["Makers", "learn", "results", "task_config", "task_folder"]
+__all__ = ["learn", "results", "task_config", "task_folder"]
 
 ROWS = "rows"
 """The folder of the rows that are measured."""
-
-
-class Makers(NamedTuple):
-    """What a sequence is given from above."""
-
-    train: Callable[[Path, Mapping[str, Any]], None]  # a run directory and its config, begun or not
-    job: Callable[[Mapping[str, Any]], Job]
-    data: Callable[[Mapping[str, Any]], TransferData]
-    trust: tuple[str, ...]
 
 
 def learn(

@@ -15,7 +15,7 @@ from tlx.report.run_files import read_json
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["DEFINITIONS", "result_lines", "write_sequence"]
+__all__ = ["DEFINITIONS", "result_lines", "write_page"]
 
 DEFINITIONS = {
     "average_accuracy": "mean accuracy over the tasks, after the last one",
@@ -46,7 +46,7 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def write_sequence(folder: Path) -> Path:
+def write_page(folder: Path) -> Path:
     """Write report.html of a finished sequence from its result.json.
 
     Args:

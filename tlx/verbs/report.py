@@ -6,8 +6,8 @@ from pathlib import Path
 from tlx.errors import CheckpointError, unknown_name
 from tlx.run_directory import shown
 from tlx.run_entries import refuse_links
-from tlx.verbs.protocol import question_of
-from tlx.verbs.protocol import write_page as write_answer
+from tlx.verbs.protocol import protocol_of
+from tlx.verbs.protocol import write_page as write_page_of
 from tlx.verbs.words import read_words
 
 __all__ = ["USAGE", "report"]
@@ -31,16 +31,10 @@ def report(argv: Sequence[str]) -> None:
         page, table = write_sweep(folder)
         print(f"page    {shown(page)}\ntable   {shown(table)}", flush=True)  # noqa: T201
         return
-    if (folder / "sequence.yaml").is_file():
-        refuse_links(folder, depth=1)
-        from tlx.report.sequence import write_sequence
-
-        print(f"page    {shown(write_sequence(folder))}", flush=True)  # noqa: T201
-        return
-    verb = question_of(folder)
+    verb = protocol_of(folder)
     if verb is not None:
         refuse_links(folder, depth=1)
-        print(f"page    {shown(write_answer(folder, verb))}", flush=True)  # noqa: T201
+        print(f"page    {shown(write_page_of(folder, verb))}", flush=True)  # noqa: T201
         return
     if not (folder / "config.yaml").is_file():
         raise CheckpointError(

@@ -40,7 +40,7 @@ USAGE += "".join(f"  {key:26} {why}\n" for key, why in {**FREE, **MOVED}.items()
 
 def resume(argv: Sequence[str]) -> None:
     """Go on with a run, or run what is missing of a sweep."""
-    from tlx.verbs.protocol import question_of, resume_answer
+    from tlx.verbs.protocol import PROTOCOLS, protocol_of, resume_answer
 
     (folder,), words = read_words(argv, "resume", least=1, most=1)
     options = {key: value for key, value in words.items() if key not in ("trust", "allow_change")}
@@ -54,20 +54,11 @@ def resume(argv: Sequence[str]) -> None:
         from tlx.verbs.sweep import resume_sweep
 
         resume_sweep(Path(folder), trusted(words))
-    elif (Path(folder) / "sequence.yaml").is_file():
+    elif (verb := protocol_of(Path(folder))) is not None:
         if options or allow_change:
             raise ConfigError(
-                f"{folder} is a sequence, and its tasks go on with what they were begun with",
-                fix=f"tlx resume {folder}, or a new sequence",
-            )
-        from tlx.verbs.sequence import resume_sequence
-
-        resume_sequence(Path(folder), trusted(words))
-    elif (verb := question_of(Path(folder))) is not None:
-        if options or allow_change:
-            raise ConfigError(
-                f"{folder} is an answer, and goes on with what it was asked with",
-                fix=f"tlx resume {folder}, or tlx {verb} anew",
+                f"{folder} is {PROTOCOLS[verb].kept}",
+                fix=f"tlx resume {folder}, or {PROTOCOLS[verb].another.format(verb)}",
             )
         resume_answer(Path(folder), verb, trusted(words))
     else:

@@ -29,7 +29,7 @@ from tlx.signals import (
     stop,
 )
 from tlx.verbs.completeness import lacking
-from tlx.verbs.sequence import RESULT
+from tlx.verbs.protocol import RESULT
 from tlx.verbs.sweep_work import WORK, import_everything
 
 __all__ = ["resume_sweep", "sweep"]

@@ -10,9 +10,8 @@ from tlx.run_directory import begin, claimed
 from tlx.run_record import recorded
 from tlx.signals import stoppable
 from tlx.verbs.launch import train
-from tlx.verbs.protocol import QUESTIONS, answer
+from tlx.verbs.protocol import PROTOCOLS, answer
 from tlx.verbs.run_config import write_config
-from tlx.verbs.sequence import train as train_sequence
 
 __all__ = ["WORK", "import_everything"]
 
@@ -27,11 +26,6 @@ def _train(folder: Path, composed: Composed) -> None:
             train(folder, composed.config, composed.trust)
 
 
-def _learn(folder: Path, composed: Composed) -> None:
-    with stoppable():
-        train_sequence(folder, composed)
-
-
 def _answer(verb: str, folder: Path, composed: Composed) -> None:
     with stoppable():
         answer(folder, verb, composed)
@@ -39,8 +33,7 @@ def _answer(verb: str, folder: Path, composed: Composed) -> None:
 
 WORK: dict[str, Callable[[Path, Composed], None]] = {
     "fit": _train,
-    "sequence": _learn,
-    **{verb: partial(_answer, verb) for verb in QUESTIONS},
+    **{verb: partial(_answer, verb) for verb in PROTOCOLS},
 }
 """What a job's own process does, by the verb of the sweep."""
 
