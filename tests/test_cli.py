@@ -9,6 +9,7 @@ import pytest
 
 from tests.command import FEW, SMOKE, Server
 from tlx.cli import HYDRA_VERBS, VERBS, main
+from tlx.composition.groups import choices, groups
 
 COMMAND = Path(sys.executable).with_name("tlx")
 HEAVY = ("torch", "lightning", "hydra", "omegaconf", "numpy", "rich")
@@ -50,9 +51,16 @@ def test_the_help_of_hydra_verbs_shows_groups_and_keys(verb: str, capsys: pytest
     code, out, _ = said(capsys, verb, "--help")
     assert code == 0
     assert out.startswith(f"tlx {verb}:")
-    assert "strategy: auto, discriminative, " in out
+    assert ("strategy: auto, discriminative, " in out) == (verb not in ("distance", "probe"))
     assert ("seed: 0" if verb in ("distance", "probe") else "label_smoothing: 0.0") in out
     assert "--multirun" in out
+    listed = out.partition("Groups (")[2].partition("Keys (")[0]
+    named = {line.partition(":")[0] for line in listed.splitlines()[1:] if line}
+    refused = {group for group in groups() if group not in named}
+    assert "model" in named and bool(refused) == (verb != "sequence")
+    for group in sorted(refused):
+        code, _, err = said(capsys, verb, f"{group}={choices(group)[0]}", "--cfg", "job")
+        assert code == 2 and group in err, (group, err)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,19 @@
 import pytest
 from omegaconf import OmegaConf
 
-from tlx.composition.groups import arguments, choices, conf_folder, groups, hint, meaning, parts
+from tlx.composition.groups import arguments, choices, conf_folder, groups, hint, meaning, parts, taken_by
 from tlx.errors import ConfigError
 
 
 def test_the_groups_are_the_folders_that_hold_choices() -> None:
     assert {"model", "data", "strategy", "optimizer", "trainer"} <= set(groups())
     assert (conf_folder() / "fit.yaml").is_file()
+
+
+def test_a_verb_takes_the_groups_of_its_own_config_and_of_the_one_it_is_made_on() -> None:
+    assert taken_by("probe") == {"model", "data", "cache", "trainer"} == taken_by("distance")
+    assert taken_by("sequence") == set(groups())
+    assert taken_by("fit") == taken_by("gain") == set(groups()) - {"sequence"}
 
 
 def test_a_part_of_other_choices_is_no_choice() -> None:

@@ -27,7 +27,7 @@ from tlx.composition.compose import (
     known_keys,
 )
 from tlx.composition.explain import EXPLAINED, check_words
-from tlx.composition.groups import conf_folder, groups
+from tlx.composition.groups import conf_folder, groups, taken_by
 from tlx.composition.hydra_settings import from_elsewhere
 from tlx.errors import ConfigError, SecurityError, nearest
 from tlx.leaving import undone
@@ -169,6 +169,7 @@ def _hydra_main(
     )
     with (
         contextlib.nullcontext() if told_how else _without_asking_how(),
+        _only_groups_of(verb),
         _own_folder() as folder,
         _command_line([*((told or {}).get(word, word) for word in argv), *_quiet(arguments, folder)]),
     ):
@@ -239,6 +240,21 @@ def _without_asking_how() -> Iterator[None]:
         yield
     finally:
         Hydra.get_mode = ask  # type: ignore[method-assign]
+
+
+@contextlib.contextmanager
+def _only_groups_of(verb: str) -> Iterator[None]:
+    """Have Hydra's help list no group that the verb would refuse a choice of."""
+    list_all, taken = Hydra.list_all_config_groups, taken_by(verb)
+
+    def listed(self: Hydra, parent: str = "") -> list[str]:
+        return [name for name in list_all(self, parent) if name.partition("/")[0] in (*taken, "hydra")]
+
+    Hydra.list_all_config_groups = listed  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.list_all_config_groups = list_all  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager

@@ -8,7 +8,18 @@ from pathlib import Path
 
 from tlx.errors import unknown_name
 
-__all__ = ["ALSO", "SOURCE", "arguments", "choices", "conf_folder", "groups", "hint", "meaning", "parts"]
+__all__ = [
+    "ALSO",
+    "SOURCE",
+    "arguments",
+    "choices",
+    "conf_folder",
+    "groups",
+    "hint",
+    "meaning",
+    "parts",
+    "taken_by",
+]
 
 
 SOURCE = "source"
@@ -28,6 +39,18 @@ def groups() -> list[str]:
     """The names of the groups, sorted."""
     found = [path.name for path in conf_folder().iterdir() if path.is_dir() and list(path.glob("*.yaml"))]
     return sorted(found)
+
+
+def taken_by(verb: str) -> set[str]:
+    """The groups that a verb takes a choice of: those of its primary config, and of what that is made on."""
+    found: set[str] = set()
+    block = _defaults((conf_folder() / f"{verb}.yaml").read_text(encoding="utf-8"))
+    for name, chosen in re.findall(r"^\s*- (\w+)(?:@\w+)?(:?)", block, re.M):
+        if chosen:
+            found.add(name)
+        elif name != "_self_":
+            found |= taken_by(name)
+    return found
 
 
 def choices(group: str) -> list[str]:
