@@ -7,6 +7,7 @@ import pytest
 
 from tlx.errors import CheckpointError, ConfigError
 from tlx.run_directory import (
+    ASKED,
     begin,
     check_free,
     check_run,
@@ -132,6 +133,24 @@ def test_a_folder_of_several_runs_names_those_in_it(note: str, inside: str, said
         (several / inside / f"{number:02}").mkdir()
     with pytest.raises(CheckpointError, match=f"several/{inside}/01 to several/{inside}/08$"):
         check_run(several)
+
+
+@pytest.mark.parametrize("verb", ASKED)
+def test_an_answer_is_no_run_and_names_the_runs_that_it_took(verb: str, run: Path) -> None:
+    answer = run.parent / "answer"
+    answer.mkdir()
+    (answer / f"{verb}.yaml").touch()
+    nothing = f"answer is an answer of tlx {verb}, and it trained no run. Try: tlx report answer"
+    with pytest.raises(CheckpointError, match=nothing):
+        check_run(answer)
+    for arm, name in (("transfer", "rate3-seed10"), ("transfer", "rate3-seed9"), ("scratch", "rate1-seed0")):
+        (answer / "runs" / arm / name).mkdir(parents=True)
+    (answer / "runs" / "notes.txt").touch()
+    taken = "runs/scratch/rate1-seed0, answer/runs/transfer/rate3-seed9, answer/runs/transfer/rate3-seed10$"
+    with pytest.raises(
+        CheckpointError, match=f"and what it trained are runs.* Try: a run in it: answer/{taken}"
+    ):
+        check_run(answer)
 
 
 def test_a_start_that_was_cut_off_before_it_was_a_run_is_begun_again(run: Path) -> None:

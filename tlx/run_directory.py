@@ -17,6 +17,7 @@ from tlx.run_name import refuse_name, shown
 from tlx.withheld import without_withheld
 
 __all__ = [
+    "ASKED",
     "begin",
     "check_free",
     "check_not_running",
@@ -37,7 +38,11 @@ __all__ = [
 
 LEFT_BY_A_START = ("plan.json", "phases.json", "metrics.csv", "log.txt", "crash.log")
 
-SEVERAL = {"sequence.yaml": ("a sequence of tasks", "tasks"), "sweep.json": ("a sweep of jobs", "jobs")}
+ASKED = ("advise", "distance", "fewshot", "gain", "lr", "probe", "rank")
+"""The questions: an answer of one has its config in a file of the same name."""
+
+SEVERAL = {"sequence.yaml": ("a sequence of tasks", "tasks/*"), "sweep.json": ("a sweep of jobs", "jobs/*")}
+SEVERAL |= {f"{verb}.yaml": (f"an answer of tlx {verb}", "runs/*/*") for verb in ASKED}
 """The file of a folder of several runs, what such a folder is, and where in it they are."""
 
 NAMED = 3
@@ -111,21 +116,27 @@ def check_run(run: Path) -> None:
 
 
 def refuse_several(folder: Path) -> None:
-    """Refuse a sequence or a sweep where a single run is asked for.
+    """Refuse a sequence, a sweep or an answer where a single run is asked for.
 
     Raises:
         CheckpointError: It is one; the message names runs in it.
     """
     for note, (what, inside) in SEVERAL.items():
         if (folder / note).is_file():
-            there = [path for path in (folder / inside).glob("*") if path.is_dir()]
-            there.sort(key=lambda path: (len(path.name), path.name))
-            said = f"{shown(folder)} is {what}, "
+            is_answer = note.partition(".")[0] in ASKED
+            there = [path for path in folder.glob(inside) if path.is_dir()]
+            there.sort(key=lambda path: (path.parent.name, len(path.name), path.name))
+            here, said = shown(folder), f"{shown(folder)} is {what}, "
+            if not there and is_answer:
+                raise CheckpointError(
+                    f"{said}and it trained no run", fix=f"tlx report {here}, which shows it"
+                )
             if not there:
-                raise CheckpointError(f"{said}and none has begun", fix=f"tlx resume {shown(folder)}")
+                raise CheckpointError(f"{said}and none has begun", fix=f"tlx resume {here}")
             ends = " to ".join(shown(path) for path in (there[0], there[-1]))
             named = ", ".join(map(shown, there)) if len(there) <= NAMED else ends
-            raise CheckpointError(f"{said}each a run of its own", fix=f"a run in it: {named}")
+            own = "and what it trained are runs of their own" if is_answer else "each a run of its own"
+            raise CheckpointError(f"{said}{own}", fix=f"a run in it: {named}")
 
 
 def sequence_of(run: Path) -> Path | None:

@@ -86,3 +86,13 @@ def test_questions_can_be_swept(command: Server, tmp_path: Path) -> None:
     table = (tmp_path / "both" / "sweep.csv").read_text()
     assert "rate_factor" in table
     assert len(list((tmp_path / "both" / "jobs").iterdir())) == 2
+
+
+def test_what_asks_for_a_single_run_names_those_that_an_answer_took(command: Server, tmp_path: Path) -> None:
+    (tmp_path / "one" / "runs" / "plan" / "rate1-seed0").mkdir(parents=True)
+    (tmp_path / "one" / "lr.yaml").touch()
+    for words in (["test", "one"], ["predict", "one", "split=test"], ["fit", "init_from=one"]):
+        result = command.run(tmp_path, *words)
+        assert result.code == 4, words
+        assert "one is an answer of tlx lr, and what it trained are runs of their own" in result.err
+        assert "Try: a run in it: one/runs/plan/rate1-seed0" in result.err

@@ -14,7 +14,17 @@ from tlx.composition import app
 from tlx.composition.compose import Composed
 from tlx.composition.resolve import from_yaml, to_yaml
 from tlx.errors import CheckpointError, ConfigError
-from tlx.run_directory import begin, check_not_running, claimed, how_left, place, read_json, read_state, shown
+from tlx.run_directory import (
+    ASKED,
+    begin,
+    check_not_running,
+    claimed,
+    how_left,
+    place,
+    read_json,
+    read_state,
+    shown,
+)
 from tlx.run_directory import write_text as write
 from tlx.run_entries import refuse_links
 from tlx.run_record import recorded
@@ -34,15 +44,7 @@ __all__ = [
     "write_page",
 ]
 
-QUESTIONS = {
-    "advise": "Advise",
-    "distance": "Distance",
-    "fewshot": "Fewshot",
-    "gain": "Gain",
-    "lr": "Lr",
-    "probe": "Probe",
-    "rank": "Rank",
-}
+QUESTIONS = {verb: verb.capitalize() for verb in ASKED}
 """Verb to the class in the module of the same name in `tlx.protocols`."""
 
 RESULT = "result.json"
