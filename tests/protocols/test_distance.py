@@ -15,7 +15,8 @@ from tlx.protocols.distance import Distance, DistanceResult
 from tlx.protocols.plain import typed
 from tlx.verbs.protocol import answer
 
-SMALL = ("cache=none", "trainer=cpu", "distance.samples=60", "distance.splits=4", "distance.permutations=99")
+FEW = ("cache=none", "trainer=cpu", "distance.samples=60", "distance.splits=4")
+SMALL = (*FEW, "distance.permutations=99")
 OTHERS = ("data@source=permuted", "source.of._target_=tlx.data.digits.Digits", "source.order_seed=1")
 
 
@@ -67,6 +68,12 @@ def test_the_distances_are_those_of_the_features(tmp_path: Path) -> None:
     assert (found.source_samples, found.target_samples) == (len(rows[0]), len(rows[1]))
 
 
+def test_both_domains_are_as_small_as_their_few_shot_draws(tmp_path: Path) -> None:
+    words = [*SMALL, "data.per_class=3", "data@source=digits", "source.per_class=2"]
+    found: DistanceResult = answer(tmp_path / "few", "distance", compose("distance", words))
+    assert (found.source_samples, found.target_samples) == (20, 30)
+
+
 def test_of_a_run_alone_its_moments_are_far_from_other_data_and_near_its_own(tmp_path: Path) -> None:
     import tlx
 
@@ -85,12 +92,14 @@ def test_of_a_run_alone_its_moments_are_far_from_other_data_and_near_its_own(tmp
         ("own", []),
         ("other", ["data=permuted", "data.of._target_=tlx.data.digits.Digits", "data.order_seed=1"]),
     ):
-        words = [*SMALL, f"init_from={run}", *data]
+        words = [*FEW, f"init_from={run}", *data]
         found: DistanceResult = answer(tmp_path / name, "distance", compose("distance", words))
         assert found.source_samples is None and found.warnings
         assert set(measures(found)) == {"frechet", "coral"}
         values.append(measures(found)["frechet"].value)
     assert values[0] < values[1]
+    with pytest.raises(ConfigError, match="nothing would read distance.permutations.*data@source"):
+        answer(tmp_path / "wrong", "distance", compose("distance", [*SMALL, f"init_from={run}"]))
 
 
 def test_the_answer_can_be_read_back_and_shown(answered: Any) -> None:

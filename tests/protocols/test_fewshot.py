@@ -68,6 +68,9 @@ def test_the_answer_can_be_read_back_and_shown(answered: Any) -> None:
         (["fewshot.arms=[ful]"], "ful"),
         (["fewshot.arms=['model=tiny']"], "model=tiny"),
         (["task=multilabel"], "task=multiclass"),
+        (["monitor=val/loss"], "nothing would read monitor.*last epoch"),
+        ([ARMS, "strategy=full"], "nothing would read strategy.*fewshot.arms"),
+        (["fewshot.arms=[probe]", "optimizer=sgd"], "nothing would read optimizer.*fewshot.arms"),
     ],
 )
 def test_what_cannot_be_drawn_or_trained_is_refused(tmp_path: Path, words: list[str], said: str) -> None:

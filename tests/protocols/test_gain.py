@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tlx.composition.compose import Composed, compose
 from tlx.composition.job import make_job
@@ -20,6 +21,7 @@ from tlx.protocols.given import Given, Makers
 from tlx.protocols.measured import compared, verdict_of
 from tlx.protocols.plain import plain, typed
 from tlx.verbs.protocol import answer
+from tlx.verbs.question import prepared
 
 SMALL = (
     "data.per_class=4",
@@ -232,3 +234,27 @@ def test_corruptions_of_texts_are_refused_before_anything_trains(tmp_path: Path)
 def test_arguments_that_scratch_does_not_take_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="gain.scratch.*arguments of strategy=scratch"):
         asked(tmp_path / "wrong", "gain.scratch={epoch: 3}")
+
+
+def test_rates_that_are_tuned_are_not_scaled_beside_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing would read rate_scale.*gain.rates"):
+        asked(tmp_path / "wrong", "rate_scale=0.3")
+    assert not (tmp_path / "wrong").exists()
+
+
+def test_labels_that_are_no_classes_are_not_halved(tmp_path: Path) -> None:
+    for number in range(12):
+        picture = Image.fromarray(np.full((32, 32), 9 * number, dtype=np.uint8))
+        picture.save(tmp_path / f"{number}.png")
+    rows = "".join(f"{number}.png,{number / 10}\n" for number in range(12))
+    (tmp_path / "table.csv").write_text(f"image,label\n{rows}")
+    words = [
+        "task=regression",
+        "data=image_csv",
+        f"data.file={tmp_path / 'table.csv'}",
+        "data.per_class=null",
+    ]
+    with pytest.raises(ConfigError, match="nothing would read gain.halvings.*gain.halvings=0"):
+        asked(tmp_path / "wrong", *words)
+    composed = compose("gain", [*SMALL, *words, "gain.halvings=0"])
+    prepared(tmp_path / "right", "gain", composed)  # which refuses nothing

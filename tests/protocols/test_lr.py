@@ -18,14 +18,14 @@ SMALL = (
     "trainer.limit_val_batches=2",
     "cache=none",
     "lr.steps=12",
-    "lr.factors=[1,3]",
 )
+SWEPT = "lr.factors=[1,3]"
 
 
 @pytest.fixture(scope="module")
 def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, LrResult]:
     folder = tmp_path_factory.mktemp("lr") / "answer"
-    return folder, answer(folder, "lr", compose("lr", [*SMALL]))
+    return folder, answer(folder, "lr", compose("lr", [*SMALL, SWEPT]))
 
 
 def test_every_stage_that_trains_is_tried_frozen_and_at_every_factor(answered: Any) -> None:
@@ -75,7 +75,13 @@ def test_the_answer_can_be_read_back_and_shown(answered: Any) -> None:
         (["lr.stages=[layer9]"], "layer9.*layer3"),
         (["lr.phase=2"], "lr.phase"),
         (["lr.low=2", "lr.high=1"], "low, high"),
-        (["strategy=feature_extraction", "lr.find=false"], "trains no stage.*strategy=full"),
+        (["strategy=feature_extraction", "lr.find=false", "lr.steps=100"], "trains no stage.*strategy=full"),
+        (["lr.find=false", "lr.stages=[]"], "nothing is asked.*lr.find=true"),
+        (["lr.find=false"], "nothing would read lr.steps.*lr.find=true"),
+        (["lr.stages=[]", SWEPT], "nothing would read lr.factors"),
+        (["lr.stages=[]", "lr.seeds=2"], "nothing would read lr.seeds"),
+        (["lr.stages=[]", "regularizer=l2sp"], "nothing would read regularizer"),
+        (["lr.stages=[]", "monitor=val/loss"], "nothing would read monitor"),
     ],
 )
 def test_what_cannot_be_varied_is_refused(tmp_path: Path, words: list[str], said: str) -> None:

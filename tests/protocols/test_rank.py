@@ -60,6 +60,7 @@ def test_weights_without_a_head_have_no_score_by_its_classes(answered: Any) -> N
 
 def test_fine_tuning_says_how_well_each_score_foretold_it(tmp_path: Path) -> None:
     words = [*SMALL, RANDOM, "rank.finetune=true", "strategy=feature_extraction", "strategy.epochs=2"]
+    words += ["rate_scale=0.5"]
     found: RankResult = answer(tmp_path / "one", "rank", compose("rank", [*words, "data.per_class=4"]))
     assert found.figure == "val/accuracy"
     tuned = [each.finetuned for each in found.candidates]
@@ -67,7 +68,7 @@ def test_fine_tuning_says_how_well_each_score_foretold_it(tmp_path: Path) -> Non
     held = {each.score: each for each in found.agreement}
     assert held["logme"].weighted_tau == 1.0 and held["logme"].low is None
     assert "leep" not in held  # of one candidate alone
-    run = tmp_path / "one" / "runs" / "tiny" / "rate1-seed0" / "summary.json"
+    run = tmp_path / "one" / "runs" / "tiny" / "rate0.5-seed0" / "summary.json"
     assert json.loads(run.read_text())["val/accuracy"] == tuned[0]
 
 
@@ -84,6 +85,9 @@ def test_the_answer_can_be_read_back(answered: Any) -> None:
         (["rank.models=['data=digits']"], "data=digits"),
         (["rank.models=[no_such_model]"], "no_such_model"),
         ([RANDOM, "task=multilabel"], "task=multiclass"),
+        ([RANDOM, "strategy=fine_tune"], "nothing would read strategy.*rank.finetune=true"),
+        ([RANDOM, "rate_scale=0.3"], "nothing would read rate_scale"),
+        ([RANDOM, "rank.seeds=3"], "nothing would read rank.seeds"),
     ],
 )
 def test_what_cannot_be_ranked_is_refused(tmp_path: Path, words: list[str], said: str) -> None:

@@ -21,6 +21,7 @@ from tlx.functional.same_domain import Compared, beside_same_domain
 from tlx.job import Job
 from tlx.protocols.frozen import drawn, stage_features
 from tlx.protocols.given import Given, data_named
+from tlx.protocols.unread import refuse_unread_settings
 from tlx.types import Split
 
 __all__ = ["Distance", "DistanceResult", "Measure", "StageDistance"]
@@ -148,6 +149,9 @@ class Distance:
             )
         if job.source is None and self.stages != "last":
             raise bad_value("distance.stages", self.stages, "last, for a bundle keeps moments of it alone")
+        if job.source is None:
+            why, fix = "moments allow no test of permutations", "data@source=CHOICE"
+            refuse_unread_settings(self, ["permutations"], why, fix)
 
     def answer(self, given: Given) -> DistanceResult:
         """Read the features of both domains, and measure."""

@@ -11,12 +11,14 @@ import torch
 
 from tlx.data.stratified import few_shot
 from tlx.errors import ConfigError, DataError, bad_value, unknown_name
+from tlx.figures import LAST_EPOCH
 from tlx.functional.crossing import crossings, log_area
 from tlx.functional.intervals import t_interval
 from tlx.probing.linear_probe import Labelled, linear_probe
 from tlx.protocols.arms import Arm, train_arm
 from tlx.protocols.frozen import Sampled, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
+from tlx.protocols.unread import TRAINING, refuse_unread
 
 __all__ = ["Crossing", "Curve", "Fewshot", "FewshotResult", "Point"]
 
@@ -155,6 +157,13 @@ class Fewshot:
         for arm in self.arms:
             if arm != PROBE:
                 self._arm(given, arm, 1)
+        if given.config["monitor"] != LAST_EPOCH:
+            refuse_unread(given, ["monitor"], "of every run the last epoch counts", f"monitor={LAST_EPOCH}")
+        if OWN not in self.arms:
+            fix = f"fewshot.arms=[{OWN},...]"
+            refuse_unread(given, ["strategy"], "the config's own strategy is no arm", fix)
+        if tuple(self.arms) == (PROBE,):
+            refuse_unread(given, TRAINING, "nothing trains but the probe", f"fewshot.arms=[{PROBE},{OWN}]")
 
     def answer(self, given: Given) -> FewshotResult:
         """Draw, train and probe."""
@@ -200,7 +209,7 @@ class Fewshot:
     def _drawing(self, given: Given, chosen: Mapping[str, Any], shots: int) -> dict[str, Any]:
         names = {**given.config["names"], "strategy": chosen["names"]["strategy"]}
         data = {**given.config["data"], "per_class": shots}
-        own = {"strategy": chosen["strategy"], "names": names, "data": data, "monitor": "epoch"}
+        own = {"strategy": chosen["strategy"], "names": names, "data": data, "monitor": LAST_EPOCH}
         return {**given.config, **own}
 
     def _trained(

@@ -29,6 +29,7 @@ from tlx.protocols.gain_result import ArmResult, GainResult, Label
 from tlx.protocols.given import Given, data_named
 from tlx.protocols.measured import Measured, compared
 from tlx.protocols.saved import saved
+from tlx.protocols.unread import refuse_unread, refuse_unread_settings
 
 __all__ = ["Gain"]
 
@@ -90,8 +91,15 @@ class Gain:
         corruption_names(self.corruptions, self.severity)
 
     def check(self, given: Given) -> None:
-        """Refuse a model with nothing to transfer, and arguments that scratch does not take."""
-        _Comparison(self, given)
+        """Refuse a model with nothing to transfer, and what no arm takes or reads."""
+        comparison = _Comparison(self, given)
+        refuse_unread(
+            given, ["rate_scale"], "gain.rates multiplies the rates instead", "gain.rates=[0.3,1,3]"
+        )
+        if comparison.train_labels.ndim != 1 and self.halvings:
+            refuse_unread_settings(
+                self, ["halvings"], "labels are halved of single classes alone", "gain.halvings=0"
+            )
 
     def answer(self, given: Given) -> GainResult:
         """Train both arms, and compare."""

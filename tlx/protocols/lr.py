@@ -14,6 +14,7 @@ from tlx.plan import HEAD, split_part
 from tlx.protocols.arms import Arm, monitored, train_arm
 from tlx.protocols.given import Given
 from tlx.protocols.rate_finder import Found, find_rates
+from tlx.protocols.unread import changed, refuse_unread, refuse_unread_settings
 
 __all__ = ["Cell", "Lr", "LrResult", "StageGain"]
 
@@ -83,6 +84,10 @@ class LrResult:
         return {"rate_factor": None if self.found is None else self.found.suggestion}
 
 
+BESIDE_THE_LOSS = ("regularizer", "mixup", "ema")
+"""What runs have and the range of rates leaves out."""
+
+
 @dataclass(frozen=True)
 class Lr:
     """A range of rates, and a layer-wise sweep.
@@ -127,11 +132,20 @@ class Lr:
 
     def check(self, given: Given) -> None:
         """Refuse phases, stages and ranges that there are not."""
-        self._varied(given)
+        stages = self._varied(given)
+        if not stages and not self.find:
+            raise ConfigError("lr.find=false and lr.stages=[]: nothing is asked", fix="lr.find=true")
         range_of_factors(self.low, self.high, self.steps)
         phases = len(plan_of(given.makers.job(given.config)).phases)
         if self.phase is not None and not 1 <= self.phase <= phases:
             raise bad_value("lr.phase", self.phase, f"a whole number in [1, {phases}], or null")
+        if not self.find:
+            why = "lr.find=false tries no range"
+            refuse_unread_settings(self, ["phase", "low", "high", "steps"], why, "lr.find=true")
+        if not stages:
+            why, fix = "no stage is varied, so there is but the range, of the loss alone", "lr.stages=null"
+            refuse_unread_settings(self, ["factors", "seeds"], why, fix)
+            refuse_unread(given, ["monitor", *BESIDE_THE_LOSS, "source", "logger"], why, fix)
 
     def answer(self, given: Given) -> LrResult:
         """Try the range, then train the sweep."""
@@ -153,6 +167,9 @@ class Lr:
         higher = higher_is_better(figure)
         gains = sorted((_gain(cells, stage, higher) for stage in stages), key=lambda gain: -gain.gain)
         warnings = ["One seed: differences of the sweep may be chance."] if stages and self.seeds == 1 else []
+        beside = changed(given, BESIDE_THE_LOSS) if found else []
+        if beside:
+            warnings.append(f"The range is that of the loss alone, without {', '.join(beside)}.")
         return LrResult(
             found,
             figure,

@@ -26,6 +26,7 @@ from tlx.job import Job
 from tlx.protocols.arms import Arm, monitored, train_arm
 from tlx.protocols.frozen import sampled, shares_of, stage_features
 from tlx.protocols.given import Given
+from tlx.protocols.unread import TRAINING, refuse_unread, refuse_unread_settings
 
 __all__ = ["Candidate", "Held", "Rank", "RankResult", "candidates_of"]
 
@@ -154,6 +155,10 @@ class Rank:
         job = given.makers.job(given.config)
         if job.task.targets != "class":
             raise ConfigError("rank scores classes, one for each sample", fix="task=multiclass")
+        if not self.finetune:
+            why, fix = "rank.finetune=false trains no candidate", "rank.finetune=true"
+            refuse_unread(given, TRAINING, why, fix)
+            refuse_unread_settings(self, ["seeds"], why, fix)
 
     def answer(self, given: Given) -> RankResult:
         """Score every candidate, and fine-tune them where that is asked for."""
@@ -168,7 +173,8 @@ class Rank:
             if self.finetune:
                 figure = monitored(config)
                 arm = Arm(name.replace("/", "_").replace(" ", "_"), config)
-                runs = [train_arm(given, arm, 1.0, config["seed"] + seed) for seed in range(self.seeds)]
+                scale = float(config["rate_scale"])
+                runs = [train_arm(given, arm, scale, config["seed"] + seed) for seed in range(self.seeds)]
                 found = replace(found, finetuned=fmean(float(run.summary[figure]) for run in runs))
             scored.append(found)
         ordered = sorted(scored, key=lambda candidate: -candidate.logme)
