@@ -59,7 +59,9 @@ FIGURES: dict[str, Figure] = {
         "Tournament accuracy", "accuracy of the best short run, on validation samples", True, True
     ),
     "few_shot_area": Figure("Few-shot area", "mean accuracy over the log of labels, best arm", True, True),
-    "probe_accuracy": Figure("Probe accuracy", "accuracy of the best stage's linear probe", True, True),
+    "probe_accuracy": Figure(
+        "Probe accuracy", "accuracy of the linear probe of the best stage or model", True, True
+    ),
     "neighbour_accuracy": Figure(
         "k-NN accuracy", "accuracy of nearest neighbours on its features", True, True
     ),
@@ -88,7 +90,7 @@ TASK_FIGURES: dict[str, tuple[str, ...]] = {
     "distance": ("a_distance", "frechet", "kid", "mmd", "coral"),
     "probe": ("probe_accuracy", "neighbour_accuracy"),
     "fewshot": ("few_shot_area",),
-    "rank": ("logme", "neighbour_accuracy"),
+    "rank": ("logme", "neighbour_accuracy", "probe_accuracy"),
     SEQUENCE: ("average_accuracy", "backward_transfer", "forgetting", "forward_transfer"),
 }
 """What is measured for each task, of a sequence of them, and by each question; the headline first."""

@@ -12,6 +12,7 @@ from tlx.functional.h_score import regularized_h_score
 from tlx.functional.leep import leep
 from tlx.functional.logme import logme
 from tlx.functional.nce import nce
+from tlx.probing.linear_probe import Labelled, linear_probe
 from tlx.protocols.plain import typed
 from tlx.protocols.rank import Rank, RankResult
 from tlx.verbs.protocol import answer
@@ -32,6 +33,7 @@ def test_weights_that_know_letters_come_before_random_ones_for_digits(answered: 
     known, random = found.candidates
     assert random.name == "model=tiny model.weights=null"
     assert known.logme > random.logme and known.neighbours > random.neighbours
+    assert known.probe > random.probe > 0.1
     assert any("random values" in line for line in found.warnings)
 
 
@@ -50,6 +52,13 @@ def test_every_score_is_that_of_the_features_and_the_original_head(answered: Any
     assert best.h_score == pytest.approx(regularized_h_score(features, labels).score, abs=1e-4)
     assert best.leep == pytest.approx(leep(original.double().softmax(1), labels), abs=1e-5)
     assert best.nce == pytest.approx(nce(original.argmax(1), labels))
+    shares = []
+    for share in job.data.splits[:3]:
+        with torch.no_grad():
+            rows = backbone(data.first(share, len(share)))
+        shares.append(Labelled(rows, torch.from_numpy(share.labels)))
+    assert best.probe == pytest.approx(linear_probe(*shares, refit=False).accuracy, abs=1e-6)
+    assert (found.reported_on, found.reported, found.chosen_on) == ("test", len(data.splits.test), "val")
     assert best.dimensions == 128 and best.parameters == sum(p.numel() for p in backbone.net.parameters())
     assert best.seconds > 0 and best.layer_bytes > 4 * 32 * 32
 
@@ -66,6 +75,7 @@ def test_fine_tuning_says_how_well_each_score_foretold_it(tmp_path: Path) -> Non
     tuned = [each.finetuned for each in found.candidates]
     assert tuned[0] > tuned[1]  # type: ignore[operator]
     held = {each.score: each for each in found.agreement}
+    assert held["probe"].weighted_tau == 1.0
     assert held["logme"].weighted_tau == 1.0 and held["logme"].low is None
     assert "leep" not in held  # of one candidate alone
     run = tmp_path / "one" / "runs" / "tiny" / "rate0.5-seed0" / "summary.json"

@@ -7,12 +7,14 @@ from tlx.protocols.rank import Candidate, Held, RankResult
 from tlx.report.rank import result_lines, write_page
 
 ABOUT = {"model": "tiny", "data": "digits", "seed": 0, "versions": {}}
-GOOD = Candidate("<b>good</b>", 0.5, -0.25, -0.3, 2.5, 0.9, 128, 1_200_000, 4_800_000, 4096, 0.25, 0.95)
-POOR = Candidate("poor", 0.1, None, None, 1.5, 0.4, 64, 1000, 4000, 512, 0.1, 0.5)
+GOOD = Candidate(
+    "<b>good</b>", 0.5, -0.25, -0.3, 2.5, 0.9, 0.875, 128, 1_200_000, 4_800_000, 4096, 0.25, 0.95
+)
+POOR = Candidate("poor", 0.1, None, None, 1.5, 0.4, 0.5, 64, 1000, 4000, 512, 0.1, 0.5)
 
 
 def result(**changes: Any) -> dict[str, Any]:
-    found = RankResult((GOOD, POOR), GOOD.name, 80, None, (), ("so few",))
+    found = RankResult((GOOD, POOR), GOOD.name, 80, "test", 40, "val", None, (), ("so few",))
     return ABOUT | dict(plain(found)) | changes
 
 
@@ -23,7 +25,20 @@ def page(folder: Path, **changes: Any) -> str:
 
 def test_the_page_shows_every_score_and_what_each_costs(tmp_path: Path) -> None:
     found = page(tmp_path)
-    for said in ("0.500", "-0.250", "2.500", "90.0 %", "1.2 M", "4.8 MB", "4.1 kB", "so few", "poor"):
+    for said in (
+        "0.500",
+        "-0.250",
+        "2.500",
+        "90.0 %",
+        "87.5 %",
+        "40 samples of test",
+        "chosen on val",
+        "1.2 M",
+        "4.8 MB",
+        "4.1 kB",
+        "so few",
+        "poor",
+    ):
         assert said in found
     assert "<b>good</b>" not in found and "Fine-tuned" not in found
 
@@ -36,4 +51,18 @@ def test_fine_tuning_and_its_agreement_are_shown_where_they_were_asked_for(tmp_p
 
 def test_a_terminal_hears_the_same() -> None:
     lines = result_lines(result())
-    assert "LogME 0.500" in lines[0] and "by LogME" in lines[2] and lines[3] == "so few"
+    assert (
+        "LogME 0.500" in lines[0] and "87.5" in lines[0] and "by LogME" in lines[2] and lines[3] == "so few"
+    )
+
+
+def test_an_answer_of_before_there_were_probes_has_its_page_still(tmp_path: Path) -> None:
+    old = result()
+    for each in old["candidates"]:
+        del each["probe"]
+    for key in ("reported_on", "reported", "chosen_on"):
+        del old[key]
+    (tmp_path / "result.json").write_text(json.dumps(old))
+    found = write_page(tmp_path).read_text()
+    assert "linear probe" not in found and "0.500" in found
+    assert "LogME 0.500" in result_lines(old)[0]

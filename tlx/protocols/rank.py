@@ -1,31 +1,28 @@
 """Which source model: candidates scored on the target's features, before any is trained."""
 
 import shlex
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tlx.backbones.pooled_stages import ORIGINAL
-from tlx.cache.stage_features import StageFeatures
 from tlx.errors import ConfigError, bad_value
-from tlx.evaluation import to_device
 from tlx.figures import higher_is_better
 from tlx.functional.h_score import regularized_h_score
 from tlx.functional.leep import leep
 from tlx.functional.logme import logme
 from tlx.functional.nce import nce
 from tlx.functional.neighbours import nearest, neighbour_classes
-from tlx.functional.nested import tensors
 from tlx.functional.rank_agreement import rank_agreement
 from tlx.job import Job
+from tlx.probing.linear_probe import Labelled, LinearProbe, linear_probe
 from tlx.protocols.arms import Arm, monitored, train_arm
-from tlx.protocols.frozen import sampled, shares_of, stage_features
+from tlx.protocols.frozen import Shares, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
+from tlx.protocols.model_cost import model_cost
 from tlx.protocols.unread import TRAINING, refuse_unread, refuse_unread_settings
 
 __all__ = ["Candidate", "Held", "Rank", "RankResult", "candidates_of"]
@@ -33,11 +30,8 @@ __all__ = ["Candidate", "Held", "Rank", "RankResult", "candidates_of"]
 NEIGHBOURS, TEMPERATURE = 20, 0.07
 """Of the vote by cosines (Wu et al. 2018, arXiv 1805.01978)."""
 
-SCORES = ("logme", "leep", "nce", "h_score", "neighbours")
+SCORES = ("logme", "leep", "nce", "h_score", "neighbours", "probe")
 """What a candidate is scored by, more of each being better; the first one orders them."""
-
-TIMED = 3
-"""Batches by which the speed is told, the fastest counting."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,8 @@ class Candidate:
         leep: Log likelihood by the source's classes (Nguyen et al. 2020); None without an original head.
         nce: Minus the conditional entropy by the source's classes (Tran et al. 2019); None as above.
         h_score: Regularised (Ibrahim et al. 2021), in [0, classes - 1].
-        neighbours: Accuracy of nearest neighbours on samples held out.
+        neighbours: Accuracy of nearest neighbours on the samples that choose.
+        probe: Accuracy of a linear probe on the samples reported, its penalty chosen on others.
         dimensions: Features of the last stage.
         parameters: Of the backbone.
         bytes: Of its weights.
@@ -65,6 +60,7 @@ class Candidate:
     nce: float | None
     h_score: float
     neighbours: float
+    probe: float
     dimensions: int
     parameters: int
     bytes: int
@@ -98,6 +94,9 @@ class RankResult:
         candidates: The best by LogME first.
         best: Its name.
         samples: That were scored.
+        reported_on: "test" or "val": what the accuracy of the probe is of.
+        reported: Samples.
+        chosen_on: What chose its penalty, and what nearest neighbours were asked, for people.
         figure: What `finetuned` is; None where nothing was fine-tuned.
         agreement: Of each score with fine-tuning; empty as above.
         warnings: What makes the answer less than it looks.
@@ -106,6 +105,9 @@ class RankResult:
     candidates: tuple[Candidate, ...]
     best: str
     samples: int
+    reported_on: str
+    reported: int
+    chosen_on: str
     figure: str | None
     agreement: tuple[Held, ...]
     warnings: tuple[str, ...]
@@ -113,20 +115,21 @@ class RankResult:
     def figures(self) -> dict[str, float | None]:
         """The scores of the best candidate."""
         best = self.candidates[0]
-        return {"logme": best.logme, "neighbour_accuracy": best.neighbours}
+        return {"logme": best.logme, "neighbour_accuracy": best.neighbours, "probe_accuracy": best.probe}
 
 
 @dataclass(frozen=True)
 class Rank:
-    """Scores of candidates for a target, from one pass over its samples each, nothing trained.
+    """Scores of candidates for a target, from one pass over its samples each; only linear probes train.
 
+    A probe's penalty is chosen as `tlx.protocols.probe` does it, on samples that are not reported.
     The candidates are `model` and those named here. Scores of different numbers of features are comparable
     as LogME, LEEP, NCE and accuracies are; H-scores of more features tend to be greater.
 
     Args:
         models: Each a choice of `conf/model`, or the words of a command line that choose one, such as
             `model=squeezenet1_1 model.weights=FILE`.
-        samples: Training samples at most that are scored, drawn alike from every class, >= 2.
+        samples: Training samples at most, drawn alike from every class; of the others as well, >= 2.
         finetune: Whether each candidate is trained by the config's strategy too, to hold the scores against.
         seeds: Of that, >= 1.
 
@@ -162,14 +165,19 @@ class Rank:
 
     def answer(self, given: Given) -> RankResult:
         """Score every candidate, and fine-tune them where that is asked for."""
-        scored, warnings = list[Candidate](), list[str]()
-        samples, figure = 0, None
+        scored, warnings, figure = list[Candidate](), list[str](), None
+        job = given.makers.job(given.config)
+        shares = shares_of(job.data, self.samples, job.seed)
         for name, config in candidates_of(given, self.models).items():
             job = given.makers.job(config)
             if job.backbone.weights == "random":
                 warnings.append(f"{name} has random values: its scores are those of no knowledge.")
-            found, samples = self._scored(name, job, given)
-            given.say(f"{name}: LogME {found.logme:.4f}, nearest neighbours {found.neighbours:.4f}")
+            found, probed = self._scored(name, job, shares, given)
+            if not probed.converged:
+                warnings.append(f"The linear probe of {name} did not converge.")
+            given.say(
+                f"{name}: LogME {found.logme:.4f}, k-NN {found.neighbours:.4f}, probe {found.probe:.4f}"
+            )
             if self.finetune:
                 figure = monitored(config)
                 arm = Arm(name.replace("/", "_").replace(" ", "_"), config)
@@ -179,36 +187,49 @@ class Rank:
             scored.append(found)
         ordered = sorted(scored, key=lambda candidate: -candidate.logme)
         agreement = _agreement(ordered, higher_is_better(figure)) if figure else ()
-        return RankResult(tuple(ordered), ordered[0].name, samples, figure, agreement, tuple(warnings))
+        return RankResult(
+            tuple(ordered),
+            ordered[0].name,
+            len(shares.fits.split),
+            shares.reported_on,
+            len(shares.reported.split),
+            shares.chosen_on,
+            figure,
+            agreement,
+            tuple(warnings),
+        )
 
-    def _scored(self, name: str, job: Job, given: Given) -> tuple[Candidate, int]:
+    def _scored(self, name: str, job: Job, shares: Shares, given: Given) -> tuple[Candidate, LinearProbe]:
         features = stage_features(job, given.say)
-        shares = shares_of(job.data, self.samples, job.seed)
-        fits, chosen = sampled(features, shares.fits), sampled(features, shares.chooses)
+        fits, chosen, reported = (
+            sampled(features, part) for part in (shares.fits, shares.chooses, shares.reported)
+        )
         last, labels = features.stages[-1], fits.labels
         rows = fits.features[last]
         near = nearest(rows, chosen.features[last], min(NEIGHBOURS, len(rows)))
         right = neighbour_classes(near, labels, TEMPERATURE) == chosen.labels
+        probe = linear_probe(
+            *(Labelled(share.features[last], share.labels) for share in (fits, chosen, reported)), refit=False
+        )
         original: Tensor | None = fits.features.get(ORIGINAL)
         weights = list(job.backbone.net.state_dict().values())
-        seconds, layer = _cost(features)
-        return (
-            Candidate(
-                name=name,
-                logme=logme(rows, labels).score,
-                leep=None if original is None else leep(original.double().softmax(1), labels),
-                nce=None if original is None else nce(original.argmax(1), labels),
-                h_score=regularized_h_score(rows, labels).score,
-                neighbours=float(right.double().mean()),
-                dimensions=rows.shape[1],
-                parameters=sum(each.numel() for each in job.backbone.net.parameters()),
-                bytes=sum(each.numel() * each.element_size() for each in weights),
-                layer_bytes=layer,
-                seconds=seconds,
-                finetuned=None,
-            ),
-            len(labels),
+        seconds, layer = model_cost(features)
+        candidate = Candidate(
+            name=name,
+            logme=logme(rows, labels).score,
+            leep=None if original is None else leep(original.double().softmax(1), labels),
+            nce=None if original is None else nce(original.argmax(1), labels),
+            h_score=regularized_h_score(rows, labels).score,
+            neighbours=float(right.double().mean()),
+            probe=probe.accuracy,
+            dimensions=rows.shape[1],
+            parameters=sum(each.numel() for each in job.backbone.net.parameters()),
+            bytes=sum(each.numel() * each.element_size() for each in weights),
+            layer_bytes=layer,
+            seconds=seconds,
+            finetuned=None,
         )
+        return candidate, probe
 
 
 def candidates_of(given: Given, models: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -237,32 +258,6 @@ def candidates_of(given: Given, models: Sequence[str]) -> dict[str, Mapping[str,
         names = {**given.config["names"], "model": name}
         found[name] = {**given.config, "model": composed["model"], "names": names}
     return found
-
-
-def _cost(features: StageFeatures) -> tuple[float, int]:
-    """Seconds for a thousand samples, and bytes of the greatest input and output of one layer, a sample."""
-    data, backbone = features.data, features.backbone
-    size = min(data.eval_batch_size, len(data.splits.train))
-    inputs = to_device(data.first(data.splits.train, size), features.device)
-    greatest = 0
-
-    def note(module: nn.Module, given: Any, output: Any) -> None:
-        nonlocal greatest
-        found = [*tensors(given), *tensors(output)]
-        greatest = max(greatest, sum(each.numel() * each.element_size() for each in found))
-
-    leaves = [module for module in backbone.net.modules() if not list(module.children())]
-    hooks = [module.register_forward_hook(note) for module in leaves]
-    taken = []
-    with torch.inference_mode(), features.making.precision():
-        backbone(inputs)
-        for hook in hooks:
-            hook.remove()
-        for _ in range(TIMED):
-            began = time.perf_counter()
-            float(backbone(inputs).sum())  # which waits for the device
-            taken.append(time.perf_counter() - began)
-    return 1000 * min(taken) / size, greatest // size
 
 
 def _agreement(candidates: Sequence[Candidate], higher: bool) -> tuple[Held, ...]:

@@ -10,13 +10,19 @@ from tlx.report.run_files import read_json
 
 __all__ = ["result_lines", "write_page"]
 
-TITLES = {"logme": "LogME", "leep": "LEEP", "nce": "NCE", "h_score": "H-score", "neighbours": "k-NN"}
+TITLES = {
+    "logme": "LogME",
+    "leep": "LEEP",
+    "nce": "NCE",
+    "h_score": "H-score",
+    "neighbours": "k-NN",
+    "probe": "Probe",
+}
+SHARES = ("neighbours", "probe")
 SOURCES = (
     "LogME: You et al. 2021; LEEP: Nguyen et al. 2020; NCE: Tran et al. 2019; H-score: regularised, "
-    "Ibrahim et "
-    "al. 2021; k-NN: accuracy of nearest neighbours on samples held out. More is better of each. LEEP and "
-    "NCE "
-    "need the original head."
+    "Ibrahim et al. 2021; k-NN: accuracy of nearest neighbours on samples held out. More is better of each. "
+    "LEEP and NCE need the original head."
 )
 
 
@@ -25,7 +31,8 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     longest = max(len(str(each["name"])) for each in result["candidates"])
     lines = [
         f"{label(each['name']):{longest}}  LogME {decimal(each['logme'])}  LEEP {decimal(each['leep'])}  "
-        f"NCE {decimal(each['nce'])}  H-score {decimal(each['h_score'])}  k-NN {percent(each['neighbours'])}"
+        f"NCE {decimal(each['nce'])}  H-score {decimal(each['h_score'])}  "
+        f"k-NN {percent(each['neighbours'])}  probe {percent(each.get('probe'))}"
         for each in result["candidates"]
     ]
     return [*lines, f"best     {label(result['best'])} by LogME", *result["warnings"]]
@@ -51,9 +58,8 @@ def write_page(folder: Path) -> Path:
                 "samples."
             ),
             (
-                f"Nearest neighbours on its frozen features are right for {percent(best['neighbours'])} of "
-                "the samples "
-                "held out. Nothing was trained for these scores."
+                f"Nearest neighbours on its frozen features are right for {percent(best['neighbours'])} "
+                f"of the samples held out{_probe_said(best, result)}. The network itself was not trained."
             ),
         ],
         sections=[_scores(result), _costs(result), *_held(result)],
@@ -69,12 +75,32 @@ def _scores(result: Mapping[str, Any]) -> Section:
     rows = [
         [
             label(each["name"]),
-            *(percent(each[s]) if s == "neighbours" else decimal(each[s]) for s in TITLES),
+            *(percent(each.get(s)) if s in SHARES else decimal(each[s]) for s in TITLES),
             *([figure(str(tuned).partition("/")[2], each["finetuned"])] if tuned else []),
         ]
         for each in result["candidates"]
     ]
-    return Section("Scores", tables=[Table(columns, rows)], notes=[SOURCES])
+    notes = [SOURCES, *([_probe_note(result)] if _has_probes(result) else [])]
+    return Section("Scores", tables=[Table(columns, rows)], notes=notes)
+
+
+def _has_probes(result: Mapping[str, Any]) -> bool:
+    """Answers of before there were probes have none."""
+    return "reported_on" in result
+
+
+def _probe_said(best: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    if not _has_probes(result):
+        return ""
+    return f", and a linear probe for {percent(best['probe'])} of {result['reported_on']}"
+
+
+def _probe_note(result: Mapping[str, Any]) -> str:
+    return (
+        f"Probe: accuracy of a linear probe (Alain and Bengio 2016) on {count(result['reported'])} samples "
+        f"of {result['reported_on']}; the strength of its penalty was chosen on {result['chosen_on']}, and no "
+        "sample that is reported chose anything."
+    )
 
 
 def _costs(result: Mapping[str, Any]) -> Section:
