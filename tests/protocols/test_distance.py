@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tlx.composition.compose import compose
 from tlx.composition.job import make_job
 from tlx.errors import ConfigError
 from tlx.functional.coral_distance import coral_distance
-from tlx.functional.frechet import frechet_distance
+from tlx.functional.frechet import frechet_distance, frechet_warning
 from tlx.functional.mmd import mmd_test
 from tlx.protocols.distance import Distance, DistanceResult
 from tlx.protocols.plain import typed
@@ -87,6 +88,7 @@ def test_of_a_run_alone_its_moments_are_far_from_other_data_and_near_its_own(tmp
         trainer="cpu",
         run_dir=str(run),
     )
+    trained = json.loads((run / "summary.json").read_text())["train/samples"]
     values = []
     for name, data in (
         ("own", []),
@@ -94,10 +96,23 @@ def test_of_a_run_alone_its_moments_are_far_from_other_data_and_near_its_own(tmp
     ):
         words = [*FEW, f"init_from={run}", *data]
         found: DistanceResult = answer(tmp_path / name, "distance", compose("distance", words))
-        assert found.source_samples is None and found.warnings
+        assert found.source_samples == trained and found.warnings
         assert set(measures(found)) == {"frechet", "coral"}
+        assert measures(found)["frechet"].warning == frechet_warning(128, 60)
         values.append(measures(found)["frechet"].value)
     assert values[0] < values[1]
+    file = run / "bundle" / "features.safetensors"
+    kept = load_file(file)
+    save_file({**kept, "count": torch.tensor(40.0)}, file)
+    words = [*FEW, f"init_from={run}"]
+    few: DistanceResult = answer(tmp_path / "few", "distance", compose("distance", words))
+    assert few.source_samples == 40
+    assert measures(few)["frechet"].warning == frechet_warning(128, 40)
+    save_file({name: kept[name] for name in ("mean", "covariance")}, file)
+    old: DistanceResult = answer(tmp_path / "old", "distance", compose("distance", words))
+    assert old.source_samples is None
+    assert "is not known" in str(measures(old)["frechet"].warning)
+    assert measures(old)["coral"].value == measures(few)["coral"].value
     with pytest.raises(ConfigError, match="nothing would read distance.permutations.*data@source"):
         answer(tmp_path / "wrong", "distance", compose("distance", [*SMALL, f"init_from={run}"]))
 

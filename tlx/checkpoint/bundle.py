@@ -77,7 +77,7 @@ def write_bundle(
         network: The trained network.
         head_recipe: Builds its head again, given `in_features` and `classes`.
         classes: Names of the outputs.
-        moments: `mean` (D,) and `covariance` (D, D) of the training features.
+        moments: `mean` (D,) and `covariance` (D, D) of the training features, and their `count`.
         meta: Fingerprints, versions, settings of evaluation, figures for the card.
 
     Returns:
@@ -245,7 +245,7 @@ def _card(content: Mapping[str, Any]) -> str:
         f"Classes: {', '.join(_plain(name) for name in content['classes'][:50])}",
         "",
         "`model.safetensors` holds the weights, `bundle.json` how to build network and preprocessing,",
-        "`features.safetensors` mean and covariance of the training features.",
+        "`features.safetensors` mean, covariance and number of the training features.",
         "",
         "```python",
         "import tlx",

@@ -1,6 +1,7 @@
 """The mean and the covariance of training features that a bundle keeps."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -8,13 +9,27 @@ from torch import Tensor
 
 from tlx.errors import CheckpointError
 
-__all__ = ["read_moments"]
+__all__ = ["Moments", "read_moments"]
 
 FILE = "features.safetensors"
 
 
-def read_moments(bundle: Path) -> tuple[Tensor, Tensor]:
-    """Mean, shape (D,), and covariance, shape (D, D), of at most 10,000 training samples' features.
+class Moments(NamedTuple):
+    """Of the features of at most 10,000 training samples.
+
+    Args:
+        mean: Shape (D,).
+        covariance: Shape (D, D).
+        count: Samples; None of a bundle of before it was written down.
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    count: int | None
+
+
+def read_moments(bundle: Path) -> Moments:
+    """The moments that a bundle keeps.
 
     Args:
         bundle: A run directory, or a bundle.
@@ -33,4 +48,4 @@ def read_moments(bundle: Path) -> tuple[Tensor, Tensor]:
         mean, covariance = found["mean"], found["covariance"]
     except (SafetensorError, KeyError, OSError, ValueError) as error:
         raise CheckpointError(f"{FILE} cannot be read ({error})", where=str(folder)) from error
-    return mean, covariance
+    return Moments(mean, covariance, int(found["count"]) if "count" in found else None)

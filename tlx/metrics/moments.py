@@ -42,7 +42,7 @@ class FeatureMoments(Metric):
         self.outer += rows.T @ rows
 
     def compute(self) -> dict[str, Tensor]:
-        """`mean`, shape (D,), and `covariance`, shape (D, D); nan below two samples."""
+        """`mean`, shape (D,), `covariance`, shape (D, D), nan below two samples, and `count`, a scalar."""
         mean = self.total / self.count
         covariance = (self.outer - self.count * torch.outer(mean, mean)) / (self.count - 1)
-        return {"mean": mean, "covariance": covariance}
+        return {"mean": mean, "covariance": covariance, "count": self.count}

@@ -82,7 +82,7 @@ class DistanceResult:
 
     Args:
         source: What the source is called.
-        source_samples: N; None where only moments are left of them.
+        source_samples: N; None where only moments are left of them, and not how many they were.
         target_samples: M.
         stages: From the input up.
         warnings: What makes the answer less than it looks.
@@ -162,10 +162,11 @@ class Distance:
         rows = target.of(part)
         if job.source is None:
             run = str(given.config["init_from"])
-            moments = gaussian_of_moments(*read_moments(Path(run)))
+            kept = read_moments(Path(run))
+            moments = gaussian_of_moments(*kept)
             stand_in = gaussian_rows(moments, len(part.split), job.seed).float()
             domains = {target.stages[-1]: Domains(stand_in, rows[target.stages[-1]], moments)}
-            name, measured = f"training samples of {run}", None
+            name, measured = f"training samples of {run}", kept.count
         else:
             theirs = self._of_source(job, given)
             domains = {stage: Domains(theirs[stage], rows[stage], None) for stage in chosen}
@@ -205,7 +206,7 @@ class Distance:
 
     def _measures(self, pair: Domains, seed: int) -> tuple[Measure, ...]:
         if pair.moments is not None:
-            return (self._of_moments("frechet", pair, seed), self._of_moments("coral", pair, seed))
+            return tuple(self._of_moments(name, pair, pair.moments, seed) for name in ("frechet", "coral"))
         return (
             self._frechet(pair, seed),
             self._kid(pair, seed),
@@ -221,11 +222,12 @@ class Distance:
         few = frechet_warning(pair.target.shape[1], min(len(pair.source), len(pair.target)))
         return _measure("frechet", found, warning=few or found.warning)
 
-    def _of_moments(self, name: str, pair: Domains, seed: int) -> Measure:
+    def _of_moments(self, name: str, pair: Domains, moments: Gaussian, seed: int) -> Measure:
         distance = frechet_distance if name == "frechet" else coral_distance
-        value = distance(pair.moments, pair.target) if pair.moments is not None else 0.0
+        value = distance(moments, pair.target)
         found = beside_same_domain(pair.source, pair.target, distance, self.splits, seed, value=value)
-        return _measure(name, found._replace(value=value), bounds=(None, None))
+        few = _few_behind(moments, pair.target) if name == "frechet" else None
+        return _measure(name, found._replace(value=value), bounds=(None, None), warning=few)
 
     def _kid(self, pair: Domains, seed: int) -> Measure:
         own = kid(pair.source, pair.target, seed=seed)
@@ -247,6 +249,16 @@ class Distance:
         splits = min(self.splits, SPLITS_OF_CLASSIFIERS)
         found = beside_same_domain(pair.source, pair.target, once, splits, seed, own.value)
         return _measure("a_distance", found, bounds=(own.low, own.high))
+
+
+def _few_behind(moments: Gaussian, target: Tensor) -> str | None:
+    """What there is to say of a Frechet distance from moments, whose samples are gone."""
+    count, dimensions = target.shape
+    if moments.count is not None:
+        return frechet_warning(dimensions, min(moments.count, count))
+    unknown = "of how many samples the moments are is not known, for the bundle is an older one"
+    few = frechet_warning(dimensions, count)
+    return f"{unknown}: of few, much of the Frechet distance is bias" if few is None else f"{few}; {unknown}"
 
 
 def _measure(

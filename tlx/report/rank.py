@@ -98,8 +98,8 @@ def _probe_said(best: Mapping[str, Any], result: Mapping[str, Any]) -> str:
 def _probe_note(result: Mapping[str, Any]) -> str:
     return (
         f"Probe: accuracy of a linear probe (Alain and Bengio 2016) on {count(result['reported'])} samples "
-        f"of {result['reported_on']}; the strength of its penalty was chosen on {result['chosen_on']}, and no "
-        "sample that is reported chose anything."
+        f"of {result['reported_on']}; the strength of its penalty was chosen on {result['chosen_on']}, "
+        "and no sample that is reported chose anything."
     )
 
 
