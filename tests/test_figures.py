@@ -1,7 +1,7 @@
 import pytest
 
 from tlx.errors import ConfigError
-from tlx.figures import FIGURES, SEQUENCE, TASK_FIGURES, TRAIN_FIGURE, figures_of, higher_is_better
+from tlx.figures import FIGURES, SEQUENCE, TASK_FIGURES, TRAIN_FIGURE, figures_of, higher_is_better, splits_of
 from tlx.verbs.protocol import QUESTIONS
 
 
@@ -26,3 +26,11 @@ def test_an_unknown_monitor_is_refused_with_the_nearest(monitor: str) -> None:
 
 def test_a_summary_of_before_there_were_tasks_is_multiclass() -> None:
     assert figures_of({})[0] == "accuracy"
+
+
+def test_runs_are_measured_on_two_splits_and_answers_and_sequences_on_one() -> None:
+    for task in TRAIN_FIGURE:
+        assert splits_of({"task": task}) == ("val", "test")
+    for task in (SEQUENCE, *QUESTIONS):
+        assert splits_of({"task": task}) == ("test",)
+    assert splits_of({}) == splits_of({"task": "fit"}) == ("val", "test")

@@ -17,6 +17,7 @@ __all__ = [
     "figures_of",
     "higher_is_better",
     "known",
+    "splits_of",
 ]
 
 
@@ -112,6 +113,16 @@ def figures_of(summary: Mapping[str, object]) -> tuple[str, ...]:
     'mae'
     """
     return TASK_FIGURES.get(str(summary.get("task")), TASK_FIGURES["multiclass"])
+
+
+def splits_of(summary: Mapping[str, object]) -> tuple[str, ...]:
+    """The splits of which a summary has figures: of an answer or a sequence, test stands for all there is.
+
+    >>> splits_of({"task": "regression"}), splits_of({"task": "gain"})
+    (('val', 'test'), ('test',))
+    """
+    task = str(summary.get("task"))
+    return ("test",) if task in TASK_FIGURES and task not in TRAIN_FIGURE else ("val", "test")
 
 
 def higher_is_better(monitor: str) -> bool:

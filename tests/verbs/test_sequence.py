@@ -83,6 +83,7 @@ def test_sequences_are_swept_and_compared(command: Server, tmp_path: Path) -> No
     words = (*SMALL, "trainer.limit_epochs=1", "regularizer=none,l2sp", "sweep_dir=sweep")
     result = command.run(tmp_path, "sequence", "-m", *words)
     assert result.code == 0, result.err
+    assert "test/average_accuracy" in result.out and "val/" not in result.out
     table = (tmp_path / "sweep" / "sweep.csv").read_text()
     assert "test/average_accuracy/mean" in table and "test/forgetting/low" in table
     assert "Test average accuracy" in (tmp_path / "sweep" / "sweep.html").read_text()

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tlx.errors import CheckpointError
-from tlx.figures import FIGURES, SEQUENCE, TASK_FIGURES, figures_of
+from tlx.figures import FIGURES, figures_of, splits_of
 from tlx.functional.intervals import t_interval
 from tlx.report.document import render, write_text
 from tlx.report.formats import DASH, FIXED_SPACE, decimal, figure, finite, label, words
@@ -89,17 +89,20 @@ def sweep_table(sweep: Path) -> list[Row]:
 def sweep_figures(jobs: Sequence[Job], most: int | None = None) -> list[str]:
     """The keys of summary.json that a sweep compares: those of its jobs' tasks, and of training.
 
-    Sequences have those of their matrix alone, on test.
+    Sequences and answers have those of their own alone, on test.
 
     Args:
         jobs: The jobs; where none is finished, the figures are those of multiclass.
         most: So many figures of each task at most, its headline first; None: all.
     """
-    tasks = dict.fromkeys(figures_of(job.summary) for job in jobs if job.finished) or [figures_of({})]
-    names = dict.fromkeys(name for figures in tasks for name in figures[:most])
-    if list(tasks) == [TASK_FIGURES[SEQUENCE]]:
-        return [f"test/{name}" for name in names]
-    return [*(f"{split}/{name}" for name in names for split in ("val", "test")), *TRAINING]
+    summaries = [job.summary for job in jobs if job.finished] or [{}]
+    keys = dict.fromkeys(
+        f"{split}/{name}"
+        for summary in summaries
+        for name in figures_of(summary)[:most]
+        for split in splits_of(summary)
+    )
+    return [*keys, *(TRAINING if any("val" in splits_of(summary) for summary in summaries) else ())]
 
 
 def _title(key: str) -> str:

@@ -14,7 +14,7 @@ from tlx.composition.compose import Composed, digest, plain_stem
 from tlx.composition.hydra_settings import sets_environment
 from tlx.composition.trust import gives_trust
 from tlx.errors import CheckpointError, ConfigError, SecurityError, SweepError
-from tlx.figures import TRAIN_FIGURE, figures_of
+from tlx.figures import TRAIN_FIGURE, figures_of, splits_of
 from tlx.outcome import INTERNAL, ending
 from tlx.run_directory import place, read_json, read_state, shown, write_text
 from tlx.run_entries import refuse_links
@@ -142,9 +142,10 @@ class Jobs:
         """
         from tlx.report.sweep import write_sweep
 
-        summaries = [_summary(folder) for folder in self.folders]
-        headlines = dict.fromkeys(figures_of(found)[0] for found in summaries if found) or [figures_of({})[0]]
-        figures = [f"{split}/{name}" for name in headlines for split in ("val", "test")]
+        known = [found for folder in self.folders if (found := _summary(folder))] or [{"task": self.verb}]
+        figures = list(
+            dict.fromkeys(f"{split}/{figures_of(each)[0]}" for each in known for split in splits_of(each))
+        )
         rows = [_row(folder, figures) for folder in self.folders]
         rows += [(said, f"refused: {why}", *("" for _ in figures)) for said, why in self.refused]
         _print_table(rows, figures)
