@@ -51,7 +51,7 @@ def test_the_help_of_hydra_verbs_shows_groups_and_keys(verb: str, capsys: pytest
     code, out, _ = said(capsys, verb, "--help")
     assert code == 0
     assert out.startswith(f"tlx {verb}:")
-    assert ("strategy: auto, discriminative, " in out) == (verb not in ("distance", "probe"))
+    assert ("strategy: auto, discriminative, " in out) == (verb not in ("advise", "distance", "probe"))
     assert ("seed: 0" if verb in ("distance", "probe") else "label_smoothing: 0.0") in out
     assert "--multirun" in out
     listed = out.partition("Groups (")[2].partition("Keys (")[0]

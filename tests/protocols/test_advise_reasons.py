@@ -24,7 +24,7 @@ def candidate(name: str, logme: float) -> Candidate:
 
 def models(*names: str) -> RankResult:
     scored = tuple(candidate(name, 1.0 - number) for number, name in enumerate(names))
-    return RankResult(scored, names[0], 10, None, (), ("so it is",))
+    return RankResult(scored, names[0], 10, "val", 5, "train", None, (), ("so it is",))
 
 
 def probe(low_stage: float, last: float) -> ProbeResult:
