@@ -14,9 +14,9 @@ def test_moments_are_read_from_a_run_and_from_its_bundle(tmp_path: Path) -> None
     saved = {"mean": torch.tensor([1.0, 2.0]), "covariance": torch.eye(2)}
     save_file(saved, tmp_path / "bundle" / "features.safetensors")
     for place in (tmp_path, tmp_path / "bundle"):
-        mean, covariance, count = read_moments(place)
+        mean, covariance, samples = read_moments(place)
         assert torch.equal(mean, saved["mean"]) and torch.equal(covariance, saved["covariance"])
-        assert count is None  # as in bundles of before it was written down
+        assert samples is None  # as in bundles of before it was written down
 
 
 def test_the_samples_behind_the_moments_are_counted(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_the_samples_behind_the_moments_are_counted(tmp_path: Path) -> None:
         gathered.update(rows)
     saved = {name: value.float() for name, value in gathered.compute().items()}
     save_file(saved, tmp_path / "features.safetensors")
-    assert read_moments(tmp_path).count == 8
+    assert read_moments(tmp_path).samples == 8
 
 
 @pytest.mark.parametrize("content", [None, b"", b"damaged" * 9])

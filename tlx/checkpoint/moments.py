@@ -20,12 +20,12 @@ class Moments(NamedTuple):
     Args:
         mean: Shape (D,).
         covariance: Shape (D, D).
-        count: Samples; None of a bundle of before it was written down.
+        samples: How many; None of a bundle of before it was written down.
     """
 
     mean: Tensor
     covariance: Tensor
-    count: int | None
+    samples: int | None
 
 
 def read_moments(bundle: Path) -> Moments:

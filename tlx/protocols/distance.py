@@ -166,7 +166,7 @@ class Distance:
             moments = gaussian_of_moments(*kept)
             stand_in = gaussian_rows(moments, len(part.split), job.seed).float()
             domains = {target.stages[-1]: Domains(stand_in, rows[target.stages[-1]], moments)}
-            name, measured = f"training samples of {run}", kept.count
+            name, measured = f"training samples of {run}", kept.samples
         else:
             theirs = self._of_source(job, given)
             domains = {stage: Domains(theirs[stage], rows[stage], None) for stage in chosen}

@@ -208,9 +208,10 @@ class Rank:
         rows = fits.features[last]
         near = nearest(rows, chosen.features[last], min(NEIGHBOURS, len(rows)))
         right = neighbour_classes(near, labels, TEMPERATURE) == chosen.labels
-        probe = linear_probe(
-            *(Labelled(share.features[last], share.labels) for share in (fits, chosen, reported)), refit=False
+        train, validation, asked = (
+            Labelled(share.features[last], share.labels) for share in (fits, chosen, reported)
         )
+        probe = linear_probe(train, validation, asked, refit=False)
         original: Tensor | None = fits.features.get(ORIGINAL)
         weights = list(job.backbone.net.state_dict().values())
         seconds, layer = model_cost(features)
