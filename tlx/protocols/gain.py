@@ -25,7 +25,7 @@ from tlx.protocols.corruptions import (
     on_corrupted,
 )
 from tlx.protocols.frozen import sampled, stage_features
-from tlx.protocols.gain_result import ArmResult, GainResult, Label
+from tlx.protocols.gain_result import ArmResult, GainResult, Label, doubts
 from tlx.protocols.given import Given, data_named
 from tlx.protocols.measured import Measured, compared
 from tlx.protocols.saved import saved
@@ -176,7 +176,7 @@ class _Comparison:
             all_labels=self._per_class(),
             also=also,
             corrupted=corrupted,
-            warnings=tuple(self._warnings(arms[0])),
+            warnings=doubts(self.reported_on, arms[0]),
         )
 
     def _worths(self, runs: Sequence[Finished]) -> Tensor:
@@ -277,21 +277,3 @@ class _Comparison:
         last = features.stages[-1]
         found = nearest(known.features[last], asked.features[last], min(NEIGHBOURS, len(known.labels)))
         return float((neighbour_classes(found, known.labels, TEMPERATURE) == asked.labels).double().mean())
-
-    def _warnings(self, scratch: ArmResult) -> list[str]:
-        found = []
-        if self.reported_on == "val":
-            found.append(
-                "There is no test split: the samples that chose epochs and rates are reported, "
-                "and all figures lean to the good side."
-            )
-        if scratch.cut_short * 2 > len(scratch.values):
-            found.append(
-                f"{scratch.cut_short} of {len(scratch.values)} runs from scratch were best in the last tenth "
-                "of their epochs: with more of them scratch may catch up. The gain is that of this budget."
-            )
-        if len(scratch.values) < 5:
-            found.append(
-                f"{len(scratch.values)} seeds: a demonstration. Five or more make the interval worth reading."
-            )
-        return found
