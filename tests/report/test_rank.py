@@ -47,6 +47,8 @@ def test_fine_tuning_and_its_agreement_are_shown_where_they_were_asked_for(tmp_p
     held = [plain(Held("logme", 0.8, 0.2, 0.9)), plain(Held("leep", None, None, None))]
     found = page(tmp_path, figure="val/accuracy", agreement=held)
     assert "95.0 %" in found and "0.800" in found and "0.200 to 0.900" in found
+    assert "Fine-tuned: val/accuracy of the epoch that counts, on samples that may have chosen it." in found
+    assert "For these scores the network itself was not trained." in found
 
 
 def test_a_terminal_hears_the_same() -> None:
@@ -54,6 +56,11 @@ def test_a_terminal_hears_the_same() -> None:
     assert (
         "LogME 0.500" in lines[0] and "87.5" in lines[0] and "by LogME" in lines[2] and lines[3] == "so few"
     )
+
+
+def test_a_terminal_hears_what_fine_tuning_came_to() -> None:
+    lines = [line.replace("\u00a0", " ") for line in result_lines(result(figure="val/accuracy"))]
+    assert lines[0].endswith("probe 87.5 %  fine-tuned 95.0 %") and lines[1].endswith("fine-tuned 50.0 %")
 
 
 def test_an_answer_of_before_there_were_probes_has_its_page_still(tmp_path: Path) -> None:

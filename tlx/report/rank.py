@@ -32,10 +32,16 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{label(each['name']):{longest}}  LogME {decimal(each['logme'])}  LEEP {decimal(each['leep'])}  "
         f"NCE {decimal(each['nce'])}  H-score {decimal(each['h_score'])}  "
-        f"k-NN {percent(each['neighbours'])}  probe {percent(each.get('probe'))}"
+        f"k-NN {percent(each['neighbours'])}  probe {percent(each.get('probe'))}{_tuned(result, each)}"
         for each in result["candidates"]
     ]
     return [*lines, f"best     {label(result['best'])} by LogME", *result["warnings"]]
+
+
+def _tuned(result: Mapping[str, Any], candidate: Mapping[str, Any]) -> str:
+    if not result["figure"]:
+        return ""
+    return f"  fine-tuned {figure(str(result['figure']).partition('/')[2], candidate['finetuned'])}"
 
 
 def write_page(folder: Path) -> Path:
@@ -59,7 +65,8 @@ def write_page(folder: Path) -> Path:
             ),
             (
                 f"Nearest neighbours on its frozen features are right for {percent(best['neighbours'])} "
-                f"of the samples held out{_probe_said(best, result)}. The network itself was not trained."
+                f"of the samples held out{_probe_said(best, result)}. For these scores the network itself "
+                "was not trained."
             ),
         ],
         sections=[_scores(result), _costs(result), *_held(result)],
@@ -81,6 +88,11 @@ def _scores(result: Mapping[str, Any]) -> Section:
         for each in result["candidates"]
     ]
     notes = [SOURCES, *([_probe_note(result)] if _has_probes(result) else [])]
+    notes += (
+        [f"Fine-tuned: {tuned} of the epoch that counts, on samples that may have chosen it."]
+        if tuned
+        else []
+    )
     return Section("Scores", tables=[Table(columns, rows)], notes=notes)
 
 
