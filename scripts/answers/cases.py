@@ -137,9 +137,15 @@ GAINS: tuple[Case, ...] = (
         ("model=tiny", *_pacs("photo"), "data.per_class=40", *HEAD, "gain.rates=[1,3]", "gain.halvings=0"),
     ),
     Case(
+        "gain-letters_all",
+        "gain",
+        "the same with all of the photos, 96 a class",
+        ("model=tiny", *_pacs("photo"), *HEAD, "gain.rates=[1,3]", "gain.halvings=0"),
+    ),
+    Case(
         "gain-letters_thawed",
         "gain",
-        "the same, all of it trained",
+        "the same network, all of it trained, 40 photos a class",
         ("model=tiny", *_pacs("photo"), "data.per_class=40", "strategy=full", "strategy.epochs=10", *AS_FAST),
     ),
     Case(
