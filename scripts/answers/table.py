@@ -51,12 +51,14 @@ def _percent(share: float, low: float | None = None, high: float | None = None, 
 
 
 def _number(value: float | None) -> str:
-    """Three digits, or nothing.
+    """Three digits, all of a whole number, or nothing.
 
-    >>> _number(0.12345), _number(1234.5), _number(None)
-    ('0.123', '1.23e+03', '')
+    >>> _number(0.12345), _number(12345.6), _number(None)
+    ('0.123', '12,346', '')
     """
-    return "" if value is None else f"{value:.3g}".replace("-", MINUS)
+    if value is None:
+        return ""
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", MINUS)
 
 
 def _gain(case: Case, answer: Answer) -> Iterator[Row]:

@@ -37,6 +37,15 @@ def test_the_page_shows_every_distance_beside_that_within_the_target(tmp_path: P
     assert "<b>so few</b>" not in found and "so few" in found and "Over the stages" not in found
 
 
+def test_a_great_distance_is_a_whole_number_and_a_doubt_says_which_distance_it_is_of(tmp_path: Path) -> None:
+    given = result()
+    given["stages"][0]["measures"][0] |= {"value": 12468.3, "low": 433.4, "within": -1998.7}
+    found = page(tmp_path, given)
+    assert ">12,468<" in found and ">433 to 15.000<" in found and "-1,999, at most 4.000" in found
+    assert "Frechet distance: &lt;b&gt;so few" in found
+    assert result_lines(given)[1].startswith("Frechet distance  12,468 (433 to 15.000)")
+
+
 def test_several_stages_have_a_curve(tmp_path: Path) -> None:
     found = page(tmp_path, result(3))
     assert "Over the stages" in found and found.index("layer2, 128") < found.index("layer0, 128")

@@ -82,7 +82,7 @@ def write_page(folder: Path) -> Path:
         ],
         warnings=[
             *result["warnings"],
-            *dict.fromkeys(m["warning"] for m in last["measures"] if m["warning"]),
+            *(f"{TITLES[m['name']]}: {m['warning']}" for m in last["measures"] if m["warning"]),
         ],
     )
 
@@ -140,5 +140,11 @@ def _interval(measure: Mapping[str, Any]) -> str:
 
 
 def _number(value: Any) -> str:
-    """A distance of any size, with three digits."""
-    return decimal(value) if value is None or 0.01 <= abs(value) < 1000 else f"{value:.3g}"
+    """A distance of any size: three decimals, in the hundreds and above none, three digits of small ones.
+
+    >>> _number(0.125), _number(12468.3), _number(0.00012345)
+    ('0.125', '12,468', '0.000123')
+    """
+    if value is None or 0.01 <= abs(value) < 100:
+        return decimal(value)
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
