@@ -40,6 +40,17 @@ def test_a_run_is_trained_at_its_rate_in_a_folder_that_says_so(tmp_path: Path) -
     assert (trained[0]["rate_scale"], trained[0]["seed"], trained[0]["page"]) == (0.3, 4, False)
 
 
+def test_a_person_hears_what_is_trained_in_words(tmp_path: Path) -> None:
+    said: list[str] = []
+    asked = given(tmp_path, {0.3: 0.5}, [])._replace(say=said.append)
+    for name in ("shots4-", ""):
+        train_arm(asked, Arm("full", CONFIG), 0.3, 1, name)
+    assert said == [
+        "full: shots4, rates times 0.3, seed 1: val/accuracy 1.5000 in 2 epochs",
+        "full: rates times 0.3, seed 1: val/accuracy 1.5000 in 2 epochs",
+    ]
+
+
 @pytest.mark.parametrize(
     ("monitor", "figures", "best"),
     [

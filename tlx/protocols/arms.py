@@ -69,7 +69,8 @@ def train_arm(given: Given, arm: Arm, rate: float, seed: int, name: str = "") ->
     figure = monitored(config)
     said = f"{figure} {summary[figure]:.4f} in {summary['train/epochs']} epochs"
     if is_new:
-        given.say(f"{arm.name}: {name}rates times {rate:g}, seed {seed}: {said}")
+        what = name.replace("-", ", ")
+        given.say(f"{arm.name}: {what}rates times {rate:g}, seed {seed}: {said}")
     return Finished(folder, seed, summary)
 
 
