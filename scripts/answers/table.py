@@ -139,7 +139,6 @@ def _rank(case: Case, answer: Answer) -> Iterator[Row]:
             _percent(each["neighbours"]),
             "" if probe is None else _percent(probe),
             "" if tuned is None else _percent(tuned),
-            f"{each['seconds']:.1f} s",
             "" if number else str(answer["samples"]),
         )
 
@@ -186,7 +185,6 @@ TABLES: dict[str, tuple[Row, Callable[[Case, Answer], Iterator[Row]]]] = {
             "nearest neighbours, %",
             "linear probe, %",
             "head trained, val %",
-            "a thousand samples",
             "samples",
         ),
         _rank,
