@@ -118,7 +118,7 @@ class Drawn:
 
     def splits(self, targets: str = "class") -> Splits:
         held = Held(self.samples, self.labels)
-        return Splits(held, held, None, tuple(str(place) for place in range(CLASSES)))
+        return Splits(held, held, None, tuple(str(place) for place in range(int(self.labels.max()) + 1)))
 
     def describe(self) -> dict[str, Any]:
         return {}
