@@ -85,7 +85,7 @@ def near_copies(
 def _scaling(features: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and spread of each column, a block of rows at a time."""
     total, squares = (torch.zeros(features.shape[1], dtype=torch.float64) for _ in range(2))
-    for block in features.split(BANK):
+    for block in torch.split(features, BANK):
         rows = feature_rows(block, at_least=1)
         total += rows.sum(dim=0)
         squares += rows.square().sum(dim=0)

@@ -53,7 +53,7 @@ def strangeness(inputs: Tensor) -> float:
         inputs: Shape (N, C, H, W).
     """  # noqa: D205
     rows = inputs.double().transpose(0, 1).flatten(1)
-    spread = rows.std(dim=1, correction=0 if rows.shape[1] < 2 else 1).clamp_min(1e-12)
+    spread = rows.std(dim=1, correction=0).clamp_min(1e-12)
     return round(float((rows.mean(dim=1).square() + WEIGHT * spread.log().square()).mean()), 9)
 
 

@@ -74,7 +74,7 @@ class NormEvidence:
     ) -> None:
         self.backbone, self.norm, self.around = backbone, norm, around
         mean, variance = norm.running_mean, norm.running_var
-        self.known = (mean.detach().double().cpu(), variance.detach().double().cpu())  # type: ignore[operator, union-attr]
+        self.known = (mean.detach().double().cpu(), variance.detach().double().cpu())  # type: ignore[operator]
         self.given = self._moments(given)
         z = (self.given.first.mean(dim=0) - self.known[0]) / (self.known[1] + 1e-5).sqrt()
         self.said = f"what reaches {name} lies {float(z.abs().mean()):.2f} of its spreads from what it knows"
@@ -87,8 +87,8 @@ class NormEvidence:
 
     def _moments(self, inputs: Tensor) -> Moments:
         first, second = [], []
-        with _stopped_at(self.norm) as reached:
-            for rows in inputs.split(BATCH):
+        with _StoppedAt(self.norm) as reached:
+            for rows in torch.split(inputs, BATCH):
                 with self.around(), torch.no_grad(), suppress(_ReachedError):
                     self.backbone.net(rows)
                 values = reached.pop().flatten(2).double().cpu()
@@ -161,7 +161,7 @@ class HeadEvidence:
 
     def _of(self, inputs: Tensor) -> Tensor:
         with self.around(), torch.no_grad():
-            found = [self.backbone.original_logits(rows) for rows in inputs.split(BATCH)]
+            found = [self.backbone.original_logits(rows) for rows in torch.split(inputs, BATCH)]
         return torch.cat(found).double().cpu()
 
 
@@ -219,7 +219,7 @@ def _remembers(module: nn.Module) -> bool:
     return bool((mean != 0).any() or (variance != 1).any())
 
 
-class _stopped_at:  # noqa: N801
+class _StoppedAt:
     """Within, the network runs up to a norm, whose inputs are gathered."""
 
     def __init__(self, norm: nn.Module) -> None:

@@ -73,6 +73,8 @@ def input_match(
         return [Finding("ok", f"{len(chosen)} samples are too few to tell whether values match the weights")]
     inputs = data.chosen(train, [(0, int(index)) for index in chosen])
     given = to_device(inputs, device)
+    if not isinstance(given, Tensor):
+        return []
     backbone.to(device).eval()
     turned = reversed_channels(given, preprocessing)
     whole = not getattr(data.source, "crop", True)

@@ -41,16 +41,16 @@ def _compared(splits: Splits, other: Split, targets: Targets) -> list[tuple[str,
     train = splits.train.labels
     if targets == "class":
         count = len(splits.classes)
-        rows = (np.bincount(labels, minlength=count) for labels in (train, other.labels))
-        return [("", label_shift(*rows))]
+        counted, others = (np.bincount(labels, minlength=count) for labels in (train, other.labels))
+        return [("", label_shift(counted, others))]
     found = []
     for place, name in enumerate(splits.classes):
         columns = train[:, place], other.labels[:, place]
         if targets == "numbers":
             found.append((name, number_shift(*columns)))
         else:
-            held = (np.bincount(column.astype(np.int64), minlength=2) for column in columns)
-            found.append((name, label_shift(*held)))
+            held, asked = (np.bincount(column.astype(np.int64), minlength=2) for column in columns)
+            found.append((name, label_shift(held, asked)))
     return found
 
 

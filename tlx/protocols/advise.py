@@ -96,7 +96,7 @@ class Advise:
         distance = Distance().answer(chosen) if job.source is not None else None
         best = own.makers.job(config)
         guides = label_guides([row.train for row in target.counts if row.train], tuple(best.backbone.stages))
-        findings = findings_of(best, given.say)
+        findings = findings_of(best, self.samples, given.say)
         played = self._tournament(own, best, models.candidates[0].seconds / 1000, guides)
         winner = played.play()
         compared = ComparedRuns(best, played, given.makers.trust)
