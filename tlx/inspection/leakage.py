@@ -21,11 +21,12 @@ def leakage(features: Mapping[str, Tensor], splits: Splits) -> list[Finding]:
 
     Nearly: by the features of a frozen backbone, see `tlx.functional.near_copies`, so that copies that were
     compressed anew, resized, trimmed or mirrored are found, and two shots of one scene at times. Whether such
-    a pair is one too many is for people to say; therefore it is named. Measured on features of SqueezeNet 1.1 at
-    160 pixels, 40 injected copies of each kind: of photos (ants and bees, PACS) and cartoons 38 to 40 were found
-    whether compressed anew, resized, trimmed or mirrored, of drawings 33 to 38 and 10 to 13 of those mirrored;
-    of samples held out at random 0 of 153, 3 of 100, 3 of 100 and 0 of 100 were named, most of them shots of one
-    scene.
+    a pair is one too many is for people to say; therefore it is named.
+
+    Measured on features of SqueezeNet 1.1 at 160 pixels with 40 copies of each kind: of photos (ants and
+    bees, PACS) and cartoons 38 to 40 were found, whether compressed anew, resized, trimmed or mirrored, of
+    drawings 33 to 38, and 10 to 13 of those mirrored. Of samples held out at random 0 of 153, 3 of 100, 3 of
+    100 and 0 of 100 were named, most of them shots of one scene.
 
     Args:
         features: By split ("train", "val", "test"), rows in the order of the split, shape (N, D).
