@@ -12,6 +12,9 @@ __all__ = ["LabelShift", "label_shift", "number_shift"]
 FEWEST = 5
 """Expected samples in a cell below which the distribution of chi-square is not that of large samples."""
 
+AT_ONCE = 1_000_000
+"""Counts of draws that are held at once."""
+
 
 class LabelShift(NamedTuple):
     """Two samples of labels against each other."""
@@ -62,8 +65,11 @@ def label_shift(
     sizes, pooled = table.sum(axis=1), table.sum(axis=0)
     draws = np.random.default_rng(seed)
     distance = float(_apart(table[0], table[1]))
-    drawn = [draws.multinomial(size, row / size, resamples) for size, row in zip(sizes, table, strict=True)]
-    bounds = np.quantile(_apart(*drawn), [0.5 + confidence / 2, 0.5 - confidence / 2])
+    blocks = _blocks(resamples, table.shape[1])
+    drawn = np.concatenate(
+        [_apart(*(draws.multinomial(sum(row), row / sum(row), block) for row in table)) for block in blocks]
+    )
+    bounds = np.quantile(drawn, [0.5 + confidence / 2, 0.5 - confidence / 2])
     low, high = (min(1.0, max(0.0, 2 * distance - float(bound))) for bound in bounds)
     expected = np.outer(sizes, pooled) / pooled.sum()
     if table.shape[1] < 2:
@@ -75,10 +81,18 @@ def label_shift(
         return LabelShift(distance, low, high, p, "chi-square")
     if table.shape[1] == 2:
         return LabelShift(distance, low, high, float(stats.fisher_exact(table)[1]), "fisher")
-    dealt = draws.multivariate_hypergeometric(pooled, sizes[0], resamples, method="marginals")
-    found, others = _surprise(table[0], expected), _surprise(dealt, expected)
-    p = (1 + int((others >= found * (1 - 1e-9)).sum())) / (resamples + 1)
+    found, greater = _surprise(table[0], expected), 0
+    for block in blocks:
+        dealt = draws.multivariate_hypergeometric(pooled, sizes[0], block, method="marginals")
+        greater += int((_surprise(dealt, expected) >= found * (1 - 1e-9)).sum())
+    p = (1 + greater) / (resamples + 1)
     return LabelShift(distance, low, high, p, "permutation")
+
+
+def _blocks(resamples: int, classes: int) -> list[int]:
+    """How many draws to hold at once, so that many classes take no more than some tens of megabytes."""
+    most = max(1, AT_ONCE // classes)
+    return [min(most, resamples - start) for start in range(0, resamples, most)]
 
 
 def number_shift(

@@ -61,7 +61,8 @@ def _finding(split: str, found: list[tuple[str, LabelShift]], tests: int, target
         most = max(found, key=lambda pair: pair[1].distance)
         far = f"; the farthest is {most[0]}" if most[0] and len(found) > 1 else ""
         return Finding(
-            "ok", f"{split}: labels in the shares of train, as far as can be told ({_said(most[1])}){far}"
+            "ok",
+            f"{split}: labels in the shares of train, as far as can be told ({_said(most[1], False)}){far}",
         )
     shifted.sort(key=lambda pair: -pair[1].distance)
     said = "; ".join(f"{name} {_said(shift)}".strip() for name, shift in shifted[:SHOWN])
@@ -70,6 +71,7 @@ def _finding(split: str, found: list[tuple[str, LabelShift]], tests: int, target
     return Finding("warn", what, ALIKE if targets == "numbers" else DRAWN)
 
 
-def _said(shift: LabelShift) -> str:
+def _said(shift: LabelShift, bounds: bool = True) -> str:
     name = "distance of cumulative shares" if shift.test == "kolmogorov-smirnov" else "total variation"
-    return f"{name} {shift.distance:.2f} [{shift.low:.2f}, {shift.high:.2f}], p = {shift.p:.2g}, {shift.test}"
+    interval = f" [{shift.low:.2f}, {shift.high:.2f}]" if bounds else ""
+    return f"{name} {shift.distance:.2f}{interval}, p = {shift.p:.2g}, {shift.test}"
