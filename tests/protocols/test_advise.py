@@ -12,7 +12,15 @@ from tlx.protocols.advise_result import AdviseResult
 from tlx.protocols.plain import typed
 from tlx.verbs.protocol import answer, resume_answer
 
-SMALL = ("cache=none", "trainer=cpu", "data.per_class=10", "advise.rates=[1,3]", "advise.budget=1000")
+SMALL = (
+    "data.val_fraction=0.06",
+    "data.test_fraction=0.06",
+    "cache=none",
+    "trainer=cpu",
+    "data.per_class=10",
+    "advise.rates=[1,3]",
+    "advise.budget=1000",
+)
 HEAD = "strategy=feature_extraction strategy.epochs=4"
 ENTRIES = f"advise.strategies=['{HEAD}','strategy=scratch strategy.epochs=2']"
 
