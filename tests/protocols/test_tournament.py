@@ -96,6 +96,12 @@ def test_what_is_expected_to_end_beyond_the_budget_does_not_begin(tmp_path: Path
     assert any(line.startswith("strategy=poor") for line in played.skipped)
 
 
+def test_the_cheapest_runs_first(tmp_path: Path) -> None:
+    course = Course(tmp_path)
+    course.tournament(10_000, ("full", "head", "scratch")).play()
+    assert course.trained[0].startswith("head/")
+
+
 def test_the_first_run_is_made_whatever_it_takes(tmp_path: Path) -> None:
     played = Course(tmp_path, seconds=99.0).tournament(1.0)
     assert played.play() is not None
