@@ -103,12 +103,10 @@ class Tournament:
         first = [found for entry in cheapest_first if (found := self._run(entry, epochs))]
         if not first:
             return None
-        second = [
-            found for each in self._better_half(first) if (found := self._run(each.entry, epochs * LONGER))
-        ]
-        longest = self._ordered(second or first)
-        able = [played for played in longest if not played.entry.from_scratch] or longest
-        winner = self._with_regularizers(self._with_rates(able[0]))
+        for played in self._better_half(first):
+            self._run(played.entry, epochs * LONGER)
+        able = [played for played in self.played if not played.entry.from_scratch] or first
+        winner = self._with_regularizers(self._with_rates(self._ordered(able)[0]))
         self._in_full(winner)
         return winner
 
