@@ -64,6 +64,7 @@ def test_what_is_forgotten_is_shown_and_what_holds_on_keeps_more(tmp_path: Path)
     assert any("image/png" in output.get("data", {}) for output in said)
 
 
+@pytest.mark.timeout(600)
 def test_questions_are_answered_and_a_verdict_is_reached(tmp_path: Path) -> None:
     notebook = run(NOTEBOOKS / "03_compare_and_decide.ipynb", tmp_path)
     said = [output for cell in notebook.cells for output in cell.get("outputs", [])]
@@ -75,3 +76,4 @@ def test_questions_are_answered_and_a_verdict_is_reached(tmp_path: Path) -> None
     assert any(line.startswith("positive transfer: ") for line in lines)
     assert any("3 seeds: a demonstration" in line for line in lines)
     assert any("image/png" in output.get("data", {}) for output in said)
+    assert "tlx fit data.per_class=10 strategy=feature_extraction" in lines

@@ -12,7 +12,15 @@ from tlx.protocols.advise_result import AdviseResult
 from tlx.protocols.plain import typed
 from tlx.verbs.protocol import answer, resume_answer
 
-SMALL = ("cache=none", "trainer=cpu", "data.per_class=10", "advise.rates=[1,3]", "advise.budget=1000")
+SMALL = (
+    "data.val_fraction=0.06",
+    "data.test_fraction=0.06",
+    "cache=none",
+    "trainer=cpu",
+    "data.per_class=10",
+    "advise.rates=[1,3]",
+    "advise.budget=1000",
+)
 HEAD = "strategy=feature_extraction strategy.epochs=4"
 ENTRIES = f"advise.strategies=['{HEAD}','strategy=scratch strategy.epochs=2']"
 
@@ -70,14 +78,18 @@ def test_the_answer_can_be_read_back_shown_and_gone_on_with(answered: Any, capsy
     assert shlex.join(["tlx", "fit", *found.words]) in capsys.readouterr().out
 
 
-def test_only_the_first_run_is_made_where_there_is_no_time(tmp_path: Path) -> None:
-    words = [*SMALL, "advise.budget=0.001", "advise.samples=30"]
+def test_only_the_first_run_is_made_where_there_is_no_time_and_of_many_samples_a_share_is_read(
+    tmp_path: Path,
+) -> None:
+    words = [*SMALL, "data.per_class=null", "advise.budget=0.001", "advise.samples=60"]
     found: AdviseResult = answer(tmp_path / "hasty", "advise", compose("advise", words))
     assert [each.name for each in found.entrants] == ["strategy=feature_extraction"]
-    assert (found.trained_on, found.risk) == (30, None)
-    assert any("trained on 30 of 100 samples" in line for line in found.warnings)
-    assert any("had no room for strategy=lp_ft" in line for line in found.warnings)
-    assert compose("fit", list(found.words)).config["data"]["per_class"] == 10
+    assert 50 <= found.trained_on <= 70
+    assert found.risk is None
+    assert any(f"trained on {found.trained_on} of 1,5" in line for line in found.warnings)
+    assert any("had no room for strategy=" in line for line in found.warnings)
+    config = compose("fit", list(found.words)).config
+    assert (config["data"]["_target_"], config["data"]["per_class"]) == ("tlx.data.digits.Digits", None)
 
 
 @pytest.mark.parametrize(

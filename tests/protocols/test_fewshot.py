@@ -11,7 +11,7 @@ from tlx.protocols.fewshot import Fewshot, FewshotResult
 from tlx.protocols.plain import typed
 from tlx.verbs.protocol import answer
 
-SMALL = ("cache=none", "trainer=cpu", "fewshot.seeds=2")
+SMALL = ("data.val_fraction=0.06", "data.test_fraction=0.06", "cache=none", "trainer=cpu", "fewshot.seeds=2")
 ARMS = 'fewshot.arms=[probe,"strategy=scratch strategy.epochs=1"]'
 
 

@@ -11,6 +11,8 @@ from tlx.protocols.plain import typed
 from tlx.verbs.protocol import answer
 
 SMALL = (
+    "data.val_fraction=0.06",
+    "data.test_fraction=0.06",
     "data.per_class=3",
     "strategy=partial",
     "strategy.epochs=1",

@@ -17,7 +17,7 @@ from tlx.protocols.plain import typed
 from tlx.protocols.rank import Rank, RankResult
 from tlx.verbs.protocol import answer
 
-SMALL = ("data.per_class=8", "cache=none", "trainer=cpu")
+SMALL = ("data.val_fraction=0.06", "data.test_fraction=0.06", "data.per_class=8", "cache=none", "trainer=cpu")
 RANDOM = "rank.models=['model=tiny model.weights=null']"
 
 

@@ -8,7 +8,7 @@ def test_what_is_bad_comes_before_what_is_fine() -> None:
     labels = job.data.splits.train.labels
     labels[labels == 7] = 1  # an empty class
     job.data.preprocessing = job.backbone.preprocessing
-    found = findings_of(job, lambda line: None)
+    found = findings_of(job, 500, lambda line: None)
     levels = [finding.level for finding in found]
     assert levels == sorted(levels, key=["bad", "warn", "ok"].index)
     assert found[0].what == "train has no sample of 7"

@@ -26,6 +26,7 @@ class Course:
 
     def __init__(self, folder: Path, seconds: float = 10.0) -> None:
         self.folder, self.seconds, self.trained = folder, seconds, list[str]()
+        self.costs = dict[str, float]()
 
     def train(self, run: Path, config: Any) -> None:
         if (run / "summary.json").is_file():
@@ -34,7 +35,11 @@ class Course:
         epochs = min(12, config["trainer"]["limit_epochs"])
         bonus = 0.05 * (config["rate_scale"] == 3) + 0.02 * bool(config["regularizer"])
         value = WORTH[config["strategy"]] + 0.001 * epochs + bonus
-        summary = {"val/accuracy": value, "train/epochs": epochs, "train/seconds": self.seconds}
+        summary = {
+            "val/accuracy": value,
+            "train/epochs": epochs,
+            "train/seconds": self.costs.get(config["strategy"], self.seconds),
+        }
         run.mkdir(parents=True, exist_ok=True)
         (run / "summary.json").write_text(json.dumps(summary))
 
@@ -94,6 +99,23 @@ def test_what_is_expected_to_end_beyond_the_budget_does_not_begin(tmp_path: Path
     assert played.spent <= 25.0
     assert len(played.played) == 2
     assert any(line.startswith("strategy=poor") for line in played.skipped)
+
+
+def test_the_cheapest_runs_first(tmp_path: Path) -> None:
+    course = Course(tmp_path)
+    course.tournament(10_000, ("full", "head", "scratch")).play()
+    assert course.trained[0].startswith("head/")
+
+
+def test_who_was_better_in_a_short_run_is_not_beaten_for_want_of_time(tmp_path: Path) -> None:
+    course = Course(tmp_path)
+    course.costs = {"full": 150.0}
+    played = course.tournament(200.0, ("head", "full"))
+    winner = played.play()
+    assert winner is not None
+    assert any("strategy=full, 12 epochs" in line for line in played.skipped)
+    assert any(each.entry.name == "strategy=head" and each.limit > winner.limit for each in played.played)
+    assert winner.entry.name == "strategy=full"
 
 
 def test_the_first_run_is_made_whatever_it_takes(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from tlx.data.order import random_order
 from tlx.errors import ConfigError, DataError, bad_value
 from tlx.types import Split, Splits
 
-__all__ = ["check_fractions", "divided", "few_shot", "held_out"]
+__all__ = ["check_fractions", "divided", "few_shot", "held_out", "portion"]
 
-_HELD_OUT, _FEW_SHOT = 0x73706C6974, 0x73686F7473
+_HELD_OUT, _FEW_SHOT, _PORTION = 0x73706C6974, 0x73686F7473, 0x7368617265
 _BINS = 10
 _UNLABELLED = 1 << 32
 """The key of what has no class; no class has so large a number."""
@@ -213,6 +213,30 @@ def few_shot(labels: NDArray[Any], per_class: int, seed: int, classes: Sequence[
 def _first(positive: NDArray[Any], order: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Where in `order` the first `count` positives stand."""
     return np.flatnonzero(positive[order])[:count]
+
+
+def portion(labels: NDArray[Any], fraction: float, seed: int, classes: Sequence[str]) -> NDArray[np.int64]:
+    """Draw a share of the samples, the same share of every class; a larger draw holds every smaller one.
+
+    Args:
+        labels: One class, shape (N,), in [0, K), of each of which `round(n * fraction)` of n samples are
+            drawn, at least one; of any other labels, shape (N, ...), that share of all samples.
+        fraction: In (0, 1].
+        seed: Whole number >= 0.
+        classes: The K class names.
+
+    Returns:
+        Sorted indices.
+    """
+    if labels.ndim > 1:
+        members = [np.arange(len(labels))]
+    else:
+        members = _members(labels, np.bincount(labels, minlength=len(classes)))
+    drawn = [
+        each[random_order(len(each), _PORTION, seed, label)[: max(1, round(len(each) * fraction))]]
+        for label, each in enumerate(members)
+    ]
+    return np.sort(np.concatenate(drawn))
 
 
 def check_fractions(val_fraction: float, test_fraction: float, split_seed: int) -> None:

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.job import Job
 from tlx.protocols.advise_reasons import reasons_of, warnings_of
@@ -14,6 +12,7 @@ from tlx.protocols.advise_result import AdviseResult, Noticed, Risk
 from tlx.protocols.arms import monitored
 from tlx.protocols.compared_runs import ComparedRuns
 from tlx.protocols.distance import Distance
+from tlx.protocols.fewer_samples import fewer_samples
 from tlx.protocols.given import Given
 from tlx.protocols.label_guides import Guide, label_guides
 from tlx.protocols.probe import Probe
@@ -96,10 +95,13 @@ class Advise:
         distance = Distance().answer(chosen) if job.source is not None else None
         best = own.makers.job(config)
         guides = label_guides([row.train for row in target.counts if row.train], tuple(best.backbone.stages))
-        findings = findings_of(best, given.say)
-        played = self._tournament(own, best, models.candidates[0].seconds / 1000, guides)
+        findings = findings_of(best, self.samples, given.say)
+        data = fewer_samples(config["data"], best.data.splits, self.samples, best.seed)
+        fewer = own._replace(config={**config, "data": data})
+        small = own.makers.job(fewer.config)
+        played = self._tournament(fewer, small, models.candidates[0].seconds / 1000, guides)
         winner = played.play()
-        compared = ComparedRuns(best, played, given.makers.trust)
+        compared = ComparedRuns(small, played, given.makers.trust)
         entrants, risk = compared.entrants(winner), compared.risk(self.margin)
         entry = self._recommended(own, guides, played, winner, risk)
         words = _command(own, config, entry)
@@ -122,19 +124,18 @@ class Advise:
             findings=tuple(Noticed(found.level, found.what, found.fix) for found in findings),
             budget=self.budget,
             spent=played.spent,
-            trained_on=self._trained_on(best),
-            warnings=warnings_of(models, entrants, played.skipped, self._trained_on(best), target.train),
+            trained_on=len(small.data.splits.train),
+            warnings=warnings_of(
+                models, entrants, played.skipped, len(small.data.splits.train), target.train
+            ),
         )
 
     def _tournament(self, given: Given, job: Job, forward: float, guides: Sequence[Guide]) -> Tournament:
-        config = self._drawn(given.config, job)
-        test = job.data.splits.test
-        sizes = Sizes(
-            self._trained_on(job), len(job.data.splits.val), 0 if test is None else len(test), forward
-        )
+        train, val, test, _ = job.data.splits
+        sizes = Sizes(len(train), len(val), 0 if test is None else len(test), forward)
         return Tournament(
             given,
-            self._entries(given, config, guides),
+            self._entries(given, given.config, guides),
             self.rates,
             self._regularizers(given),
             self.budget,
@@ -156,21 +157,6 @@ class Advise:
             return winner.entry
         by_rule = [entry for entry in played.entries if entry.name == guides[-1].strategy]
         return (by_rule or list(played.entries))[0]
-
-    def _per_class(self, job: Job) -> int | None:
-        """Labels of each class that the tournament trains on; None: all."""
-        counts = np.bincount(job.data.splits.train.labels, minlength=len(job.data.classes))
-        if counts.sum() <= self.samples:
-            return None
-        return max(1, min(int(counts.min()), self.samples // len(counts)))
-
-    def _trained_on(self, job: Job) -> int:
-        each = self._per_class(job)
-        return len(job.data.splits.train) if each is None else each * len(job.data.classes)
-
-    def _drawn(self, config: Mapping[str, Any], job: Job) -> dict[str, Any]:
-        each = self._per_class(job)
-        return dict(config) if each is None else {**config, "data": {**config["data"], "per_class": each}}
 
     def _entries(self, given: Given, config: Mapping[str, Any], guides: Sequence[Guide]) -> list[Entry]:
         texts = self.strategies or list(dict.fromkeys([*(guide.strategy for guide in guides), *ALWAYS]))

@@ -48,9 +48,8 @@ def warnings_of(
     found = list(models.warnings)
     if trained_on < samples:
         found.append(
-            f"The tournament trained on {trained_on:,} of {samples:,} samples, equally many of each class: "
-            "with "
-            "all of them strategies that train more may gain."
+            f"The tournament trained on {trained_on:,} of {samples:,} samples, the same share of each class: "
+            "with all of them strategies that train more may gain."
         )
     if skipped:
         more = f" and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""

@@ -74,7 +74,7 @@ class Tournament:
 
     Args:
         given: Trains.
-        entries: The cheapest first.
+        entries: What takes part; the cheapest runs first.
         rates: Factors of the winner's rates.
         regularizers: Each the node of a config by its name.
         budget: Seconds.
@@ -99,15 +99,14 @@ class Tournament:
     def play(self) -> Played | None:
         """Play all rounds that the budget has room for; the winner, or None where nothing could be run."""
         epochs = self.seconds.epochs or self.seconds.settle(self._first_epochs())
-        first = [found for entry in self.entries if (found := self._run(entry, epochs))]
+        cheapest_first = sorted(self.entries, key=lambda e: self.seconds.reckoned(self.plan(e, epochs)))
+        first = [found for entry in cheapest_first if (found := self._run(entry, epochs))]
         if not first:
             return None
-        second = [
-            found for each in self._better_half(first) if (found := self._run(each.entry, epochs * LONGER))
-        ]
-        longest = self._ordered(second or first)
-        able = [played for played in longest if not played.entry.from_scratch] or longest
-        winner = self._with_regularizers(self._with_rates(able[0]))
+        for played in self._better_half(first):
+            self._run(played.entry, epochs * LONGER)
+        able = [played for played in self.played if not played.entry.from_scratch] or first
+        winner = self._with_regularizers(self._with_rates(self._ordered(able)[0]))
         self._in_full(winner)
         return winner
 

@@ -41,11 +41,18 @@ def doctor(argv: Sequence[str]) -> None:
     from tlx.composition.job import make_job
     from tlx.doctor import rehearsal
     from tlx.inspection import samples
+    from tlx.inspection.input_match import input_match
+    from tlx.inspection.label_shift import label_shifts
+    from tlx.trainer import World
 
     job = make_job(composed.config, composed.trust)
     splits = job.data.splits
     findings += _say("data", samples.counts(splits, job.task.targets))
+    findings += _say("labels", label_shifts(splits, job.task.targets))
     findings += _say("values", samples.normalisation(splits.train, job.backbone.preprocessing))
+    settings = job.trainer
+    matched = input_match(job.backbone, job.data, settings.device(World()), settings.precision_context)
+    findings += _say("weights", matched) if matched else []
     made = rehearsal.rehearse(job)
     print(made.table)  # noqa: T201
     findings += _say("optimizer", rehearsal.optimizer_groups(made))
