@@ -24,6 +24,7 @@ def test_the_page_shows_every_point_and_where_curves_cross(tmp_path: Path) -> No
     for said in ("50.0 %", "80.0 %", "0.525", "full overtakes", "2.5 labels of each class", "so few", "<svg"):
         assert said in page
     assert "<b>probe</b>" not in page
+    assert ">1 label<" in page and ">4 labels<" in page
 
 
 def test_one_seed_has_no_band(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def _table(result: Mapping[str, Any]) -> Table:
     shots = [point["shots"] for point in result["curves"][0]["points"]]
     columns = [
         Column("Arm", number=False),
-        *(Column(f"{count(each)} labels") for each in shots),
+        *(Column(f"{count(each)} label{'' if each == 1 else 's'}") for each in shots),
         Column("Area"),
     ]
     rows = []
