@@ -39,6 +39,14 @@ def test_a_key_that_resembles_nothing_gets_no_false_suggestion() -> None:
     )
 
 
+@pytest.mark.parametrize("word", ["gain.scratch.epochs=10", "stage_rates.layer3=10", "model.net.width=8"])
+def test_where_any_key_may_be_added_it_is_told_how(word: str) -> None:
+    key = word.partition("=")[0]
+    error = ConfigCompositionException(f"Could not override '{key}'.")
+    keys = [*KEYS, "gain.scratch", "stage_rates", "model.net", "model.net._target_", "strategy.epochs"]
+    assert str(explain(error, [word], lambda: keys)) == f"no key {key!r} yet. Try: +{word}"
+
+
 def test_an_unknown_choice_shows_what_there_is() -> None:
     found = explained(MissingConfigException("In 'fit': Could not find 'strategy/ful'", "strategy/ful"))
     assert found.startswith("no strategy 'ful'. Known: auto, discriminative, ")

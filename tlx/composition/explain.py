@@ -17,6 +17,9 @@ from tlx.errors import ConfigError, nearest, unknown_name
 
 __all__ = ["EXPLAINED", "check_words", "explain"]
 
+OPEN = ("gain.scratch", "model.net", "stage_rates")
+"""Keys that take arguments of any name, each with a + in front."""
+
 EXPLAINED = (HydraException, OmegaConfBaseException, OSError, ValueError)
 """What composing may raise that is the fault of an override or of a config."""
 
@@ -89,6 +92,8 @@ def _unknown_key(key: str, value: str, known: Sequence[str]) -> ConfigError:
     parent, _, leaf = key.rpartition(".")
     if parent == SOURCE and not any(name.startswith(f"{SOURCE}.") for name in known):
         return ConfigError(f"no key {key!r} without a source", fix=f"data@{SOURCE}=folder {key}={value}")
+    if parent in OPEN and parent in known:
+        return ConfigError(f"no key {key!r} yet", fix=f"+{key}={value}")
     beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == parent}
     elsewhere = [name for name in known if name.rpartition(".")[2] == leaf]
     close = nearest(leaf, beside)
