@@ -36,6 +36,7 @@ def test_the_configs_own_strategy_is_an_arm(tmp_path: Path) -> None:
     asked = compose("fewshot", [*words, "strategy.epochs=1", "fewshot.seeds=1"])
     found: FewshotResult = answer(tmp_path / "own", "fewshot", asked)
     assert found.curves[0].name == "feature_extraction"
+    assert found.warnings == ("1 seed: five or more make the bands worth reading.",)
     assert (tmp_path / "own" / "runs" / "feature_extraction" / "shots2-rate1-seed0").is_dir()
 
 

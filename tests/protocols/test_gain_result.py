@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from tlx.figures import TASK_FIGURES
-from tlx.protocols.gain_result import ArmResult, GainResult
+from tlx.protocols.gain_result import ArmResult, GainResult, doubts
 from tlx.protocols.saved import Saved
 
 ARM = ArmResult("transfer", "full", 1.0, {"1": 0.5}, (0.5,), 0.5, (3,), (1.0,), 0)
@@ -38,3 +38,16 @@ def test_a_sweep_compares_the_gain_and_what_it_is_the_difference_of() -> None:
 
 def test_of_numbers_it_is_the_error_that_was_saved() -> None:
     assert replace(RESULT, figure="mae", higher=False).figures() == {"error_saved": 0.25}
+
+
+def test_what_is_thin_about_a_gain_is_said_and_nothing_of_who_is_ahead() -> None:
+    cut = replace(ARM, values=(0.5, 0.6), cut_short=2)
+    late = (
+        "2 of 2 runs from scratch were best in the last tenth of their epochs: with more of them scratch may "
+        "do better. The gain is that of this budget."
+    )
+    few = "seeds: a demonstration. Five or more make the interval worth reading."
+    assert doubts("test", cut) == (late, f"2 {few}")
+    assert doubts("test", replace(ARM, values=(0.5,))) == (f"1 {few.replace('seeds', 'seed')}",)
+    (val,) = doubts("val", replace(ARM, values=(0.5,) * 5, cut_short=2))
+    assert val.startswith("There is no test split")

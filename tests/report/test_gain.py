@@ -58,6 +58,11 @@ def test_what_was_never_reached_is_a_dash(tmp_path: Path) -> None:
     assert "0 of 1 pre-trained runs reached it" in page(tmp_path)
 
 
+def test_the_interval_of_one_seed_claims_nothing_of_others(tmp_path: Path) -> None:
+    assert "says nothing of other seeds: 1 seed, 10 samples" in page(tmp_path)
+    assert "for other seeds and other samples of the same kind: 2 seeds" in page(tmp_path, seeds=(0, 1))
+
+
 def test_numbers_are_told_in_their_unit(tmp_path: Path) -> None:
     found = page(tmp_path, figure="mae", higher=False, majority=None, gain=1.5)
     assert "+1.500" in found and "points" not in found

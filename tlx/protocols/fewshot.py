@@ -173,7 +173,8 @@ class Fewshot:
             said = str(given.config["names"]["strategy"]) if name == OWN else name
             curves.append(Curve(said, points, area))
         curves.sort(key=lambda curve: -curve.area)
-        few = [f"{len(seeds)} seeds: five or more make the bands worth reading."] if len(seeds) < 5 else []
+        number = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
+        few = [f"{number}: five or more make the bands worth reading."] if len(seeds) < 5 else []
         return FewshotResult(
             tuple(curves),
             tuple(self._crossings(curves)),

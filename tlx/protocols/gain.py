@@ -17,7 +17,7 @@ from tlx.functional.neighbours import nearest, neighbour_classes
 from tlx.inference import worth_of_each
 from tlx.protocols.arms import Arm, Finished, train_arm, tuned
 from tlx.protocols.frozen import sampled, stage_features
-from tlx.protocols.gain_result import ArmResult, GainResult, Label, Measured
+from tlx.protocols.gain_result import ArmResult, GainResult, Label, Measured, doubts
 from tlx.protocols.given import Given, data_named
 from tlx.protocols.saved import saved
 
@@ -161,7 +161,7 @@ class _Comparison:
             labels=labels,
             all_labels=self._per_class(),
             also=also,
-            warnings=tuple(self._warnings(arms[0])),
+            warnings=doubts(self.reported_on, arms[0]),
         )
 
     def _worths(self, runs: Sequence[Finished]) -> Tensor:
@@ -245,21 +245,3 @@ class _Comparison:
         last = features.stages[-1]
         found = nearest(known.features[last], asked.features[last], min(NEIGHBOURS, len(known.labels)))
         return float((neighbour_classes(found, known.labels, TEMPERATURE) == asked.labels).double().mean())
-
-    def _warnings(self, scratch: ArmResult) -> list[str]:
-        found = []
-        if self.reported_on == "val":
-            found.append(
-                "There is no test split: the samples that chose epochs and rates are reported, "
-                "and all figures lean to the good side."
-            )
-        if scratch.cut_short * 2 > len(scratch.values):
-            found.append(
-                f"{scratch.cut_short} of {len(scratch.values)} runs from scratch were best in the last tenth "
-                "of their epochs: with more of them scratch may catch up. The gain is that of this budget."
-            )
-        if len(scratch.values) < 5:
-            found.append(
-                f"{len(scratch.values)} seeds: a demonstration. Five or more make the interval worth reading."
-            )
-        return found

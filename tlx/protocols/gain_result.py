@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tlx.figures import FIGURES
 from tlx.protocols.saved import Saved
 
-__all__ = ["ArmResult", "GainResult", "Label", "Measured"]
+__all__ = ["ArmResult", "GainResult", "Label", "Measured", "doubts"]
 
 
 @dataclass(frozen=True)
@@ -134,3 +134,27 @@ class GainResult:
             "with_transfer": self.transfer.mean,
             "from_scratch": self.scratch.mean,
         }
+
+
+def doubts(reported_on: str, scratch: ArmResult) -> tuple[str, ...]:
+    """What makes a gain less than it looks.
+
+    Args:
+        reported_on: "test" or "val".
+        scratch: The arm from random values.
+    """
+    found, number = list[str](), len(scratch.values)
+    if reported_on == "val":
+        found.append(
+            "There is no test split: the samples that chose epochs and rates are reported, "
+            "and all figures lean to the good side."
+        )
+    if scratch.cut_short * 2 > number:
+        found.append(
+            f"{scratch.cut_short} of {number} runs from scratch were best in the last tenth "
+            "of their epochs: with more of them scratch may do better. The gain is that of this budget."
+        )
+    if number < 5:
+        seeds = "1 seed" if number == 1 else f"{number} seeds"
+        found.append(f"{seeds}: a demonstration. Five or more make the interval worth reading.")
+    return tuple(found)

@@ -82,13 +82,17 @@ def _sentences(result: Mapping[str, Any]) -> list[str]:
             f"random values, 95 % interval {_interval(result)}."
         ),
         (
-            f"{meanings[result['verdict']]} The margin is {_gain(result, result['margin'])}. The interval "
-            "is for other "
-            f"seeds and other samples of the same kind: {_seeds(result)}, "
-            f"{count(result['samples'])} "
-            f"samples ({result['reported_on']}), paired by both."
+            f"{meanings[result['verdict']]} The margin is {_gain(result, result['margin'])}. "
+            f"{_covers(result)}: {_seeds(result)}, {count(result['samples'])} samples "
+            f"({result['reported_on']}), paired by both."
         ),
     ]
+
+
+def _covers(result: Mapping[str, Any]) -> str:
+    if len(result["seeds"]) == 1:
+        return "The interval is for other samples of the same kind and says nothing of other seeds"
+    return "The interval is for other seeds and other samples of the same kind"
 
 
 def _arms(result: Mapping[str, Any]) -> Section:
