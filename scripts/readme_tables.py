@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from scripts.answers import table as answers
 from scripts.bench import cost
 from scripts.bench.table import caption, markdown
 from scripts.forgetting import table as forgetting
@@ -79,6 +80,14 @@ def reproduction_table() -> str:
     return _table(newest(REPRODUCTION, "mnist-*.json"), reproduction.markdown, reproduction.caption)
 
 
+ANSWERS = Path(__file__).parent / "answers" / "results"
+
+
+def answers_table() -> str:
+    """What `scripts.answers.ask` was answered last."""
+    return _table(newest(ANSWERS, "answers-*.json"), answers.markdown, answers.caption)
+
+
 def _table(
     found: tuple[Path, dict[str, Any]] | None,
     rows: Callable[[dict[str, Any]], str],
@@ -98,6 +107,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "summary": summary_table,
     "forgetting": forgetting_table,
     "reproduction": reproduction_table,
+    "answers": answers_table,
     "benchmark": benchmark_table,
     "cost": cost_table,
 }

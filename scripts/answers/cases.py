@@ -57,6 +57,8 @@ SMALLER = (*SQUEEZENET, "model.image_size=160")
 ANTS_BEES = ("data=folder", "data.root=PHOTOS", "data.val=null", "data.test=val")
 HEAD = ("strategy=feature_extraction", "strategy.epochs=10")
 QUICK = ("gain.rates=[0.3,1]", "gain.halvings=0")
+AS_FAST = ("gain.rates=[1,10]", "gain.halvings=0")
+"""`full` moves the backbone a tenth as fast as `scratch` does, so that alike means a factor of 10."""
 SCRATCH = '"strategy=scratch strategy.epochs=10"'
 
 
@@ -138,7 +140,7 @@ GAINS: tuple[Case, ...] = (
         "gain-letters_thawed",
         "gain",
         "the same network, all of it trained, 40 photos a class",
-        ("model=tiny", *_pacs("photo"), "data.per_class=40", "strategy=full", "strategy.epochs=10", *QUICK),
+        ("model=tiny", *_pacs("photo"), "data.per_class=40", "strategy=full", "strategy.epochs=10", *AS_FAST),
     ),
     Case(
         "gain-ants_bees",
