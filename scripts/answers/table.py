@@ -129,12 +129,13 @@ SCORES = ("logme", "leep", "nce", "h_score")
 
 def _rank(case: Case, answer: Answer) -> Iterator[Row]:
     for number, each in enumerate(answer["candidates"]):
-        tuned = each["finetuned"]
+        probe, tuned = each.get("probe"), each["finetuned"]
         yield (
             "" if number else case.about,
             f"`{each['name']}`",
             *(_number(each[score]) for score in SCORES),
             _percent(each["neighbours"]),
+            "" if probe is None else _percent(probe),
             "" if tuned is None else _percent(tuned),
             f"{each['seconds']:.1f} s",
             "" if number else str(answer["samples"]),
@@ -181,6 +182,7 @@ TABLES: dict[str, tuple[Row, Callable[[Case, Answer], Iterator[Row]]]] = {
             "NCE",
             "H-score",
             "nearest neighbours, %",
+            "linear probe, %",
             "head trained, val %",
             "a thousand samples",
             "samples",

@@ -56,7 +56,7 @@ def test_an_arm_and_a_candidate_have_rows_of_their_own(result: dict[str, Any]) -
         "| SqueezeNet, ants and bees | `<b>probe</b>` | 1: 50.0 [40.0, 60.0], 4: 70.0 [60.0, 80.0] |" in said
     )
     assert "|  | `full` | 1: 25.0 [20.0, 30.0], 4: 80.0 [70.0, 90.0] |  |  |" in said
-    assert "|  | `poor` | 0.1 |  |  | 1.5 | 40.0 | 50.0 |" in said
+    assert "|  | `poor` | 0.1 |  |  | 1.5 | 40.0 | 50.0 | 50.0 |" in said
 
 
 def test_a_probe_is_held_against_what_is_known(result: dict[str, Any]) -> None:
