@@ -5,8 +5,9 @@
 What there is to ask, and which places it needs, stands in `scripts/answers/cases.py`. Every case is one
 command, `tlx gain` and the like, and a process of its own on one thread; what frozen stages make of samples
 is kept for those after it. The result file is written after every case. Run again with the same file, what is
-there is kept and what was cut off goes on; `--cases` asks only some. The tables are printed, and README shows
-those of the newest `scripts/answers/results/answers-*.json`. All of it takes a core about 45 minutes.
+there is kept and what was cut off goes on; `--cases` asks only some, and two commands may ask at once. The
+tables are printed, and README shows those of the newest `scripts/answers/results/answers-*.json`. All of it
+takes a core about 45 minutes.
 """
 
 import argparse
@@ -34,22 +35,26 @@ def main() -> int:
         lacking = [place for place in places_of(case) if place not in places]
         if lacking:
             raise SystemExit(f"{case.name} needs --places {lacking[0]}=PATH: {PLACES[lacking[0]]}")
-    result = saved(options.out) or {"date": "", "processor": {}, "versions": {}, "runs": [], "failed": []}
     for case in asked:
         told = [*case.words, *options.words]
-        if any(entry["case"] == case.name and entry["words"] == told for entry in result["runs"]):
+        if any(entry["case"] == case.name and entry["words"] == told for entry in _read(options.out)["runs"]):
             print(f"{case.name}: is there already", flush=True)
             continue
-        result["runs"] = [entry for entry in result["runs"] if entry["case"] != case.name]
         home = options.work.absolute() / f"{case.name}-{digest(told)}"
         spent = _ask(case, [*words(case, places), *options.words], home)
+        result = _read(options.out)  # other cases may have been asked at the same time
+        result["runs"] = [entry for entry in result["runs"] if entry["case"] != case.name]
         _collect(case, told, home, spent, places, result)
-        result |= {"date": today(), "processor": processor()}
-        write(options.out, result)
+        write(options.out, result | {"date": today(), "processor": processor()})
+    result = _read(options.out)
     print(f"{markdown(result)}\n\n{caption(result)}")
     for failure in result["failed"]:
         print(f"failed: {failure}")
     return 1 if result["failed"] else 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return saved(path) or {"date": "", "processor": {}, "versions": {}, "runs": [], "failed": []}
 
 
 def _options() -> argparse.Namespace:
