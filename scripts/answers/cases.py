@@ -133,20 +133,20 @@ GAINS: tuple[Case, ...] = (
     Case(
         "gain-letters_frozen",
         "gain",
-        "built-in network that knows letters, frozen, photos of PACS",
-        ("model=tiny", *_pacs("photo"), *HEAD, "gain.halvings=0"),
+        "built-in network that knows letters, frozen, 40 photos of PACS a class",
+        ("model=tiny", *_pacs("photo"), "data.per_class=40", *HEAD, "gain.rates=[1,3]", "gain.halvings=0"),
     ),
     Case(
         "gain-letters_thawed",
         "gain",
-        "the same network, all of it trained, 40 photos a class",
+        "the same, all of it trained",
         ("model=tiny", *_pacs("photo"), "data.per_class=40", "strategy=full", "strategy.epochs=10", *AS_FAST),
     ),
     Case(
         "gain-ants_bees",
         "gain",
         "SqueezeNet that knows ImageNet, ants and bees",
-        (*SQUEEZENET, "model.image_size=112", *ANTS_BEES, *HEAD, "gain.halvings=0"),
+        (*SQUEEZENET, "model.image_size=96", *ANTS_BEES, *HEAD, *QUICK),
     ),
     *(
         Case(
@@ -204,7 +204,7 @@ def words(case: Case, places: Mapping[str, Path]) -> list[str]:
         places: Where the things lie that it needs.
 
     >>> words(case_of("gain-ants_bees"), {"PHOTOS": Path("/p"), "SQUEEZENET": Path("/w.pth")})[1:5]
-    ['model.weights=/w.pth', 'model.image_size=112', 'data=folder', 'data.root=/p']
+    ['model.weights=/w.pth', 'model.image_size=96', 'data=folder', 'data.root=/p']
     """
     named = re.compile("|".join(PLACES))
     return [named.sub(lambda found: str(places[found[0]]), word) for word in (*case.words, *SETTLED)]
