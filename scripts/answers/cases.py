@@ -180,7 +180,22 @@ FEWSHOTS: tuple[Case, ...] = (
     ),
 )
 
-CASES = PROBES + DISTANCES + RANKS + GAINS + FEWSHOTS
+ADVICE: tuple[Case, ...] = (
+    Case(
+        "advise-ants_bees",
+        "advise",
+        "SqueezeNet, ants and bees",
+        (*SQUEEZENET, "model.image_size=128", *ANTS_BEES, "advise.budget=200"),
+    ),
+    Case(
+        "advise-scicite",
+        "advise",
+        "MiniLM, scicite",
+        (*_texts("scicite"), "advise.budget=200", "advise.samples=500"),
+    ),
+)
+
+CASES = PROBES + DISTANCES + RANKS + GAINS + FEWSHOTS + ADVICE
 """Every case, in the order in which they are asked."""
 
 

@@ -143,6 +143,22 @@ def _rank(case: Case, answer: Answer) -> Iterator[Row]:
         )
 
 
+def _advise(case: Case, answer: Answer) -> Iterator[Row]:
+    won, risk = answer["entrants"][0], answer["risk"]
+    strategy = answer["strategy"].replace("strategy=", "", 1)
+    yield (
+        case.about,
+        f"`{strategy}`, {answer['regularizer']}, rates times {answer['rate_scale']:g}",
+        _percent(won["accuracy"], won["low"], won["high"]),
+        str(len(answer["entrants"])),
+        ""
+        if risk is None
+        else f"{_percent(risk['gain'], risk['low'], risk['high'], '+')}, {risk['verdict']}",
+        "; ".join(guide["strategy"].replace("strategy=", "") for guide in answer["guides"]),
+        str(sum(found["level"] != "ok" for found in answer["findings"])),
+    )
+
+
 TABLES: dict[str, tuple[Row, Callable[[Case, Answer], Iterator[Row]]]] = {
     "gain": (
         (
@@ -188,6 +204,18 @@ TABLES: dict[str, tuple[Row, Callable[[Case, Answer], Iterator[Row]]]] = {
             "samples",
         ),
         _rank,
+    ),
+    "advise": (
+        (
+            "what",
+            "strategy, regularizer, rates",
+            "val accuracy of its short run, %",
+            "runs",
+            "over scratch, points",
+            "rules of thumb, by all labels; by the smallest class",
+            "warnings about the data",
+        ),
+        _advise,
     ),
 }
 """Head and rows of each verb's table, in the order in which they are shown."""
