@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from scripts.answers.table import TABLES, caption, markdown
-from tests.report import test_distance, test_fewshot, test_gain, test_probe, test_rank
+from tests.report import test_advise, test_distance, test_fewshot, test_gain, test_probe, test_rank
 from tlx.protocols.distance import Measure
 from tlx.protocols.plain import plain
 
@@ -26,6 +26,7 @@ RUNS = (
     entry("fewshot-ants_bees", test_fewshot.result()),
     entry("probe-photo_sketch", test_probe.result()),
     entry("distance-sketch", distances()),
+    entry("advise-ants_bees", test_advise.result()),
 )
 
 
@@ -69,6 +70,11 @@ def test_a_distance_stands_beside_that_within_the_target(result: dict[str, Any])
     assert row in markdown(result)
 
 
+def test_an_advice_stands_with_the_rules_of_thumb_and_scratch(result: dict[str, Any]) -> None:
+    said = "`full strategy.epochs=10`, l2sp, rates times 3 | 90.0 [0.0, 100.0] | 3 | +65.0 [+50.0, +80.0]"
+    assert f"{said}, positive transfer | feature_extraction; feature_extraction | 1 |" in markdown(result)
+
+
 def test_what_was_not_asked_has_no_table(result: dict[str, Any]) -> None:
     result["runs"] = result["runs"][:1]
     assert markdown(result).startswith("`tlx rank`") and "gain" not in markdown(result)
@@ -76,7 +82,7 @@ def test_what_was_not_asked_has_no_table(result: dict[str, Any]) -> None:
 
 def test_the_caption_says_when_how_long_and_what_failed(result: dict[str, Any]) -> None:
     said = caption(result)
-    assert "2026-01-02, commit abc, A processor, 9 minutes" in said and "torch 2.15.0" in said
+    assert "2026-01-02, commit abc, A processor, 10 minutes" in said and "torch 2.15.0" in said
     assert "have no answer" not in said
     result["failed"] = [{"case": "gain-sst2", "said": "killed"}]
     assert "1 questions have no answer" in caption(result)
