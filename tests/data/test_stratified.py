@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlx.data.packed import PackedStrings
-from tlx.data.stratified import check_fractions, divided, few_shot, held_out
+from tlx.data.stratified import check_fractions, divided, few_shot, held_out, in_proportion
 from tlx.data.texts import Texts
 from tlx.errors import ConfigError, DataError
 
@@ -196,3 +196,27 @@ def test_only_what_a_data_set_lacks_is_held_out():
     assert sizes(train=train, val=other) == [20, 2, None]
     assert sizes(train=train, test=other) == [16, 4, 2]
     assert sizes(train=train, val=other, test=other) == [20, 2, 2]
+
+
+@given(st.lists(st.integers(0, 40), min_size=2, max_size=30).filter(any), st.integers(0, 99), st.data())
+def test_a_draw_in_proportion_keeps_shares_and_every_class_that_there_is_room_for(sizes, seed, data):
+    labels, _ = labelled(sizes, seed)
+    count = data.draw(st.integers(0, len(labels)))
+    chosen = in_proportion(labels, count, seed)
+    assert len(chosen) == count and len(set(chosen.tolist())) == count
+    found = np.bincount(labels[chosen], minlength=len(sizes))
+    present = [size for size in sizes if size]
+    if count >= len(present):
+        assert all(found[np.array(sizes) > 0] >= 1)
+        share = max(place / size for size, place in zip(sizes, found - 1, strict=True) if size)
+        assert all(place >= share * size for size, place in zip(sizes, found, strict=True))
+    smaller = in_proportion(labels, count // 2, seed)
+    assert set(smaller.tolist()) <= set(chosen.tolist())
+
+
+def test_classes_late_in_a_folder_are_drawn_as_often_as_early_ones():
+    labels = np.repeat(np.arange(300), 20)
+    found = np.bincount(labels[in_proportion(labels, 5000, 0)], minlength=300)
+    assert set(found.tolist()) == {16, 17} and found[:150].sum() == pytest.approx(2500, abs=60)
+    few = labels[in_proportion(labels, 100, 0)]
+    assert len(set(few.tolist())) == 100 and few.max() > 200

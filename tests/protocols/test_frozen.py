@@ -29,11 +29,11 @@ def test_without_one_a_share_of_train_chooses_and_validation_is_reported() -> No
 
 def test_of_too_many_samples_some_are_drawn_alike_from_every_class() -> None:
     data = small_job().data
-    found = drawn(data.splits.train, 20, 0, data.classes)
+    found = drawn(data.splits.train, 20, 0)
     counts = np.bincount(found.labels)
     assert len(found) <= 20 and counts.max() - counts.min() <= 1
-    assert np.array_equal(found.labels, drawn(data.splits.train, 20, 0, data.classes).labels)
-    assert drawn(data.splits.train, 10_000, 0, data.classes) is data.splits.train
+    assert np.array_equal(found.labels, drawn(data.splits.train, 20, 0).labels)
+    assert drawn(data.splits.train, 10_000, 0) is data.splits.train
 
 
 def test_features_come_with_their_labels() -> None:

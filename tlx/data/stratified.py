@@ -10,7 +10,7 @@ from tlx.data.order import random_order
 from tlx.errors import ConfigError, DataError, bad_value
 from tlx.types import Split, Splits
 
-__all__ = ["check_fractions", "divided", "few_shot", "held_out", "portion"]
+__all__ = ["check_fractions", "divided", "few_shot", "held_out", "in_proportion", "portion"]
 
 _HELD_OUT, _FEW_SHOT, _PORTION = 0x73706C6974, 0x73686F7473, 0x7368617265
 _BINS = 10
@@ -237,6 +237,30 @@ def portion(labels: NDArray[Any], fraction: float, seed: int, classes: Sequence[
         for label, each in enumerate(members)
     ]
     return np.sort(np.concatenate(drawn))
+
+
+def in_proportion(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
+    """Draw samples so that classes keep their shares, and each has one as long as there is room.
+
+    A larger draw holds every smaller one.
+
+    Args:
+        labels: One class, shape (N,), in [0, K).
+        count: Samples, >= 0.
+        seed: Whole number >= 0; the same seed gives the same draw.
+
+    Returns:
+        Sorted indices, the smaller of N and `count` of them.
+    """
+    order = random_order(len(labels), _PORTION, seed)
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    sizes = np.bincount(labels)
+    starts = np.cumsum(sizes) - sizes
+    of = labels[by_class]
+    shares = (np.arange(len(labels)) - starts[of]) / sizes[of]
+    places = np.empty(len(labels), dtype=np.int64)
+    places[order] = np.arange(len(labels))
+    return np.sort(by_class[np.lexsort((places[by_class], shares))[:count]])
 
 
 def check_fractions(val_fraction: float, test_fraction: float, split_seed: int) -> None:

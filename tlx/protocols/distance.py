@@ -158,7 +158,7 @@ class Distance:
         job = given.makers.job(given.config)
         target = stage_features(job, given.say)
         chosen = self._chosen(target.stages)
-        part = Part("target", self._drawn(job.data.splits.train, job.seed, job.data.classes))
+        part = Part("target", self._drawn(job.data.splits.train, job.seed))
         rows = target.of(part)
         if job.source is None:
             run = str(given.config["init_from"])
@@ -190,8 +190,8 @@ class Distance:
             raise unknown_name("stage", strange or "", ["last", "all", *known])
         return [stage for stage in known if stage in wished]
 
-    def _drawn(self, split: Split, seed: int, classes: tuple[str, ...]) -> Split:
-        found = drawn(split, self.samples, seed, classes)
+    def _drawn(self, split: Split, seed: int) -> Split:
+        found = drawn(split, self.samples, seed)
         if len(found) < FEWEST:
             raise bad_value("samples of a domain", len(found), f"at least {FEWEST}, for halves of it")
         return found
@@ -201,7 +201,7 @@ class Distance:
         if source is None:
             raise ConfigError("there is no source", fix="data@source=folder source.root=FOLDER")
         features = stage_features(job, given.say, source)
-        split = self._drawn(source.splits.train, job.seed, source.classes)
+        split = self._drawn(source.splits.train, job.seed)
         return features.of(Part("source", split))
 
     def _measures(self, pair: Domains, seed: int) -> tuple[Measure, ...]:

@@ -11,7 +11,7 @@ from tlx.assembly import build_network, feature_bits
 from tlx.cache.part import Part
 from tlx.cache.stage_features import StageFeatures
 from tlx.data.datamodule import TransferData
-from tlx.data.stratified import held_out
+from tlx.data.stratified import held_out, in_proportion
 from tlx.errors import ConfigError
 from tlx.job import Job
 from tlx.trainer import World
@@ -90,35 +90,31 @@ def shares_of(data: TransferData, most: int, seed: int) -> Shares:
 
     Args:
         data: With labels of one class each.
-        most: Samples of each share at most, drawn alike from every class, >= 1.
+        most: Samples of each share at most, drawn in the shares of the classes, >= 1.
         seed: Of the draws.
     """
     train, val, test, classes = data.splits
     if test is not None:
         return Shares(
-            Part("train", drawn(train, most, seed, classes)),
-            Part("val", drawn(val, most, seed, classes)),
-            Part("test", drawn(test, most, seed, classes)),
+            Part("train", drawn(train, most, seed)),
+            Part("val", drawn(val, most, seed)),
+            Part("test", drawn(test, most, seed)),
             "val",
             "test",
         )
     fits, chooses = held_out(train.labels, [HELD_OUT], seed, classes)
     return Shares(
-        Part("train", drawn(train.subset(fits), most, seed, classes)),
-        Part("train (held out)", drawn(train.subset(chooses), most, seed, classes)),
-        Part("val", drawn(val, most, seed, classes)),
+        Part("train", drawn(train.subset(fits), most, seed)),
+        Part("train (held out)", drawn(train.subset(chooses), most, seed)),
+        Part("val", drawn(val, most, seed)),
         "a fifth of train, held out",
         "val",
     )
 
 
-def drawn(split: Split, most: int, seed: int, classes: tuple[str, ...]) -> Split:
-    """So many samples at most, alike in their classes; a split with fewer stays as it is."""
-    count = len(split)
-    if count <= most:
-        return split
-    _, chosen = held_out(split.labels, [most / count], seed, classes)
-    return split.subset(chosen[:most])
+def drawn(split: Split, most: int, seed: int) -> Split:
+    """So many samples at most, classes in their shares; a split with fewer stays as it is."""
+    return split if len(split) <= most else split.subset(in_proportion(split.labels, most, seed))
 
 
 def sampled(features: StageFeatures, part: Part) -> Sampled:

@@ -37,7 +37,7 @@ def _copies(job: Job, most: int, say: Callable[[str], None]) -> list[Finding]:
     """Samples that are told twice, by the last stage of the frozen backbone."""
     train, val, test, classes = job.data.splits
     parts = {"train": train, "val": val} | ({} if test is None else {"test": test})
-    read = {name: drawn(split, most, job.seed, classes) for name, split in parts.items()}
+    read = {name: drawn(split, most, job.seed) for name, split in parts.items()}
     features = stage_features(job, say)
     last = features.stages[-1]
     rows = {name: features.of(Part(name, split))[last] for name, split in read.items()}
