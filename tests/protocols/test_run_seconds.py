@@ -49,3 +49,10 @@ def test_the_length_of_the_first_round_is_settled_once(tmp_path: Path) -> None:
     assert RunSeconds(path, Sizes(1, 1, 1, 0.1)).epochs is None
     assert RunSeconds(path, Sizes(1, 1, 1, 0.1)).settle(4) == 4
     assert RunSeconds(path, Sizes(1, 1, 1, 0.1)).epochs == 4
+
+
+def test_a_pass_forward_that_is_timed_anew_after_a_kill_reckons_nothing_anew(tmp_path: Path) -> None:
+    path, plan = tmp_path / "seconds.json", Plan(("low",), (Phase("all", {"low": 0.1, "head": 1.0}, 2),))
+    before = RunSeconds(path, Sizes(100, 50, 10, 0.1))
+    before.settle(4)
+    assert RunSeconds(path, Sizes(100, 50, 10, 0.5)).reckoned(plan) == before.reckoned(plan)

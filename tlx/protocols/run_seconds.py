@@ -41,12 +41,14 @@ class RunSeconds:
 
     Args:
         path: The file.
-        sizes: What a run reads.
+        sizes: What a run reads; its seconds count where the file says none, which were measured before.
     """
 
     def __init__(self, path: Path, sizes: Sizes) -> None:
-        self.path, self.sizes = path, sizes
+        self.path = path
         self._kept: dict[str, Any] = read_json(path) if path.is_file() else {"epochs": None, "runs": {}}
+        self._kept.setdefault("forward", sizes.seconds)
+        self.sizes = sizes._replace(seconds=float(self._kept["forward"]))
 
     @property
     def epochs(self) -> int | None:
