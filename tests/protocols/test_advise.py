@@ -92,6 +92,24 @@ def test_only_the_first_run_is_made_where_there_is_no_time_and_of_many_samples_a
     assert (config["data"]["_target_"], config["data"]["per_class"]) == ("tlx.data.digits.Digits", None)
 
 
+def test_a_source_whose_classes_the_weights_do_not_know_is_measured_and_held_to_by_no_run(
+    tmp_path: Path,
+) -> None:
+    words = [*SMALL, "advise.budget=0.001", "data@source=digits", "source.per_class=10"]
+    found: AdviseResult = answer(tmp_path / "far", "advise", compose("advise", words))
+    assert found.distance is not None
+    assert len(found.entrants) == 1
+    assert not any("source" in word for word in found.words)
+
+
+def test_weights_that_know_nothing_are_held_to_by_no_run(tmp_path: Path) -> None:
+    one = "advise.strategies=['strategy=full strategy.epochs=1']"
+    words = [*SMALL, "model=mlp", one, "advise.rates=[1]"]
+    found: AdviseResult = answer(tmp_path / "random", "advise", compose("advise", words))
+    assert [each.name for each in found.entrants] == ["strategy=full strategy.epochs=1"]
+    assert found.regularizer == "none"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

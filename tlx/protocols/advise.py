@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tlx.errors import ConfigError, bad_value, unknown_name
+from tlx.data.class_names import positions
+from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.job import Job
 from tlx.protocols.advise_reasons import reasons_of, warnings_of
 from tlx.protocols.advise_result import AdviseResult, Noticed, Risk
@@ -42,7 +43,8 @@ class Advise:
         strategies: Words that choose what takes part, such as `full` or `strategy=full strategy.epochs=10`;
             None: what the rules of thumb say, a few that are always worth a try, and from scratch.
         rates: Factors of the winner's rates, > 0.
-        regularizers: Tried with a winner that trains the backbone: choices of `conf/regularizer`.
+        regularizers: Tried with a winner that trains the backbone, if its weights know something: choices of
+            `conf/regularizer`.
         budget: Seconds of the tournament, > 0; its first run takes what it takes.
         samples: Training samples at most, drawn alike from every class, that are scored and trained on, >= 2.
         margin: The gain over scratch that counts, >= 0.
@@ -133,11 +135,12 @@ class Advise:
     def _tournament(self, given: Given, job: Job, forward: float, guides: Sequence[Guide]) -> Tournament:
         train, val, test, _ = job.data.splits
         sizes = Sizes(len(train), len(val), 0 if test is None else len(test), forward)
+        config = {**given.config, **({} if _holds_source(job) else {"source": None})}
         return Tournament(
             given,
-            self._entries(given, given.config, guides),
+            self._entries(given, config, guides),
             self.rates,
-            self._regularizers(given),
+            {} if job.backbone.weights == "random" else self._regularizers(given),
             self.budget,
             RunSeconds(given.folder / "seconds.json", sizes),
         )
@@ -176,6 +179,17 @@ class Advise:
             name: given.makers.composed([f"regularizer={name}"])["regularizer"][name]
             for name in self.regularizers
         }
+
+
+def _holds_source(job: Job) -> bool:
+    """Whether runs may measure what they forget of `data@source`: classes that the original head knows."""
+    if job.source is None or job.backbone.original_head is None:
+        return False
+    try:
+        positions(job.source.classes, job.backbone.original_classes)
+    except DataError:
+        return False
+    return True
 
 
 def _without_test(given: Given) -> Any:
