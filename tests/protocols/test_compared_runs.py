@@ -39,7 +39,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def compared(pair: tuple[Played, Played] | None) -> ComparedRuns:
     data = SimpleNamespace(splits=SimpleNamespace(val=range(4)))
-    tournament = SimpleNamespace(played=[SHORT, SCRATCH, NEAR, BEST], against_scratch=lambda: pair)
+    tournament = SimpleNamespace(
+        played=[SHORT, SCRATCH, NEAR, BEST],
+        against_scratch=lambda: pair,
+        is_of=lambda limit, run: run.limit == limit,
+    )
     return ComparedRuns(SimpleNamespace(data=data, trainer=None), tournament, ())  # type: ignore[arg-type]
 
 

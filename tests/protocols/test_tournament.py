@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from tlx.protocols.tournament import SCRATCH, Entry, Tournament
 
 STAGES = ("low", "high")
 TASK = {"_target_": "tlx.tasks.multiclass.Multiclass"}
+EPOCHS = {"brief": 4}
 WORTH = {"head": 0.7, "full": 0.8, "poor": 0.3, "scratch": 0.2}
 
 
 def plan_of(config: dict[str, Any]) -> Plan:
     trains = {"head": 1.0} if config["strategy"] == "head" else {"low": 0.1, "head": 1.0}
-    return Plan(STAGES, (Phase("all", trains, 12),))
+    return Plan(STAGES, (Phase("all", trains, EPOCHS.get(config["strategy"], 12)),))
 
 
 class Course:
@@ -32,7 +34,7 @@ class Course:
         if (run / "summary.json").is_file():
             return
         self.trained.append(f"{run.parent.name}/{run.name}")
-        epochs = min(12, config["trainer"]["limit_epochs"])
+        epochs = min(EPOCHS.get(config["strategy"], 12), config["trainer"]["limit_epochs"])
         bonus = 0.05 * (config["rate_scale"] == 3) + 0.02 * bool(config["regularizer"])
         value = WORTH[config["strategy"]] + 0.001 * epochs + bonus
         summary = {
@@ -40,6 +42,7 @@ class Course:
             "train/epochs": epochs,
             "train/seconds": self.costs.get(config["strategy"], self.seconds),
         }
+        summary["parameters/trainable"] = 10 if config["strategy"] == "head" else 1000
         run.mkdir(parents=True, exist_ok=True)
         (run / "summary.json").write_text(json.dumps(summary))
 
@@ -90,6 +93,30 @@ def test_scratch_never_wins_and_is_compared_at_the_longest_length_that_both_ran(
     assert pair is not None
     assert {each.run.summary["train/epochs"] for each in pair} == {12}
     assert pair[1].entry.name == SCRATCH
+
+
+def test_scratch_in_full_is_what_a_strategy_is_held_against_that_is_over_sooner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(WORTH, "brief", 0.5)
+    played = Course(tmp_path).tournament(10_000, ("brief", "scratch"))
+    assert played.play() is not None
+    pair = played.against_scratch()
+    assert pair is not None
+    assert [each.run.summary["train/epochs"] for each in pair] == [4, 12]
+
+
+def test_of_equal_runs_the_one_that_trains_less_wins_whatever_the_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(WORTH, "full", WORTH["head"])
+    played = Course(tmp_path).tournament(10_000, ("head", "full"))
+    runs = [played._run(entry, 4) for entry in played.entries]
+    slow = [replace(run, seconds=9.0 - place) for place, run in enumerate(runs) if run is not None]
+    assert [run.entry.name for run in played._ordered(slow)] == ["strategy=head", "strategy=full"]
+    usual = slow[0]
+    changed = replace(usual, entry=replace(usual.entry, rate=3.0), seconds=1.0)
+    assert played._ordered([changed, usual]) == [usual, changed]
 
 
 def test_what_is_expected_to_end_beyond_the_budget_does_not_begin(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class ComparedRuns:
             return ()
         played = self.tournament.played
         found = [
-            self._entrant(each, self._difference(winner, each) if each.limit == winner.limit else None)
+            self._entrant(each, self._difference(winner, each) if self._alike(winner, each) else None)
             for each in played
         ]
         first = found.pop(played.index(winner))
@@ -74,6 +74,11 @@ class ComparedRuns:
             behind_low=bounds[0],
             behind_high=bounds[1],
         )
+
+    def _alike(self, one: Played, other: Played) -> bool:
+        """Whether both are of one round."""
+        limit = max(one.limit, other.limit)
+        return self.tournament.is_of(limit, one) and self.tournament.is_of(limit, other)
 
     def _difference(self, one: Played, other: Played) -> Tensor:
         return self._worth(one) - self._worth(other)

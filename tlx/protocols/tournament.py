@@ -146,7 +146,7 @@ class Tournament:
         """A run, or None where the budget has no room for it."""
         plan = self.plan(entry, limit)
         for before in self.played:
-            if before.entry == entry and self.plan(entry, before.limit) == plan:
+            if before.entry == entry and self.is_of(limit, before):
                 return before
         if self.played and self.spent + self._expected(plan) > self.budget:
             self.skipped.append(f"{_told(entry)}, {plan.max_epochs} epochs")
@@ -168,19 +168,33 @@ class Tournament:
         scratch = [played for played in first if played.entry.from_scratch and played is not best]
         return [best, *scratch, *others[: max(1, math.ceil((len(others) + 1) / 2) - 1)]]
 
+    def is_of(self, limit: int, played: Played) -> bool:
+        """Whether a run is what so many epochs of a phase at most give: of that round, or done before it."""
+        return self.plan(played.entry, limit) == self.plan(played.entry, played.limit)
+
     def against_scratch(self) -> tuple[Played, Played] | None:
         """The best run that knows something and one from scratch, of the longest round that has both."""
         for limit in sorted({played.limit for played in self.played}, reverse=True):
-            able = [p for p in self.played if p.limit == limit and not p.entry.from_scratch]
-            scratch = [p for p in self.played if p.limit == limit and p.entry.from_scratch]
+            long = [played for played in self.played if self.is_of(limit, played)]
+            able = [played for played in long if not played.entry.from_scratch]
+            scratch = [played for played in long if played.entry.from_scratch]
             if able and scratch:
                 return self._ordered(able)[0], scratch[0]
         return None
 
     def _ordered(self, played: Sequence[Played]) -> list[Played]:
-        """The best first; of equal ones the one that took fewer seconds."""
+        """The best first; of equal ones that of the fewest weights that train, then the plainest.
+
+        The clock decides nothing: it would say something else when the machine is busy.
+        """
         sign = -1 if higher_is_better(monitored(self.given.config)) else 1
-        return sorted(played, key=lambda each: (sign * each.value, each.seconds))
+
+        def place(each: Played) -> tuple[float, int, float, bool]:
+            weights = int(each.run.summary["parameters/trainable"])
+            far = abs(math.log(each.entry.rate))
+            return sign * each.value, weights, far, bool(each.entry.config["regularizer"])
+
+        return sorted(played, key=place)
 
     def _with_rates(self, winner: Played) -> Played:
         others = [replace(winner.entry, rate=rate) for rate in self.rates if rate != winner.entry.rate]
