@@ -220,3 +220,9 @@ def test_classes_late_in_a_folder_are_drawn_as_often_as_early_ones():
     assert set(found.tolist()) == {16, 17} and found[:150].sum() == pytest.approx(2500, abs=60)
     few = labels[in_proportion(labels, 100, 0)]
     assert len(set(few.tolist())) == 100 and few.max() > 200
+
+
+def test_of_several_labels_each_samples_are_drawn_as_they_come():
+    chosen = in_proportion(np.zeros((30, 2), np.float32), 10, 0)
+    assert len(set(chosen.tolist())) == 10
+    assert set(in_proportion(np.zeros((30, 2), np.float32), 5, 0)) < set(chosen)

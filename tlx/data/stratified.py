@@ -245,7 +245,7 @@ def in_proportion(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int
     A larger draw holds every smaller one.
 
     Args:
-        labels: One class, shape (N,), in [0, K).
+        labels: One class, shape (N,), in [0, K); of any others, shape (N, ...), samples are drawn as they come.
         count: Samples, >= 0.
         seed: Whole number >= 0; the same seed gives the same draw.
 
@@ -253,6 +253,8 @@ def in_proportion(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int
         Sorted indices, the smaller of N and `count` of them.
     """
     order = random_order(len(labels), _PORTION, seed)
+    if labels.ndim > 1:
+        return np.sort(order[:count])
     by_class = order[np.argsort(labels[order], kind="stable")]
     sizes = np.bincount(labels)
     starts = np.cumsum(sizes) - sizes
