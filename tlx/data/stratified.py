@@ -245,7 +245,7 @@ def in_proportion(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int
     A larger draw holds every smaller one.
 
     Args:
-        labels: One class, shape (N,), in [0, K); of any others, shape (N, ...), samples are drawn as they come.
+        labels: One class, shape (N,), in [0, K); of any others, shape (N, ...), as they come.
         count: Samples, >= 0.
         seed: Whole number >= 0; the same seed gives the same draw.
 
