@@ -83,7 +83,7 @@ def test_a_lower_stage_that_tells_more_is_named() -> None:
 
 def test_warnings_say_what_was_left_out() -> None:
     skipped = [f"strategy=s{n}, 3 epochs" for n in range(5)]
-    found = warnings_of(models("a"), [entrant("strategy=full", 0.5)], skipped, 100, 1000)
+    found = warnings_of(models("a"), probe(0.3, 0.4), [entrant("strategy=full", 0.5)], skipped, 100, 1000)
     assert found[0] == "so it is"
     assert "trained on 100 of 1,000 samples" in found[1]
     assert (
@@ -91,4 +91,17 @@ def test_warnings_say_what_was_left_out() -> None:
         in found[2]
     )
     assert "decided on the validation samples" in found[3]
-    assert warnings_of(models("a"), [], [], 10, 10) == ("so it is",)
+    assert warnings_of(models("a"), probe(0.9, 0.9), [], [], 10, 10) == ("so it is",)
+
+
+def test_a_probe_that_is_better_than_the_winner_is_a_warning() -> None:
+    found = warnings_of(models("a"), probe(0.9, 0.8), [entrant("strategy=full", 0.85)], [], 10, 10)
+    assert "right in 90.0 % of the validation samples, the best short run in 85.0 %" in found[1]
+
+
+def test_the_distance_from_a_source_is_told() -> None:
+    from tests.report.test_advise import DISTANCE
+
+    assert "From photo it has a proxy A-distance of 1.50, where halves of it have 0.12." in reasons(
+        distance=DISTANCE
+    )

@@ -113,7 +113,7 @@ class Advise:
             regularizer=next(iter(entry.config["regularizer"]), "none"),
             rate_scale=entry.rate,
             words=words,
-            reasons=reasons_of(models, guides, entrants, probe, risk),
+            reasons=reasons_of(models, guides, entrants, probe, risk, distance),
             figure=monitored(config),
             target=target,
             guides=guides,
@@ -128,7 +128,7 @@ class Advise:
             spent=played.spent,
             trained_on=len(small.data.splits.train),
             warnings=warnings_of(
-                models, entrants, played.skipped, len(small.data.splits.train), target.train
+                models, probe, entrants, played.skipped, len(small.data.splits.train), target.train
             ),
         )
 
@@ -204,7 +204,8 @@ def _without_test(given: Given) -> Any:
 
 
 def _words_of(text: str) -> list[str]:
-    words = shlex.split(text) if "=" in text else [f"strategy={text}"]
+    first, *more = shlex.split(text) or [""]
+    words = [first if "=" in first else f"strategy={first}", *more]
     strange = next((word for word in words if not word.startswith(("strategy=", "strategy."))), None)
     if strange is not None or not words or not words[0].startswith("strategy="):
         raise unknown_name(
@@ -215,7 +216,7 @@ def _words_of(text: str) -> list[str]:
 
 def _command(given: Given, config: Mapping[str, Any], entry: Entry) -> tuple[str, ...]:
     """The words of the recommended run: all data, all epochs."""
-    recommended = {**entry.config, "data": config["data"], "rate_scale": entry.rate}
+    recommended = {**entry.config, "data": config["data"], "rate_scale": entry.rate, "page": True}
     try:
         return tuple(given.makers.words(recommended))
     except ConfigError:  # a node of somebody's own, which no choice builds

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tlx.protocols.advise_result import Entrant, Risk
+from tlx.protocols.distance import DistanceResult
 from tlx.protocols.label_guides import Guide
 from tlx.protocols.probe import ProbeResult
 from tlx.protocols.rank import RankResult
@@ -19,6 +20,7 @@ def reasons_of(
     entrants: Sequence[Entrant],
     probe: ProbeResult,
     risk: Risk | None,
+    distance: DistanceResult | None = None,
 ) -> tuple[str, ...]:
     """Why, the weightiest first.
 
@@ -28,24 +30,43 @@ def reasons_of(
         entrants: Of the tournament, the winner first.
         probe: Of the recommended model.
         risk: The winner against scratch.
+        distance: From the source, where there is one.
     """
-    found = [*_of_strategy(entrants, guides, risk), *_of_guides(guides), *_of_model(models), _of_stage(probe)]
+    found = [
+        *_of_strategy(entrants, guides, risk),
+        *_of_guides(guides),
+        *_of_model(models),
+        _of_stage(probe),
+        *_of_distance(distance),
+    ]
     return tuple(found)
 
 
 def warnings_of(
-    models: RankResult, entrants: Sequence[Entrant], skipped: Sequence[str], trained_on: int, samples: int
+    models: RankResult,
+    probe: ProbeResult,
+    entrants: Sequence[Entrant],
+    skipped: Sequence[str],
+    trained_on: int,
+    samples: int,
 ) -> tuple[str, ...]:
     """What the advice does not know.
 
     Args:
         models: Scores of the candidates.
+        probe: Of the recommended model.
         entrants: Of the tournament.
         skipped: What the budget had no room for.
         trained_on: Training samples of the tournament.
         samples: Training samples that there are.
     """
     found = list(models.warnings)
+    best = max(stage.accuracy for stage in probe.stages)
+    if entrants and entrants[0].accuracy < best:
+        found.append(
+            f"A linear probe of frozen features is right in {100 * best:.1f} % of the validation samples, "
+            f"the best short run in {100 * entrants[0].accuracy:.1f} %: it needs more epochs, or none at all."
+        )
     if trained_on < samples:
         found.append(
             f"The tournament trained on {trained_on:,} of {samples:,} samples, the same share of each class: "
@@ -135,3 +156,17 @@ def _of_stage(probe: ProbeResult) -> str:
         f"Its stage {best.name} tells more than the last one, {100 * best.accuracy:.1f} against "
         f"{100 * last.accuracy:.1f} %: the upper stages are made for other classes, and may have to change."
     )
+
+
+def _of_distance(distance: DistanceResult | None) -> list[str]:
+    if distance is None:
+        return []
+    found = {measure.name: measure for measure in distance.stages[-1].measures}
+    name = "a_distance" if "a_distance" in found else next(iter(found))
+    far, called = found[name], {"a_distance": "proxy A-distance"}.get(name, f"{name} distance")
+    return [
+        (
+            f"From {distance.source} it has a {called} of {far.value:.2f}, where halves of it have "
+            f"{far.within:.2f}."
+        )
+    ]

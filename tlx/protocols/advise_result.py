@@ -103,7 +103,8 @@ class Risk:
     """Whether what is known may do harm: the winner against the same network from scratch.
 
     Args:
-        verdict: `positive transfer`, `none shown` or `negative transfer`, at the tournament's length.
+        verdict: `positive transfer`, `none shown` or `negative transfer`, at the tournament's length; a gain
+            over a scratch that was cut short `cannot be told`.
         gain: Accuracy of the winner minus that from scratch, on validation samples.
         low: Of its paired 95 % interval over samples.
         high: The same.

@@ -12,7 +12,10 @@ from tlx.protocols.advise_result import Entrant, Risk
 from tlx.protocols.measured import verdict_of
 from tlx.protocols.tournament import Played, Tournament
 
-__all__ = ["ComparedRuns"]
+__all__ = ["UNTOLD", "ComparedRuns"]
+
+UNTOLD = "cannot be told"
+"""Of a gain over scratch that was cut short: with more epochs it may catch up."""
 
 
 class ComparedRuns:
@@ -50,15 +53,18 @@ class ComparedRuns:
         if pair is None:
             return None
         difference = self._difference(*pair)
-        low, high = crossed_interval(difference[None])
+        low, high = _bounds(difference)
+        verdict: str = verdict_of(low, high, margin)
+        if verdict == "positive transfer" and not self.tournament.in_full(pair[1]):
+            verdict = UNTOLD
         epochs = int(pair[1].run.summary["train/epochs"])
-        return Risk(verdict_of(low, high, margin), float(difference.mean()), low, high, epochs)
+        return Risk(verdict, float(difference.mean()), low, high, epochs)
 
     def _entrant(self, played: Played, behind: Tensor | None) -> Entrant:
         samples = len(self.job.data.splits.val)
         accuracy = float(played.run.summary["val/accuracy"])
         low, high = wilson(accuracy * samples, samples)
-        bounds = (None, None) if behind is None else crossed_interval(behind[None])
+        bounds = (None, None) if behind is None else _bounds(behind)
         return Entrant(
             name=played.entry.name,
             rate=played.entry.rate,
@@ -89,3 +95,9 @@ class ComparedRuns:
             data, trainer = self.job.data, self.job.trainer
             self._known[folder] = worth_of_each(folder, data, trainer, "val", self.trust)
         return self._known[folder]
+
+
+def _bounds(difference: Tensor) -> tuple[float, float]:
+    """Of the mean difference of two accuracies, in [-1, 1]."""
+    low, high = crossed_interval(difference[None])
+    return max(low, -1.0), min(high, 1.0)

@@ -65,12 +65,12 @@ class Played:
 class Tournament:
     """Successive halving over strategies, then rates and regularizers of the winner.
 
-    In the first round all train for a few epochs, in the second the better half for three times as many
-    (Jamieson and Talwalkar 2016, arXiv 1502.07943); each trains anew, so that its schedule is that of its
-    length. Then the winner is tried at other rates, and with regularizers where it trains the backbone.
-    From scratch comes along to the second round, to compare with, and both run in full where there is room
-    left. No run begins that is expected to end
-    beyond the budget, but for the first. All is decided on validation data.
+    In the first round all train for a few epochs, the head alone in full, in the second the better half for
+    three times as many (Jamieson and Talwalkar 2016, arXiv 1502.07943); each trains anew, so that its
+    schedule is that of its length. Then the winner is tried at other rates, and with regularizers where it
+    trains the backbone. From scratch comes along to the second round, to compare with, and both run in full
+    where there is room left. No run begins that is expected to end beyond the budget, but for the first.
+    All is decided on validation data.
 
     Args:
         given: Trains.
@@ -111,11 +111,14 @@ class Tournament:
         return winner
 
     def plan(self, entry: Entry, limit: int | None = None) -> Plan:
-        """What an entry's strategy compiles to, in full or with so many epochs of a phase at most."""
+        """What an entry's strategy compiles to, in full or with so many epochs of a phase at most.
+
+        The head alone is always trained in full: it reads what the frozen part gave once.
+        """
         if entry.name not in self._plans:
             self._plans[entry.name] = plan_of(self.given.makers.job(entry.config))
         plan = self._plans[entry.name]
-        most = math.inf if limit is None else limit
+        most = math.inf if limit is None or _only_head(plan) else limit
         return replace(plan, phases=tuple(replace(p, epochs=int(min(p.epochs, most))) for p in plan.phases))
 
     @property
@@ -151,8 +154,9 @@ class Tournament:
         if self.played and self.spent + self._expected(plan) > self.budget:
             self.skipped.append(f"{_told(entry)}, {plan.max_epochs} epochs")
             return None
-        arm, seed = Arm(_folder(entry), _limited(entry.config, limit)), int(entry.config["seed"])
-        run = self.seconds.train(self.given, arm, entry.rate, seed, f"epochs{limit}-")
+        longest, seed = max(phase.epochs for phase in plan.phases), int(entry.config["seed"])
+        arm = Arm(_folder(entry), _limited(entry.config, longest))
+        run = self.seconds.train(self.given, arm, entry.rate, seed, f"epochs{longest}-")
         value = float(run.summary[monitored(entry.config)])
         self.played.append(Played(entry, limit, run, value, self.seconds.of(run)))
         return self.played[-1]
@@ -171,6 +175,10 @@ class Tournament:
     def is_of(self, limit: int, played: Played) -> bool:
         """Whether a run is what so many epochs of a phase at most give: of that round, or done before it."""
         return self.plan(played.entry, limit) == self.plan(played.entry, played.limit)
+
+    def in_full(self, played: Played) -> bool:
+        """Whether a run was as long as its strategy says."""
+        return self.plan(played.entry) == self.plan(played.entry, played.limit)
 
     def against_scratch(self) -> tuple[Played, Played] | None:
         """The best run that knows something and one from scratch, of the longest round that has both."""
@@ -202,8 +210,7 @@ class Tournament:
         return self._ordered([winner, *found])[0]
 
     def _with_regularizers(self, winner: Played) -> Played:
-        trains = {part for phase in self.plan(winner.entry).phases for part in phase.trains}
-        if trains == {HEAD} or winner.entry.from_scratch:
+        if _only_head(self.plan(winner.entry)) or winner.entry.from_scratch:
             return winner
         found = [winner]
         for name, node in self.regularizers.items():
@@ -212,6 +219,10 @@ class Tournament:
             if played := self._run(entry, winner.limit):
                 found.append(played)
         return self._ordered(found)[0]
+
+
+def _only_head(plan: Plan) -> bool:
+    return {part for phase in plan.phases for part in phase.trains} == {HEAD}
 
 
 def _limited(config: Mapping[str, Any], limit: int) -> dict[str, Any]:

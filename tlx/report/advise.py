@@ -23,6 +23,7 @@ CLASSES = 12
 
 RISKS = {
     "positive transfer": "Knowing helps here",
+    "cannot be told": "Whether knowing helps cannot be told, for scratch was cut short",
     "none shown": "Neither help nor harm of knowing is shown",
     "negative transfer": "Knowing does harm here",
 }
@@ -131,7 +132,7 @@ def _tournament(result: Mapping[str, Any]) -> Section:
         )
     ]
     if result["risk"]:
-        notes.insert(0, f"{_risk(result['risk'])}. Scratch was trained as shortly as all others.")
+        notes.insert(0, f"{_risk(result['risk'])}.")
     plots = [_race(result)] if len(rows) > 1 else []
     return Section("A tournament of short runs", plots=plots, tables=[Table(columns, rows)], notes=notes)
 
