@@ -32,7 +32,8 @@ def test_moments_that_were_gathered_in_batches_give_the_same() -> None:
     moments = FeatureMoments(6)
     for batch in rows.split(7):
         moments.update(batch)
-    found = gaussian_of_moments(**moments.compute(), count=int(moments.count))
+    gathered = moments.compute()
+    found = gaussian_of_moments(gathered["mean"], gathered["covariance"], int(gathered["count"]))
     assert torch.allclose(found.covariance, gaussian_of_features(rows).covariance, rtol=1e-12)
 
 
@@ -85,8 +86,9 @@ def test_a_negative_eigenvalue_is_refused() -> None:
 def test_moments_of_one_sample_are_refused() -> None:
     moments = FeatureMoments(2)
     moments.update(torch.ones(1, 2))
+    gathered = moments.compute()
     with pytest.raises(NumericalError, match="not finite"):
-        gaussian_of_moments(**moments.compute())
+        gaussian_of_moments(gathered["mean"], gathered["covariance"])
     with pytest.raises(ConfigError, match="count=1"):
         gaussian_of_moments(torch.zeros(2), torch.eye(2), 1)
 
