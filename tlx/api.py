@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlx.composition.changes import changes_between
-from tlx.composition.command import in_quotes
+from tlx.composition.command import quoted
 from tlx.composition.compose import Composed
 from tlx.composition.compose import compose as compose_config
 from tlx.composition.groups import choices
@@ -176,20 +176,9 @@ def _refuse_path(data: str) -> None:
 
 def words(values: Mapping[str, Any]) -> list[str]:
     """Keyword arguments as overrides of the command line."""
-    return [f"{key.replace('__', '.')}={_quoted(value)}" for key, value in values.items()]
+    return [f"{key.replace('__', '.')}={quoted(value, _is_one_word)}" for key, value in values.items()]
 
 
-def _quoted(value: Any) -> str:
-    """A value in Hydra's grammar: text that holds more than a word is quoted."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return f"[{','.join(_quoted(item) for item in value)}]"
-    if isinstance(value, Mapping):
-        return f"{{{','.join(f'{key}: {_quoted(item)}' for key, item in value.items())}}}"
-    text = str(value)
-    if isinstance(value, int | float) or text.replace("_", "").replace(".", "").isalnum() or "${" in text:
-        return text
-    return in_quotes(text)
+def _is_one_word(text: str) -> bool:
+    """Letters and digits alone, which Hydra may read as a number, as on the command line."""
+    return text.replace("_", "").replace(".", "").isalnum()

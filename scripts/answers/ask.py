@@ -6,8 +6,7 @@ What there is to ask, and which places it needs, stands in `scripts/answers/case
 command, `tlx gain` and the like, and a process of its own on one thread; what frozen stages make of samples
 is kept for those after it. The result file is written after every case. Run again with the same file, what is
 there is kept and what was cut off goes on; `--cases` asks only some, and two commands may ask at once. The
-tables are printed, and README shows those of the newest `scripts/answers/results/answers-*.json`. All of it
-takes a core about 45 minutes.
+tables are printed, and README shows those of the newest `scripts/answers/results/answers-*.json`.
 """
 
 import argparse

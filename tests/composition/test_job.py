@@ -4,9 +4,10 @@ import pytest
 
 from tlx.backbones.tiny import tiny
 from tlx.composition.compose import compose
-from tlx.composition.job import LOADING, check_values, make_data, make_head, make_job
+from tlx.composition.job import check_values, make_data, make_head, make_job
 from tlx.data.datamodule import TransferData
 from tlx.data.digits import Digits
+from tlx.data.node import LOADING
 from tlx.errors import ConfigError, SecurityError
 
 

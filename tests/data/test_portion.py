@@ -64,4 +64,4 @@ def test_values_out_of_range_are_refused(settings: dict[str, Any], said: str) ->
     with pytest.raises(ConfigError, match=said):
         Portion(Digits(), **settings)
     with pytest.raises(ConfigError, match="of="):
-        Portion("digits")  # type: ignore[arg-type]
+        Portion("digits")  # type: ignore[arg-type]  # what is refused

@@ -16,7 +16,7 @@ def splits(
     train: Any, val: Any, test: Any = None, classes: tuple[str, ...] = ("cat", "dog", "cow")
 ) -> Splits:
     made = [None if labels is None else Labelled(np.asarray(labels)) for labels in (train, val, test)]
-    return Splits(*made, classes)  # type: ignore[arg-type]
+    return Splits(*made, classes)  # type: ignore[arg-type]  # labels are all that is read of a split
 
 
 def labels(*counts: int) -> Any:

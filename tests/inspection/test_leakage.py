@@ -39,7 +39,8 @@ class Bytes(Named):
 
 
 def splits(kind: type[Named] = Named, test: bool = False) -> Splits:
-    return Splits(kind("train", 300), kind("val", 100), kind("test", 80) if test else None, ("a",))  # type: ignore[arg-type]
+    parts = kind("train", 300), kind("val", 100), kind("test", 80) if test else None
+    return Splits(*parts, ("a",))  # type: ignore[arg-type]  # of these splits names and lengths are read
 
 
 def test_ordinary_splits_are_fine() -> None:
@@ -71,7 +72,7 @@ def test_samples_of_the_same_bytes_are_named_apart() -> None:
 
 
 def test_few_training_samples_tell_nothing() -> None:
-    few = Splits(Named("train", 20), Named("val", 5), None, ("a",))  # type: ignore[arg-type]
+    few = Splits(Named("train", 20), Named("val", 5), None, ("a",))  # type: ignore[arg-type]  # as above
     (found,) = leakage({"train": rows(20), "val": rows(5, 1)}, few)
     assert found.what == "20 samples of train are too few to tell near copies by"
 

@@ -1,39 +1,11 @@
 from typing import Any
 
+from tests.protocols.advised import DISTANCE, SAME, entrant, models, probe
 from tlx.protocols.advise_reasons import reasons_of, warnings_of
-from tlx.protocols.advise_result import Entrant, Risk
-from tlx.protocols.label_guides import Guide, label_guides
-from tlx.protocols.probe import ProbeResult, StageProbe
-from tlx.protocols.rank import Candidate, RankResult
+from tlx.protocols.advise_result import Risk
+from tlx.protocols.label_guides import Guide
 
-SAME = label_guides([20, 20], ("low", "high"))
 DIFFERENT = (SAME[0], Guide("smallest class", 2, "the head alone", "strategy=other"))
-
-
-def entrant(name: str, accuracy: float, **changes: Any) -> Entrant:
-    values = {"rate": 1.0, "limit": 3, "epochs": 3, "seconds": 1.0, "parameters": 10, "value": accuracy}
-    values |= {"accuracy": accuracy, "low": 0.0, "high": 1.0, "behind": 0.0}
-    values |= {"behind_low": None, "behind_high": None} | changes
-    return Entrant(name=name, **values)  # type: ignore[arg-type]
-
-
-def candidate(name: str, logme: float) -> Candidate:
-    fields = dict.fromkeys(Candidate.__dataclass_fields__, 0)
-    return Candidate(**{**fields, "name": name, "logme": logme})  # type: ignore[arg-type]
-
-
-def models(*names: str) -> RankResult:
-    scored = tuple(candidate(name, 1.0 - number) for number, name in enumerate(names))
-    return RankResult(scored, names[0], 10, "val", 5, "train", None, (), ("so it is",))
-
-
-def probe(low_stage: float, last: float) -> ProbeResult:
-    stages = tuple(
-        StageProbe(name, value, value - 0.05, value + 0.05, 0.5, 4, 1.0, True)
-        for name, value in (("low", low_stage), ("high", last))
-    )
-    best = max(stages, key=lambda stage: stage.accuracy).name
-    return ProbeResult(stages, best, "val", 100, "train", 20, 80, False, 20, 0.5, ())
 
 
 def reasons(**changes: Any) -> str:
@@ -100,8 +72,6 @@ def test_a_probe_that_is_better_than_the_winner_is_a_warning() -> None:
 
 
 def test_the_distance_from_a_source_is_told() -> None:
-    from tests.report.test_advise import DISTANCE
-
     assert "From photo it has a proxy A-distance of 1.50, where halves of it have 0.12." in reasons(
         distance=DISTANCE
     )

@@ -1,7 +1,7 @@
 import json
 from dataclasses import replace
 
-from tests.report.test_advise import FOUND
+from tests.protocols.advised import FOUND
 from tlx.protocols.advise_result import AdviseResult
 from tlx.protocols.plain import plain, typed
 

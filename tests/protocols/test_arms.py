@@ -22,7 +22,7 @@ def given(folder: Path, figures: dict[float, float], trained: list[dict[str, Any
         summary = {config["monitor"]: figures[config["rate_scale"]] + config["seed"], "train/epochs": 2}
         (run / "summary.json").write_text(json.dumps(summary))
 
-    makers = Makers(train, None, None, (), None, None)  # type: ignore[arg-type]
+    makers = Makers(train, None, None, (), None, None)  # type: ignore[arg-type]  # only training is asked for
     return Given(CONFIG, folder, makers, lambda line: None)
 
 

@@ -45,7 +45,9 @@ def compared(pair: tuple[Played, Played] | None, full: bool = True) -> ComparedR
         is_of=lambda limit, run: run.limit == limit,
         in_full=lambda run: full,
     )
-    return ComparedRuns(SimpleNamespace(data=data, trainer=None), tournament, ())  # type: ignore[arg-type]
+    job: Any = SimpleNamespace(data=data, trainer=None)
+    told: Any = tournament
+    return ComparedRuns(job, told, ())
 
 
 def test_those_of_the_winners_length_are_compared_sample_by_sample(asked: list[str]) -> None:

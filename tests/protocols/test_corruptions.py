@@ -58,7 +58,7 @@ def test_texts_and_arrays_of_other_kinds_are_refused_before_anything_trains(tmp_
     check_corruptible(texts, split, (), 3)
     check_corruptible(Digits(), split, ("contrast",), 3)
     wide = Pixels("set", np.zeros((1, 4, 4, 2), np.uint8), np.zeros(1), np.zeros(1, np.int64))
-    wide.read = lambda index: wide._pixels[index]  # type: ignore[assignment, method-assign]
+    wide.read = lambda index: wide._pixels[index]  # type: ignore[assignment, method-assign]  # arrays, not pictures
     with pytest.raises(DataError, match="set row 0 has pixels of uint8 and shape"):
         check_corruptible(Digits(), wide, ("contrast",), 3)
 

@@ -225,7 +225,7 @@ def test_corruptions_of_texts_are_refused_before_anything_trains(tmp_path: Path)
     config = compose("fit", ["trainer=cpu", "cache=none"]).config
     job = make_job(config)
     assert job.data.splits.test is not None
-    job.data.source = SimpleNamespace(kind="text")  # type: ignore[assignment]
+    job.data.source = SimpleNamespace(kind="text")  # type: ignore[assignment]  # all that is read of it
     makers = Makers(
         lambda run, of: None, lambda of: job, lambda node: job.data, (), lambda words: config, list
     )
@@ -242,6 +242,12 @@ def test_arguments_that_scratch_does_not_take_are_refused(tmp_path: Path) -> Non
 def test_rates_that_are_tuned_are_not_scaled_beside_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing would read rate_scale.*gain.rates"):
         asked(tmp_path / "wrong", "rate_scale=0.3")
+    assert not (tmp_path / "wrong").exists()
+
+
+def test_a_severity_without_a_corruption_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing would read gain.severity.*gain.corruptions="):
+        asked(tmp_path / "wrong", "gain.corruptions=[]")
     assert not (tmp_path / "wrong").exists()
 
 

@@ -23,7 +23,7 @@ def given(folder: Path, seconds: float) -> Given:
         summary = {"val/accuracy": 0.5, "train/epochs": 1, "train/seconds": seconds}
         (run / "summary.json").write_text(json.dumps(summary))
 
-    makers = Makers(train, None, None, (), None, None)  # type: ignore[arg-type]
+    makers = Makers(train, None, None, (), None, None)  # type: ignore[arg-type]  # only training is asked for
     return Given(CONFIG, folder, makers, lambda line: None)
 
 

@@ -30,17 +30,21 @@ class Words:
         return str(index)
 
 
+def splits(train: Words, val: Words) -> Splits:
+    return Splits(train, val, None, ("cat", "dog"))  # type: ignore[arg-type]  # no sample of them is read
+
+
 def test_classes_are_counted_in_every_split_and_copies_within_train() -> None:
     train = Words(["aa", "bb", "aa", "cc", "aa", "d"], [0, 0, 0, 1, 0, 1])
     val = Words(["ee"], [1])
-    found = target_of(Splits(train, val, None, ("cat", "dog")))  # type: ignore[arg-type]
+    found = target_of(splits(train, val))
     assert (found.train, found.val, found.test) == (6, 1, None)
     assert found.counts == (ClassCount("cat", 4, 0, None), ClassCount("dog", 2, 1, None))
     assert (found.imbalance, found.duplicates) == (2.0, 2)
 
 
 def test_a_class_without_training_samples_is_told_and_does_not_make_the_imbalance_endless() -> None:
-    found = target_of(Splits(Words(["a", "b"], [0, 0]), Words(["c"], [1]), None, ("cat", "dog")))  # type: ignore[arg-type]
+    found = target_of(splits(Words(["a", "b"], [0, 0]), Words(["c"], [1])))
     assert (found.counts[1].train, found.imbalance) == (0, 1.0)
 
 

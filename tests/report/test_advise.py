@@ -2,45 +2,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.protocols.test_advise_reasons import SAME, entrant, models, probe
-from tlx.protocols.advise_result import AdviseResult, ClassCount, Noticed, Risk, Target
-from tlx.protocols.distance import DistanceResult, Measure, StageDistance
+from tests.protocols.advised import FOUND
 from tlx.protocols.plain import plain
 from tlx.report.advise import result_lines, write_page
 
 ABOUT = {"model": "tiny", "data": "digits", "seed": 0, "versions": {}}
-TARGET = Target(60, 20, None, tuple(ClassCount(f"<b>{n}", n, 1, None) for n in range(20)), 3.0, 4)
-MEASURE = Measure("a_distance", 1.5, 1.4, 1.6, 10, 1.5, 0.125, 0.2, None, None)
-DISTANCE = DistanceResult("photo", 60, 60, (StageDistance("high", 4, (MEASURE,)),), ())
-FOUND = AdviseResult(
-    recommended_model="tiny",
-    strategy="strategy=full strategy.epochs=10",
-    regularizer="l2sp",
-    rate_scale=3.0,
-    words=("strategy=full", "data.root=/data/my photos", "rate_scale=3.0"),
-    reasons=("it was <i>best</i>",),
-    figure="val/accuracy",
-    target=TARGET,
-    guides=SAME,
-    models=models("tiny", "other"),
-    probe=probe(0.8, 0.82),
-    distance=DISTANCE,
-    entrants=(
-        entrant("strategy=full strategy.epochs=10", 0.9, behind_low=0.0, behind_high=0.0),
-        entrant("strategy=scratch", 0.25, behind=0.65, behind_low=0.5, behind_high=0.8),
-        entrant("strategy=lp_ft", 0.5, behind=None),
-    ),
-    skipped=(),
-    risk=Risk("positive transfer", 0.65, 0.5, 0.8, 12),
-    findings=(
-        Noticed("warn", "val has <u>copies", "take them out"),
-        Noticed("ok", "values from 0 to 255", ""),
-    ),
-    budget=300.0,
-    spent=42.0,
-    trained_on=60,
-    warnings=("so few",),
-)
 
 
 def result(**changes: Any) -> dict[str, Any]:

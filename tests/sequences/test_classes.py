@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tests.sequences.given import NODE, given
 from tlx.errors import ConfigError
 from tlx.sequences.classes import Classes
-from tlx.sequences.task import loading_of, recipe_of
+from tlx.data.node import loading_of, recipe_of
 
 
 def test_each_task_has_its_own_classes_under_their_names() -> None:

@@ -3,7 +3,7 @@ import pytest
 from tests.sequences.given import NODE, given
 from tlx.errors import ConfigError
 from tlx.sequences.permuted import Permuted
-from tlx.sequences.task import recipe_of
+from tlx.data.node import recipe_of
 
 
 def test_each_task_has_an_order_of_its_own_and_the_same_classes() -> None:

@@ -250,6 +250,7 @@ def _only_groups_of(verb: str) -> Iterator[None]:
     def listed(self: Hydra, parent: str = "") -> list[str]:
         return [name for name in list_all(self, parent) if name.partition("/")[0] in (*taken, "hydra")]
 
+    # its help has no setting for it, and method-assign is what there is instead
     Hydra.list_all_config_groups = listed  # type: ignore[method-assign]
     try:
         yield

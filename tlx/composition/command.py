@@ -1,7 +1,7 @@
 """From a config back to the words of a command line that composes it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -11,7 +11,7 @@ from tlx.composition.groups import SOURCE, choices, conf_folder
 from tlx.composition.resolve import differences, open_keys
 from tlx.errors import ConfigError
 
-__all__ = ["command_words", "in_quotes", "quoted"]
+__all__ = ["command_words", "quoted", "reads_as_text"]
 
 GROUPS = ("model", "data", SOURCE, "strategy", "task", "optimizer", "cache", "trainer", "logger")
 """The nodes of a fit that are one choice each; those without a choice are None."""
@@ -44,38 +44,45 @@ def command_words(config: Mapping[str, Any]) -> list[str]:
     raise ConfigError(f"no words of a command line compose it: {left[0]} is left", fix="its config.yaml")
 
 
-def quoted(value: Any) -> str:
-    """A value in Hydra's grammar: text that could be read as something else is quoted.
+def reads_as_text(text: str) -> bool:
+    """Whether Hydra reads text without quotes as the same text.
+
+    >>> [reads_as_text(text) for text in ("layer3", "/data/photos", "10", "true", "a b")]
+    [True, True, False, False, False]
+    """
+    reserved = text.lower() in ("null", "true", "false", "nan", "inf")
+    return re.fullmatch(r"/?[A-Za-z_][\w./-]*", text) is not None and not reserved
+
+
+def quoted(value: Any, bare: Callable[[str], bool] = reads_as_text) -> str:
+    """A value in Hydra's grammar, references to other keys kept.
 
     >>> quoted(["a b", "1", 1e-5, None, True, "layer3"])
     "['a b','1',1e-05,null,true,layer3]"
+
+    Args:
+        value: Plain.
+        bare: Which texts need no quotes.
     """
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return f"[{','.join(quoted(item) for item in value)}]"
+        return f"[{','.join(quoted(item, bare) for item in value)}]"
     if isinstance(value, Mapping):
-        return f"{{{','.join(f'{key}: {quoted(item)}' for key, item in value.items())}}}"
+        return f"{{{','.join(f'{key}: {quoted(item, bare)}' for key, item in value.items())}}}"
     text = str(value)
-    if not isinstance(value, str) or "${" in text or _reads_as_text(text):
-        return text
-    return in_quotes(text)
+    return text if isinstance(value, int | float) or "${" in text or bare(text) else _in_quotes(text)
 
 
-def in_quotes(text: str) -> str:
+def _in_quotes(text: str) -> str:
     r"""Text in Hydra's single quotes, where a backslash stands for itself but before a quote and at the end.
 
-    >>> print(in_quotes("it's C:\\new\\"))
+    >>> print(_in_quotes("it's C:\\new\\"))
     'it\'s C:\new\\'
     """
     return "'" + re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text) + "'"
-
-
-def _reads_as_text(text: str) -> bool:
-    reserved = text.lower() in ("null", "true", "false", "nan", "inf")
-    return re.fullmatch(r"/?[A-Za-z_][\w./-]*", text) is not None and not reserved
 
 
 def _place(word: str) -> int:

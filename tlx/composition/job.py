@@ -19,6 +19,7 @@ from tlx.composition.init_head import take_heads
 from tlx.composition.initial import backbone_of, known_folder
 from tlx.composition.trust import importable
 from tlx.data.datamodule import TransferData
+from tlx.data.node import LOADING, loading_of
 from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.job import NOTHING_KEPT, Job
 from tlx.origin.regularizer import Regularizer
@@ -28,10 +29,7 @@ from tlx.targets import resolve as callable_at
 from tlx.trainer import TrainerSettings
 from tlx.types import Source, Task
 
-__all__ = ["LOADING", "check_arguments", "check_values", "make_data", "make_head", "make_job", "make_trainer"]
-
-LOADING = tuple(name for name in inspect.signature(TransferData).parameters if name != "source")
-"""The keys of a data node that say how samples become batches; the rest build the source."""
+__all__ = ["check_arguments", "check_values", "make_data", "make_head", "make_job", "make_trainer"]
 
 CHECKED = (bool, int, float, str, types.NoneType)
 
@@ -120,7 +118,7 @@ def make_data(
         source: Stands for what the node says of the source.
         word: What the node is called.
     """
-    loading = {key: value for key, value in node.items() if key in LOADING}
+    loading = loading_of(node)
     _check_types(loading, typing.get_type_hints(TransferData.__init__), word)
     if source is not None:
         return TransferData(source, **loading)

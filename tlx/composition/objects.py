@@ -7,9 +7,9 @@ from typing import Any
 
 from tlx.backbones.staged import StagedBackbone
 from tlx.composition.compose import Composed
-from tlx.composition.job import LOADING
 from tlx.composition.secrets import refuse_secrets
 from tlx.data.datamodule import TransferData
+from tlx.data.node import LOADING
 from tlx.data.sources import SOURCE, is_source
 from tlx.errors import ConfigError
 

@@ -1,14 +1,14 @@
 """The images of another source, corrupted where figures are taken: the test split, or val without one."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tlx.data.overlap import sample_hashes
+from tlx.data.changed import Changed
 from tlx.data.rearranged import pixels_of
 from tlx.data.sources import check_source, splits_of
 from tlx.errors import ConfigError, DataError, bad_value
@@ -94,11 +94,8 @@ class Corrupted:
         return {"_target_": "tlx.data.corrupted.Corrupted", "of": self._of.describe(), **recipe}
 
 
-class CorruptedSplit:
+class CorruptedSplit(Changed):
     """A split of images that are corrupted as they are read, the same way in every process.
-
-    Attributes:
-        parts: The other split alone. What it cannot do beyond what every split must, this one cannot.
 
     Args:
         split: N images, or arrays of shape (H, W), (H, W, 1) or (H, W, 3), uint8.
@@ -107,15 +104,9 @@ class CorruptedSplit:
     """
 
     def __init__(self, split: Split, recipe: Recipe, places: NDArray[np.int64] | None = None) -> None:
-        self._split, self._recipe = split, recipe
+        super().__init__(split, hashlib.sha256(repr((EDITION, *recipe)).encode()).digest())
+        self._recipe = recipe
         self._places = np.arange(len(split)) if places is None else places
-        self.labels: NDArray[Any] = split.labels
-        self.parts: tuple[Any, ...] = (split,)
-        self._digest = hashlib.sha256(repr((EDITION, *recipe)).encode()).digest()
-        self._key = np.uint64(int.from_bytes(self._digest[:8], "big"))
-
-    def __len__(self) -> int:
-        return len(self._split)
 
     def read(self, index: int) -> Any:
         """The image, or array, corrupted.
@@ -136,49 +127,19 @@ class CorruptedSplit:
         pixels = self._clean(index)[1]
         return float(np.abs(self._changed(pixels, index) - pixels.astype(np.float64)).mean())
 
-    def name(self, index: int) -> str:
-        """Where the image comes from."""
-        return self._split.name(index)
-
     def subset(self, indices: NDArray[np.int64]) -> "CorruptedSplit":
         """The images at `indices`, in that order, each corrupted as before."""
         return CorruptedSplit(self._split.subset(indices), self._recipe, self._places[indices])
 
     def fingerprint(self) -> str:
         """SHA-256 over the other split's fingerprint, the corruption, and what draws depend on."""
-        digest = hashlib.sha256(self._split.fingerprint().encode() + self._digest)
+        digest = hashlib.sha256(self._split.fingerprint().encode() + self._change)
         digest.update(np.ascontiguousarray(self._places).data)
         return digest.hexdigest()
-
-    @property
-    def sizes(self) -> NDArray[np.int64]:
-        """Bytes of each image before it is corrupted, shape (N,)."""
-        sizes: NDArray[np.int64] = self.parts[0].sizes
-        return sizes
 
     def sides(self) -> NDArray[np.int64]:
         """Height and width of each image, shape (N, 2)."""
         return np.array([self._size(*sides) for sides in self.parts[0].sides().tolist()]).reshape(-1, 2)
-
-    def entries(self) -> Iterator[tuple[str, str]]:
-        """The name and a hash of each image, with that of the corruption."""
-        key = self._digest[:8].hex()
-        return ((name, f"{digest}:{key}") for name, digest in self.parts[0].entries())
-
-    def digest(self, index: int) -> bytes:
-        """A hash of one image and of the corruption."""
-        other: bytes = self.parts[0].digest(index)
-        return (int.from_bytes(other[:8], "big") ^ int(self._key)).to_bytes(8, "big") + other[8:]
-
-    def short_digests(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """The first 64 bits of the hashes of several images."""
-        short: NDArray[np.uint64] = self.parts[0].short_digests(indices) ^ self._key
-        return short
-
-    def hashes(self) -> NDArray[np.uint64] | None:
-        """A 64-bit hash of each image and of the corruption, shape (N,)."""
-        found = sample_hashes(self._split)
-        return None if found is None else found ^ self._key
 
     def _clean(self, index: int) -> tuple[Any, NDArray[np.uint8]]:
         sample = self._split.read(index)

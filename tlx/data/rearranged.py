@@ -1,15 +1,14 @@
 """Images whose pixels lie elsewhere, in the same places for all of them."""
 
 import hashlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tlx.data.changed import Changed
 from tlx.data.offers import offers
-from tlx.data.overlap import sample_hashes
 from tlx.errors import DataError
 from tlx.preprocessing.image import upright
 from tlx.types import Split
@@ -20,11 +19,8 @@ _KEPT = {"L", "LA", "RGB", "RGBA", "I", "I;16", "F"}
 _OTHERWISE = {"1": "L", "P": "RGBA", "PA": "RGBA"}
 
 
-class Rearranged:
+class Rearranged(Changed):
     """A split of images of one size whose every pixel is taken from a place that is the same for all.
-
-    Attributes:
-        parts: The other split alone. What it cannot do beyond what every split must, this one cannot.
 
     Args:
         split: N images, or arrays of shape (H, W) or (H, W, C).
@@ -37,17 +33,11 @@ class Rearranged:
     """
 
     def __init__(self, split: Split, size: tuple[int, int], places: NDArray[np.int64]) -> None:
-        self._split, self._size, self._places = split, size, places
-        self.labels: NDArray[Any] = split.labels
-        self.parts: tuple[Any, ...] = (split,)
-        self._refuse_other_sizes()
         digest = hashlib.sha256(repr((size, places.shape)).encode())
         digest.update(np.ascontiguousarray(places).data)
-        self._arrangement = digest.digest()
-        self._key = np.uint64(int.from_bytes(self._arrangement[:8], "big"))
-
-    def __len__(self) -> int:
-        return len(self._split)
+        super().__init__(split, digest.digest())
+        self._size, self._places = size, places
+        self._refuse_other_sizes()
 
     def read(self, index: int) -> Any:
         """The image, or array, rearranged.
@@ -75,47 +65,13 @@ class Rearranged:
         moved[:, self._places < 0] = 0
         return moved
 
-    def name(self, index: int) -> str:
-        """Where the image comes from."""
-        return self._split.name(index)
-
     def subset(self, indices: NDArray[np.int64]) -> "Rearranged":
         """The images at `indices`, in that order."""
         return Rearranged(self._split.subset(indices), self._size, self._places)
 
-    def fingerprint(self) -> str:
-        """SHA-256 over the other split's fingerprint and the places."""
-        return hashlib.sha256(self._split.fingerprint().encode() + self._arrangement).hexdigest()
-
-    @property
-    def sizes(self) -> NDArray[np.int64]:
-        """Bytes of each image before it is rearranged, shape (N,)."""
-        sizes: NDArray[np.int64] = self.parts[0].sizes
-        return sizes
-
     def sides(self) -> NDArray[np.int64]:
         """Height and width of each image, shape (N, 2)."""
         return np.broadcast_to(np.array(self._places.shape), (len(self), 2))
-
-    def entries(self) -> Iterator[tuple[str, str]]:
-        """The name and a hash of each image, with that of the places."""
-        arrangement = self._arrangement[:8].hex()
-        return ((name, f"{digest}:{arrangement}") for name, digest in self.parts[0].entries())
-
-    def digest(self, index: int) -> bytes:
-        """A hash of one image and of the places."""
-        other: bytes = self.parts[0].digest(index)
-        return (int.from_bytes(other[:8], "big") ^ int(self._key)).to_bytes(8, "big") + other[8:]
-
-    def short_digests(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """The first 64 bits of the hashes of several images."""
-        short: NDArray[np.uint64] = self.parts[0].short_digests(indices) ^ self._key
-        return short
-
-    def hashes(self) -> NDArray[np.uint64] | None:
-        """A 64-bit hash of each image and of the places, shape (N,)."""
-        found = sample_hashes(self._split)
-        return None if found is None else found ^ self._key
 
     def _refuse_other_sizes(self) -> None:
         if not offers(self._split, "sides"):

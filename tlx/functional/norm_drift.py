@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from tlx.errors import bad_value
+from tlx.functional.paired_test import paired_p
 
 __all__ = ["Moments", "Nearer", "nearer", "norm_drift"]
 
@@ -78,12 +79,7 @@ def nearer(given: Moments, other: Moments, mean: Tensor, variance: Tensor, eps: 
     total = (whole[0] + tiny).log() - (whole[1] + tiny).log()
     parts = (without[0] + tiny).log() - (without[1] + tiny).log()
     pseudo = count * total - (count - 1) * parts
-    error = float(pseudo.std()) / math.sqrt(count)
-    if error == 0:
-        return Nearer(math.exp(float(total)), 0.0 if float(total) > 0 else 1.0)
-    from scipy.special import stdtr  # slow to import
-
-    return Nearer(math.exp(float(total)), float(stdtr(count - 1, -float(pseudo.mean()) / error)))
+    return Nearer(math.exp(float(total)), paired_p(pseudo))
 
 
 def _left_out(moments: Moments, mean: Tensor, variance: Tensor, eps: float) -> Tensor:

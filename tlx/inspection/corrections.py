@@ -43,15 +43,16 @@ class Correction:
 
 
 def strangeness(inputs: Tensor) -> float:
-    r"""How far values are from mean 0 and spread 1 by channel: the mean of
-    :math:`\mu^2 + 2 \ln^2 \sigma`.
+    r"""How far values are from mean 0 and spread 1, averaged over channels.
+
+    .. math:: \frac1C \sum_c \mu_c^2 + 2 \ln^2 \sigma_c
 
     >>> strangeness(torch.tensor([[[[3.0]]], [[[1.0]]]]))
     4.0
 
     Args:
         inputs: Shape (N, C, H, W).
-    """  # noqa: D205
+    """
     rows = inputs.double().transpose(0, 1).flatten(1)
     spread = rows.std(dim=1, correction=0).clamp_min(1e-12)
     return round(float((rows.mean(dim=1).square() + WEIGHT * spread.log().square()).mean()), 9)

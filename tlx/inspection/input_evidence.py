@@ -4,7 +4,7 @@ import functools
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from tlx.backbones.staged import StagedBackbone
 from tlx.functional.norm_drift import Moments, nearer
-from tlx.functional.view_agreement import Agreement, paired_p, prominence, view_agreement
+from tlx.functional.paired_test import paired_p
+from tlx.functional.view_agreement import Agreement, prominence, view_agreement
 
 __all__ = ["Evidence", "HeadEvidence", "NormEvidence", "Verdict", "evidence_of"]
 
@@ -73,8 +74,8 @@ class NormEvidence:
         around: Callable[[], AbstractContextManager[Any]],
     ) -> None:
         self.backbone, self.norm, self.around = backbone, norm, around
-        mean, variance = norm.running_mean, norm.running_var
-        self.known = (mean.detach().double().cpu(), variance.detach().double().cpu())  # type: ignore[operator]
+        remembered = (cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var))
+        self.known = remembered[0].detach().double().cpu(), remembered[1].detach().double().cpu()
         self.given = self._moments(given)
         z = (self.given.first.mean(dim=0) - self.known[0]) / (self.known[1] + 1e-5).sqrt()
         self.said = f"what reaches {name} lies {float(z.abs().mean()):.2f} of its spreads from what it knows"

@@ -1,7 +1,7 @@
 """What to do: the target measured, the models scored, the strategies in a short tournament."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,7 +192,7 @@ def _holds_source(job: Job) -> bool:
     return True
 
 
-def _without_test(given: Given) -> Any:
+def _without_test(given: Given) -> Callable[[Mapping[str, Any]], Job]:
     """Makes jobs whose data has no test split, so that nothing is decided on it."""
 
     def made(config: Mapping[str, Any]) -> Job:

@@ -9,7 +9,7 @@ from tlx.protocols.probe import ProbeResult
 from tlx.protocols.rank import RankResult
 from tlx.protocols.tournament import SCRATCH
 
-__all__ = ["reasons_of", "told_entrant", "warnings_of"]
+__all__ = ["reasons_of", "warnings_of"]
 
 SHOWN = 3
 
@@ -86,7 +86,7 @@ def warnings_of(
     return tuple(found)
 
 
-def told_entrant(entrant: Entrant) -> str:
+def _told(entrant: Entrant) -> str:
     """An entrant for people: its words, and its rates where they differ."""
     name = entrant.name.replace("strategy=", "", 1)
     return name if entrant.rate == 1 else f"{name}, rates times {entrant.rate:g}"
@@ -105,14 +105,14 @@ def _of_strategy(entrants: Sequence[Entrant], guides: Sequence[Guide], risk: Ris
         ]
     won, *others = entrants
     near = [
-        told_entrant(each)
+        _told(each)
         for each in others
         if each.behind_low is not None and each.behind_low <= 0 and not each.name.startswith(SCRATCH)
     ]
     tied = f" Not told apart from it on these samples: {'; '.join(near)}." if near else ""
     return [
         (
-            f"{told_entrant(won)} was best of {len(entrants)} short runs: {100 * won.accuracy:.1f} % of "
+            f"{_told(won)} was best of {len(entrants)} short runs: {100 * won.accuracy:.1f} % of "
             "the validation "
             f"samples after {won.epochs} epochs.{tied}"
         )

@@ -1,16 +1,13 @@
 """Data of which at most so many samples are read, where there are more."""
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from tlx.data.datamodule import TransferData
+from tlx.data.node import recipe_of, with_source
 from tlx.data.portion import Portion
 from tlx.types import Splits
 
 __all__ = ["fewer_samples"]
-
-LOADING = frozenset(inspect.signature(TransferData).parameters) - {"source"}
 
 
 def fewer_samples(node: Mapping[str, Any], splits: Splits, most: int, seed: int) -> dict[str, Any]:
@@ -28,12 +25,10 @@ def fewer_samples(node: Mapping[str, Any], splits: Splits, most: int, seed: int)
         shares["train"] = 1.0
     if all(share == 1 for share in shares.values()):
         return dict(node)
-    loading = {key: value for key, value in node.items() if key in LOADING}
-    inner = {key: value for key, value in node.items() if key not in LOADING}
-    return {
-        **loading,
+    portion = {
         "_target_": f"{Portion.__module__}.{Portion.__qualname__}",
-        "of": inner,
+        "of": recipe_of(node),
         **shares,
         "draw_seed": seed,
     }
+    return with_source(node, portion)

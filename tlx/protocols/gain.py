@@ -101,6 +101,11 @@ class Gain:
                 self, ["halvings"], "labels are halved of single classes alone", "gain.halvings=0"
             )
 
+        if not comparison.corruptions:
+            refuse_unread_settings(
+                self, ["severity"], "no image is corrupted", "gain.corruptions=[gaussian_noise]"
+            )
+
     def answer(self, given: Given) -> GainResult:
         """Train both arms, and compare."""
         return _Comparison(self, given).result()

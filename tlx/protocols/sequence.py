@@ -12,11 +12,12 @@ from tlx.assembly import build_network, new_head
 from tlx.backbones.known_heads import KnownHeads
 from tlx.checkpoint.bundle import load_bundle
 from tlx.checkpoint.durable import write_durably
+from tlx.data.node import loading_of, recipe_of
 from tlx.functional.continual import average_accuracy, backward_transfer, forgetting, forward_transfer
 from tlx.modules.network import Network
 from tlx.protocols.given import Makers
 from tlx.protocols.matrix import Told, told
-from tlx.sequences.task import LearnedTask, loading_of, recipe_of
+from tlx.sequences.task import LearnedTask
 
 __all__ = ["learn", "results", "task_config", "task_folder"]
 

@@ -1,7 +1,8 @@
 """What a target holds: counts, balance, and samples that are there twice."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import NDArray
 
 from tlx.data.duplicates import comparable, duplicates_within
 from tlx.protocols.advise_result import ClassCount, Target
@@ -17,25 +18,20 @@ def target_of(splits: Splits) -> Target:
         splits: With one class for each sample.
     """
     train, val, test, classes = splits
-    counted = [_counts(split, len(classes)) if split is not None else None for split in (train, val, test)]
-    rows = [
-        ClassCount(name, int(counted[0][number]), int(counted[1][number]), _of(counted[2], number))  # type: ignore[index]
-        for number, name in enumerate(classes)
-    ]
-    present = [row.train for row in rows if row.train]
+    of_train, of_val = _counts(train, classes), _counts(val, classes)
+    of_test = [None] * len(classes) if test is None else _counts(test, classes)
+    rows = zip(classes, of_train, of_val, of_test, strict=True)
+    present = [count for count in of_train if count]
     return Target(
         train=len(train),
         val=len(val),
         test=None if test is None else len(test),
-        counts=tuple(rows),
+        counts=tuple(ClassCount(*row) for row in rows),
         imbalance=max(present) / min(present),
         duplicates=duplicates_within(train) if comparable(train) else None,
     )
 
 
-def _counts(split: Split, classes: int) -> NDArray[np.int64]:
-    return np.bincount(split.labels, minlength=classes)
-
-
-def _of(counts: NDArray[np.int64] | None, number: int) -> int | None:
-    return None if counts is None else int(counts[number])
+def _counts(split: Split, classes: Sequence[str]) -> list[int]:
+    counts: list[int] = np.bincount(split.labels, minlength=len(classes)).tolist()
+    return counts

@@ -262,9 +262,14 @@ class EWC(Callback):
         generator = torch.Generator().manual_seed(seed_of(origin.seed, 7))
         columns = None if alone else list(group)
         fisher = DiagonalFisher(
-            origin.network, names, self._chosen(group),
-            draws=self.draws, generator=generator, columns=columns, forward=nn.Module.__call__,
-        )  # fmt: skip
+            origin.network,
+            names,
+            self._chosen(group),
+            draws=self.draws,
+            generator=generator,
+            columns=columns,
+            forward=nn.Module.__call__,  # named tensors of a text are one argument
+        )
         for batch in origin.batches(self.samples, None if alone else group, newest):
             fisher.add(batch.inputs, batch.targets, batch.ids)
         sums, count = fisher.sums, torch.tensor(fisher.count, device=next(origin.network.parameters()).device)

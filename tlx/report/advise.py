@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from tlx.report.answer import Column, Section, Table, facts_of, write_answer
-from tlx.report.canvas import BLUE, INK, MUTED, ORANGE, SHADE, draw
+from tlx.report.canvas import BLUE, INK, MUTED, ORANGE, draw
 from tlx.report.formats import DASH, count, decimal, duration, label, percent, percent_range, points
+from tlx.report.probe import stage_curve
 from tlx.report.run_files import read_json
 
 if TYPE_CHECKING:
@@ -251,25 +252,11 @@ def _knowledge(result: Mapping[str, Any]) -> Section:
         f"linear probe of every stage of {label(result['recommended_model'])}, on the validation samples."
     )
     return Section(
-        "What the weights already tell", plots=[_probe(result)], tables=[Table(columns, rows)], notes=[note]
+        "What the weights already tell",
+        plots=[stage_curve(result["probe"])],
+        tables=[Table(columns, rows)],
+        notes=[note],
     )
-
-
-def _probe(result: Mapping[str, Any]) -> Markup:
-    stages, majority = result["probe"]["stages"], result["probe"]["majority"]
-
-    def paint(axes: "Axes") -> None:
-        places = list(range(len(stages)))
-        low, high = ([100 * stage[end] for stage in stages] for end in ("low", "high"))
-        axes.fill_between(places, low, high, color=(*SHADE, 0.2), lw=0)
-        axes.plot(places, [100 * stage["accuracy"] for stage in stages], "o-", color=BLUE)
-        axes.axhline(100 * majority, color=MUTED, lw=1, ls=":")
-        names = [label(stage["name"], 14) for stage in stages]
-        wide = len(names) >= 7
-        axes.set_xticks(places, names, rotation=45 if wide else 0, ha="right" if wide else "center")
-        axes.set_ylabel("accuracy, %")
-
-    return draw("linear probe of each stage", paint, 560, 260)
 
 
 def _distance(result: Mapping[str, Any]) -> list[Section]:

@@ -14,7 +14,7 @@ from tlx.report.run_files import read_json
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["result_lines", "write_page"]
+__all__ = ["result_lines", "stage_curve", "write_page"]
 
 COLUMNS = (
     Column("Stage", number=False),
@@ -67,7 +67,7 @@ def write_page(folder: Path) -> Path:
         sections=[
             Section(
                 "Where the classes can be told apart",
-                plots=[_curve(result)],
+                plots=[stage_curve(result)],
                 tables=[Table(COLUMNS, [_row(stage) for stage in result["stages"]])],
                 notes=[
                     (
@@ -111,7 +111,8 @@ def _row(stage: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _curve(result: Mapping[str, Any]) -> Markup:
+def stage_curve(result: Mapping[str, Any]) -> Markup:
+    """Accuracy of each stage's probe, with its interval, and of nearest neighbours."""
     stages = result["stages"]
     names = [label(stage["name"], 14) for stage in stages]
 

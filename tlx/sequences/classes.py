@@ -1,7 +1,8 @@
 """A sequence of tasks with classes of their own, all from one data set."""
 
 from tlx.errors import ConfigError, bad_value
-from tlx.sequences.task import Given, LearnedTask, recipe_of, renamed, with_source
+from tlx.data.node import recipe_of, with_source
+from tlx.sequences.task import Given, LearnedTask, renamed
 
 __all__ = ["Classes"]
 

@@ -4,7 +4,8 @@ import shlex
 from collections.abc import Sequence
 
 from tlx.errors import ConfigError, bad_value
-from tlx.sequences.task import LOADING, Given, LearnedTask, recipe_of, renamed, with_source
+from tlx.data.node import LOADING, recipe_of, with_source
+from tlx.sequences.task import Given, LearnedTask, renamed
 
 __all__ = ["DataSets"]
 

@@ -1,7 +1,8 @@
 """A sequence of tasks that are one data set with its pixels in other orders."""
 
 from tlx.errors import bad_value
-from tlx.sequences.task import Given, LearnedTask, recipe_of, renamed, with_source
+from tlx.data.node import recipe_of, with_source
+from tlx.sequences.task import Given, LearnedTask, renamed
 
 __all__ = ["Permuted"]
 

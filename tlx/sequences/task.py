@@ -1,28 +1,18 @@
 """What a sequence is made of: tasks as plain recipes, so that each is a run like any other."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from tlx.data.datamodule import TransferData
-
 __all__ = [
-    "LOADING",
     "SCENARIOS",
     "Given",
     "LearnedTask",
     "Tasks",
-    "loading_of",
-    "recipe_of",
     "renamed",
-    "with_source",
 ]
 
 SCENARIOS = ("task", "domain")
 """`task`: each has a head of its own, and it is known which one is asked. `domain`: one head for all."""
-
-LOADING = tuple(name for name in inspect.signature(TransferData).parameters if name != "source")
-"""Keys of a data node that say how samples become batches."""
 
 
 class LearnedTask(NamedTuple):
@@ -51,21 +41,6 @@ class Tasks(Protocol):
             ConfigError: The data cannot be divided so.
         """
         ...
-
-
-def recipe_of(node: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a data node that builds the source."""
-    return {key: value for key, value in node.items() if key not in LOADING}
-
-
-def loading_of(node: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a data node that says how samples become batches."""
-    return {key: value for key, value in node.items() if key in LOADING}
-
-
-def with_source(node: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A data node whose samples come from another source, and become batches as before."""
-    return {**recipe, **loading_of(node)}
 
 
 def renamed(recipe: Mapping[str, Any], classes: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
