@@ -18,8 +18,8 @@ def test_the_winner_is_named_with_those_that_cannot_be_told_from_it() -> None:
     near = entrant("strategy=lp_ft", 0.89, rate=3.0, behind_low=-0.01, behind_high=0.03)
     far = entrant("strategy=full", 0.5, behind_low=0.2, behind_high=0.4)
     scratch = entrant("strategy=scratch", 0.89, behind_low=-0.01, behind_high=0.03)
-    said = reasons(entrants=[entrant("strategy=fine_tune", 0.9), near, far, scratch])
-    assert "fine_tune was best of 4 short runs: 90.0 % of the validation samples after 3 epochs." in said
+    said = reasons(entrants=[entrant("strategy=fine_tune", 0.9), near, near, far, scratch])
+    assert "fine_tune was best of 5 short runs: 90.0 % of the validation samples after 3 epochs." in said
     assert "Not told apart from it on these samples: lp_ft, rates times 3." in said
 
 

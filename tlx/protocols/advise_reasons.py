@@ -104,11 +104,11 @@ def _of_strategy(entrants: Sequence[Entrant], guides: Sequence[Guide], risk: Ris
             )
         ]
     won, *others = entrants
-    near = [
+    near = dict.fromkeys(
         _told(each)
         for each in others
         if each.behind_low is not None and each.behind_low <= 0 and not each.name.startswith(SCRATCH)
-    ]
+    )
     tied = f" Not told apart from it on these samples: {'; '.join(near)}." if near else ""
     return [
         (

@@ -124,12 +124,10 @@ def _tournament(result: Mapping[str, Any]) -> Section:
     ]
     notes = [
         (
-            "Accuracy on the validation samples. In the first round all train for a few epochs, in the "
-            "second "
-            "the better half for three times as many; then the winner at other rates and with regularizers. "
-            "Points behind the best: on the same samples, with their paired 95 % interval; a dash where a "
-            "run is "
-            "of another length."
+            "Accuracy on the validation samples. In the first round all train for a few epochs, the head alone in "
+            "full, in the second the better half for three times as many; then the winner at other rates and with "
+            "regularizers. Points behind the best: on the same samples, with their paired 95 % interval; a dash "
+            "where a run is of another length."
         )
     ]
     if result["risk"]:
