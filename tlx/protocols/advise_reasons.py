@@ -80,8 +80,7 @@ def warnings_of(
     if entrants:
         found.append(
             "The tournament was decided on the validation samples, one run each: its figures lean to the "
-            "good "
-            "side, and tlx gain with five seeds says how sure they are."
+            "good side, and tlx gain with five seeds says how sure they are."
         )
     return tuple(found)
 
@@ -99,8 +98,7 @@ def _of_strategy(entrants: Sequence[Entrant], guides: Sequence[Guide], risk: Ris
         return [
             (
                 "From random values the same network was better than with what it knows: by "
-                f"{-100 * risk.gain:.1f} "
-                f"points [{-100 * risk.high:.1f}, {-100 * risk.low:.1f}]."
+                f"{-100 * risk.gain:.1f} points [{-100 * risk.high:.1f}, {-100 * risk.low:.1f}]."
             )
         ]
     won, *others = entrants
@@ -112,9 +110,8 @@ def _of_strategy(entrants: Sequence[Entrant], guides: Sequence[Guide], risk: Ris
     tied = f" Not told apart from it on these samples: {'; '.join(near)}." if near else ""
     return [
         (
-            f"{_told(won)} was best of {len(entrants)} short runs: {100 * won.accuracy:.1f} % of "
-            "the validation "
-            f"samples after {won.epochs} epochs.{tied}"
+            f"{_told(won)} was best of {len(entrants)} short runs: {100 * won.accuracy:.1f} % of the "
+            f"validation samples after {won.epochs} epochs.{tied}"
         )
     ]
 
@@ -126,8 +123,7 @@ def _of_guides(guides: Sequence[Guide]) -> list[str]:
     return [
         (
             f"The rules of thumb differ: by all {by_all.counted:,} labels {by_all.strategy}, by the "
-            f"{by_least.counted:,} "
-            f"of the smallest class {by_least.strategy}."
+            f"{by_least.counted:,} of the smallest class {by_least.strategy}."
         )
     ]
 

@@ -124,10 +124,10 @@ def _tournament(result: Mapping[str, Any]) -> Section:
     ]
     notes = [
         (
-            "Accuracy on the validation samples. In the first round all train for a few epochs, the head alone in "
-            "full, in the second the better half for three times as many; then the winner at other rates and with "
-            "regularizers. Points behind the best: on the same samples, with their paired 95 % interval; a dash "
-            "where a run is of another length."
+            "Accuracy on the validation samples. In the first round all train for a few epochs, the head "
+            "alone in full, in the second the better half for three times as many; then the winner at other "
+            "rates and with regularizers. Points behind the best: on the same samples, with their paired "
+            "95 % interval; a dash where a run is of another length."
         )
     ]
     if result["risk"]:
@@ -245,9 +245,8 @@ def _knowledge(result: Mapping[str, Any]) -> Section:
         for each in result["models"]["candidates"]
     ]
     note = (
-        "Scores of frozen features on training samples, and nearest neighbours on held-out ones. The "
-        "curve: a "
-        f"linear probe of every stage of {label(result['recommended_model'])}, on the validation samples."
+        "Scores of frozen features on training samples, and nearest neighbours on held-out ones. The curve: "
+        f"a linear probe of every stage of {label(result['recommended_model'])}, on the validation samples."
     )
     return Section(
         "What the weights already tell",

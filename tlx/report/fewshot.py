@@ -47,9 +47,8 @@ def write_page(folder: Path) -> Path:
         headline=label(best["name"]),
         sentences=[
             (
-                f"Best over all numbers of labels: {percent(few['mean'])} with {count(few['shots'])} of "
-                "each class, "
-                f"{percent(many['mean'])} with {count(many['shots'])}."
+                f"Best over all numbers of labels: {percent(few['mean'])} with {count(few['shots'])} of each "
+                f"class, {percent(many['mean'])} with {count(many['shots'])}."
             ),
             *(_said(crossing) for crossing in result["crossings"]),
         ],
@@ -61,13 +60,10 @@ def write_page(folder: Path) -> Path:
                 notes=[
                     (
                         f"Mean over {len(result['seeds'])} seeds with Student's 95 % interval; each seed "
-                        "draws its "
-                        "labels, and a smaller draw is part of a larger one. "
+                        "draws its labels, and a smaller draw is part of a larger one. "
                         f"{count(result['reported'])} samples ({result['reported_on']}). Runs count their "
-                        "last "
-                        "epoch, so that no label of validation data is spent; the probe's penalty was "
-                        "chosen on "
-                        "at most four further labels of each class."
+                        "last epoch, so that no label of validation data is spent; the probe's penalty was "
+                        "chosen on at most four further labels of each class."
                     )
                 ],
             )

@@ -25,8 +25,7 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     lines = [
         (
             f"verdict  {result['verdict']}: {_gain(result, result['gain'])}, 95 % interval "
-            f"{_interval(result)}, "
-            f"{_seeds(result)}, {count(result['samples'])} samples "
+            f"{_interval(result)}, {_seeds(result)}, {count(result['samples'])} samples "
             f"({result['reported_on']})"
         ),
     ]
@@ -90,8 +89,7 @@ def _sentences(result: Mapping[str, Any]) -> list[str]:
     return [
         (
             f"{words(result['figure']).capitalize()} of the pre-trained network minus that of the same "
-            "network from "
-            f"random values, 95 % interval {_interval(result)}."
+            f"network from random values, 95 % interval {_interval(result)}."
         ),
         (
             f"{meanings[result['verdict']]} The margin is {_gain(result, result['margin'])}. "
@@ -150,11 +148,10 @@ def _cost(result: Mapping[str, Any]) -> Section:
         tables=[Table(columns, rows)],
         notes=[
             (
-                f"Until the validation figure was {decimal(saved['target'])}, the mean of the best ones "
-                "from scratch; "
-                f"{saved['reached']} of {len(result['seeds'])} pre-trained runs reached it. Operations are "
-                "counted as if "
-                "nothing frozen were kept; seconds are what it took with the frozen part computed once."
+                f"Until the validation figure was {decimal(saved['target'])}, the mean of the best ones from "
+                f"scratch; {saved['reached']} of {len(result['seeds'])} pre-trained runs reached it. "
+                "Operations are counted as if nothing frozen were kept; seconds are what it took with the "
+                "frozen part computed once."
             )
         ],
     )

@@ -104,9 +104,8 @@ def _range(result: Mapping[str, Any]) -> Section:
         notes=[
             (
                 "One step at each factor of all the plan's rates, their ratios kept, on a network that is "
-                "thrown away; "
-                "the loss is smoothed. For transformers the best rate in the end lies well below the "
-                "steepest fall."
+                "thrown away; the loss is smoothed. For transformers the best rate in the end lies well "
+                "below the steepest fall."
             )
         ],
     )
@@ -151,8 +150,7 @@ def _sweep(result: Mapping[str, Any]) -> Section:
             (
                 f"Validation {words(_name(result))} of the whole plan, all other stages at its rates: "
                 f"{figure(_name(result), result['base'])} as it is. The best factor was chosen on the "
-                "figures shown, "
-                "so its gain leans to the good side."
+                "figures shown, so its gain leans to the good side."
             )
         ],
     )

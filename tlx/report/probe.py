@@ -59,9 +59,8 @@ def write_page(folder: Path) -> Path:
             ),
             (
                 f"Of {count(result['reported'])} samples ({result['reported_on']}) that neither fitted nor "
-                "chose "
-                f"anything. The stage is the best of several on them, so its figure leans to the good side; "
-                f"{percent(result['majority'])} come from always naming the commonest class."
+                "chose anything. The stage is the best of several on them, so its figure leans to the good "
+                f"side; {percent(result['majority'])} come from always naming the commonest class."
             ),
         ],
         sections=[
@@ -72,11 +71,9 @@ def write_page(folder: Path) -> Path:
                 notes=[
                     (
                         "Linear probe: logistic regression on standardised features, the mean over the "
-                        "positions "
-                        f"of each stage. The weight of its penalty was chosen on {result['chosen_on']} "
-                        f"({count(result['chosen'])} samples), never on the reported ones. Intervals are "
-                        "Wilson's, "
-                        "of the reported samples."
+                        "positions of each stage. The weight of its penalty was chosen on "
+                        f"{result['chosen_on']} ({count(result['chosen'])} samples), never on the reported "
+                        "ones. Intervals are Wilson's, of the reported samples."
                     ),
                     f"Nearest neighbours: the vote of {result['k']} fitting samples by cosine.",
                 ],

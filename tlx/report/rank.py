@@ -60,8 +60,7 @@ def write_page(folder: Path) -> Path:
         sentences=[
             (
                 f"It has the greatest LogME, {decimal(best['logme'])}, on {count(result['samples'])} "
-                "training "
-                "samples."
+                "training samples."
             ),
             (
                 f"Nearest neighbours on its frozen features are right for {percent(best['neighbours'])} "
@@ -155,7 +154,6 @@ def _held(result: Mapping[str, Any]) -> list[Section]:
     ]
     said = (
         "Vigna's weighted tau between the order by a score and by fine-tuning: 1 is the same order, 0 "
-        "chance. "
-        "Over fewer than five candidates there is no interval."
+        "chance. Over fewer than five candidates there is no interval."
     )
     return [Section("How well the scores foretold fine-tuning", tables=[Table(columns, rows)], notes=[said])]
