@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "tlx").rglob("*.py"))
 TIERS = (
-    ("types", "errors", "run_lock", "children"),
+    ("types", "errors", "run_lock", "children", "allocator"),
     ("leaving",),
     ("signals",),
     ("targets", "made_by", "withheld", "run_name"),

@@ -91,6 +91,7 @@ def score(
     data.preprocessing = bundle.preprocessing
     data.eval_batch_size = bundle.meta["eval_batch_size"]
     loader = _relabelled(data.loader(chosen), mapping, len(bundle.classes))
+    settings.prepare_process()
     device = settings.device(World())
     bundle.network.backbone.lay_out(settings.torch_memory_format)
     scores = bundle.task.scores(bundle.classes, _range(chosen.labels, mapping), bundle.network.output)
@@ -130,6 +131,7 @@ def worth_of_each(
     mapping = _imposed(bundle, data.classes)
     data.preprocessing = bundle.preprocessing
     data.eval_batch_size = bundle.meta["eval_batch_size"]
+    settings.prepare_process()
     device = settings.device(World())
     bundle.network.backbone.lay_out(settings.torch_memory_format)
     network = bundle.network.to(device).eval()
@@ -194,6 +196,7 @@ def predict(
 def _predictions(
     bundle: Bundle, loader: Iterable[Batch], split: Split, settings: TrainerSettings
 ) -> Iterator[list[Any]]:
+    settings.prepare_process()
     device = settings.device(World())
     bundle.network.backbone.lay_out(settings.torch_memory_format)
     network = bundle.network.to(device).eval()

@@ -13,6 +13,7 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.strategies import DDPStrategy
 
+from tlx.allocator import keep_freed_memory
 from tlx.checkpoint.durable import DurableCheckpointIO
 from tlx.errors import ConfigError, bad_value, unknown_name
 
@@ -209,11 +210,16 @@ class TrainerSettings:
         dtype = PRECISIONS[self.precision]
         return nullcontext() if dtype is None else torch.autocast("cuda" if self.on_gpu else "cpu", dtype)
 
-    def ask_torch(self) -> None:
-        """Ask torch for what `deterministic` says, for what is computed before there is a Trainer."""
+    def prepare_process(self) -> None:
+        """Set what holds for the whole process, for what is computed before there is a Trainer too.
+
+        Torch is asked for what `deterministic` says; on the processor freed memory is kept (`tlx.allocator`).
+        """
         torch.use_deterministic_algorithms(self.deterministic)
         if self.deterministic:
             os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when CUDA is used first
+        if not self.on_gpu:
+            keep_freed_memory()
 
     def make(self, max_epochs: int, callbacks: list[Callback], folder: Path) -> Trainer:
         """A Lightning Trainer for one phase.

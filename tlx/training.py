@@ -78,7 +78,7 @@ def fit(job: Job, folder: Path, console: Console | None = None) -> dict[str, Any
 def _fit(job: Job, folder: Path, console: Console | None) -> dict[str, Any]:
     world = World.from_environment()
     world.join(job.trainer.backend, job.trainer.rank_timeout)
-    job.trainer.ask_torch()
+    job.trainer.prepare_process()
     run = _prepare(job, folder, world, console or Console(soft_wrap=True))
     ledger, checkpoint = _ledger(run)
     while not run.plan.done(ledger.ends):

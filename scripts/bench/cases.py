@@ -80,6 +80,8 @@ def _peers(plan: str, goals: dict[str, float]) -> tuple[Row, ...]:
     words = (f"phases={plan}",)
     rows = [
         Row("plain", "plain", "best: frozen part under no_grad, in evaluation mode", words, same=True),
+        Row("plain-kept", "plain", "best, and freed memory used again, as tlx does", (*words, "memory=kept"),
+            same=True),
         Row("plain-default", "plain", "default: requires_grad=False", (*words, "frozen=train")),
         Row("lightning", "lightning", "default: BackboneFinetuning()", words),
         Row("lightning-bn", "lightning", "BackboneFinetuning(train_bn=False)", (*words, "train_bn=false")),
@@ -135,7 +137,9 @@ def cases(epochs: int = 5, full_epochs: int = 1) -> dict[str, Case]:
              ("bf16", "memory_format")),
         Case("full", f"full fine-tuning, epochs: {full_epochs}",
              (Row(tlx, tlx, default, tlx_words(*full)),
-              Row("plain", "plain", "same steps", (f"phases=all:{full_epochs}",), goal=0.98, same=True))),
+              Row("plain", "plain", "same steps", (f"phases=all:{full_epochs}",), goal=0.98, same=True),
+              Row("plain-kept", "plain", "same steps, and freed memory used again, as tlx does",
+                  (f"phases=all:{full_epochs}", "memory=kept"), same=True))),
         Case("sweep", f"head only, {epochs} epochs, 12 seeds, whole processes",
              (Row(tlx, tlx, "tlx fit -m", _head(epochs, "-m", seed=seeds)),)),
         Case("startup", "start-up, CPU seconds",

@@ -110,7 +110,7 @@ def measured(job: Job) -> Cost:
     Raises:
         TlxError: As the run would.
     """
-    job.trainer.ask_torch()
+    job.trainer.prepare_process()
     job.data.preprocessing = job.backbone.preprocessing
     plan = plan_of(job)
     short = shortened(job, plan)

@@ -72,6 +72,7 @@ def stage_features(job: Job, say: Callable[[str], None], data: TransferData | No
             f"{settings.processes} processes are asked for, and features are read by one",
             fix="trainer.devices=1 trainer.num_nodes=1",
         )
+    settings.prepare_process()
     build_network(job)  # draws the values of a random backbone
     job.backbone.lay_out(settings.torch_memory_format)
     return StageFeatures(

@@ -37,7 +37,7 @@ def told(
         tasks: Make the data of each.
         settings: Where to compute.
     """
-    settings.ask_torch()
+    settings.prepare_process()
     device = settings.device(World())
     network.to(device).eval()
     network.backbone.lay_out(settings.torch_memory_format)

@@ -58,6 +58,7 @@ def find_rates(job: Job, number: int | None, low: float, high: float, steps: int
     Raises:
         ConfigError: The range is none.
     """
+    job.trainer.prepare_process()
     plan, network = plan_of(job), build_network(job)
 
     def trainable(phase: Phase) -> int:

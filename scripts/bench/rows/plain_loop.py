@@ -3,7 +3,8 @@
     python -m scripts.bench.rows.plain_loop material=DIR phases=head:5 out=FILE
 
 `frozen=eval` runs the frozen part in evaluation mode under no_grad; `frozen=train` only takes the
-gradient from it, as PyTorch's tutorial does, so that its batch norms go on moving.
+gradient from it, as PyTorch's tutorial does, so that its batch norms go on moving. `memory=kept` has
+freed memory used again, as tlx does.
 """
 
 import contextlib
@@ -19,10 +20,11 @@ from torch.utils.data import DataLoader
 
 from scripts.bench.rows.clock import Clock, words
 from scripts.bench.rows.photos import STAGES, Photos, network, phases, start
+from tlx.allocator import keep_freed_memory
 
 DEFAULTS = {
     "material": "", "phases": "head:5", "frozen": "eval", "precision": "32", "memory_format": "contiguous",
-    "head_rate": "1e-3", "backbone_rate": "1e-4", "out": "",
+    "memory": "system", "head_rate": "1e-3", "backbone_rate": "1e-4", "out": "",
 }  # fmt: skip
 
 
@@ -107,6 +109,8 @@ class Loop:
 def main(argv: list[str]) -> None:
     """Train phase after phase and report."""
     given = words(argv, DEFAULTS)
+    if given["memory"] == "kept":
+        keep_freed_memory()
     found, clock = start(given["material"]), Clock()
     loop, losses = Loop(network(given["material"], found), given), list[float]()
     epochs, folder = _epochs(found), Path(given["material"]) / "photos"
