@@ -1,6 +1,8 @@
 import contextlib
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,6 +12,20 @@ import pytest
 from tests.command import Server
 
 NOBODY = 65534
+ROOM = 2 << 30
+"""Bytes that tests write at most, beside the twentieth of the disk that the cache leaves free."""
+
+
+def pytest_sessionstart() -> None:
+    """A hundred tests of the cache would fail one after the other, and none would say why."""
+    disk = shutil.disk_usage(tempfile.gettempdir())
+    if disk.free > disk.total / 4:
+        return
+    from tlx.cache.budget import SPARE  # takes seconds of imports
+
+    if disk.free < SPARE * disk.total + ROOM:
+        share = f"{disk.free / disk.total:.1%} of the disk of {tempfile.gettempdir()} is free"
+        pytest.exit(f"{share}, where the cache leaves {SPARE:.0%} alone. Try: TMPDIR=FOLDER make test", 2)
 
 
 @pytest.fixture(scope="session")
