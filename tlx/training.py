@@ -8,6 +8,7 @@ returns. The loop takes the newest valid checkpoint, freezes by the plan and cal
 import functools
 import logging
 import warnings
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +30,9 @@ from tlx.checkpoint.space import check_space
 from tlx.checkpoint.weights import load_weights, save_weights
 from tlx.conclusion import conclude
 from tlx.data.loader import failure_of_a_worker
+from tlx.data.warned import noted_warnings
 from tlx.data_record import has_trained, hold_data
+from tlx.errors import LONGEST, printable
 from tlx.forgetting import Place, note_before
 from tlx.job import Job, Run
 from tlx.modules.averaging import WeightAveraging
@@ -46,6 +49,7 @@ from tlx.run_directory import shown
 from tlx.signals import asked, saving_first, stop
 from tlx.strategies.finetuning import Finetuning
 from tlx.trainer import World
+from tlx.withheld import withheld
 
 __all__ = ["fit", "ledger_of"]
 
@@ -79,7 +83,9 @@ def _fit(job: Job, folder: Path, console: Console | None) -> dict[str, Any]:
     world = World.from_environment()
     world.join(job.trainer.backend, job.trainer.rank_timeout)
     job.trainer.prepare_process()
-    run = _prepare(job, folder, world, console or Console(soft_wrap=True))
+    with noted_warnings() as warnings_of_data:
+        run = _prepare(job, folder, world, console or Console(soft_wrap=True))
+    _log_once(run, warnings_of_data)
     ledger, checkpoint = _ledger(run)
     while not run.plan.done(ledger.ends):
         _run_phase(run, ledger, checkpoint)
@@ -89,6 +95,15 @@ def _fit(job: Job, folder: Path, console: Console | None) -> dict[str, Any]:
     if job.logger is not None and world.is_first:
         job.logger(folder).conclude(summary)
     return summary
+
+
+def _log_once(run: Run, lines: Sequence[str]) -> None:
+    """Add lines to log.txt that a run which goes on has not written before."""
+    log = run.folder / "log.txt"
+    held = log.read_text(errors="replace").splitlines() if log.is_file() else []
+    for line in dict.fromkeys(withheld(printable(line, LONGEST)) for line in lines):
+        if line not in held:
+            run.log(line)
 
 
 def ledger_of(folder: Path) -> tuple[list[PhaseEnd], int]:

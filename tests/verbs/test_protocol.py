@@ -1,11 +1,15 @@
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.command import Server, until
+from tlx.composition.compose import compose
+from tlx.verbs.protocol import answer
 
 RANGE = ("lr", "lr.stages=[]", "lr.steps=6", "data.per_class=2", "trainer=cpu", "cache=none")
 SWEEP = (
@@ -51,6 +55,25 @@ def test_a_killed_answer_goes_on_with_the_runs_that_it_has(command: Server, tmp_
     assert first.stat().st_mtime_ns == before
     found = [json.loads((tmp_path / name / "result.json").read_text()) for name in ("whole", "cut")]
     assert found[0] == found[1]
+
+
+def test_copies_in_two_splits_are_said_once_for_all_runs_and_stand_in_the_log_of_each(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for split, count in (("train", 4), ("val", 2)):
+        for name in ("cat", "dog"):
+            folder = tmp_path / "photos" / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                shade = 20 * number + 90 * (name == "dog") + (split == "val")
+                Image.new("L", (32, 32), shade).save(folder / f"{number}.png")
+    shutil.copy(tmp_path / "photos/train/cat/0.png", tmp_path / "photos/val/cat/copy.png")
+    words = ["data=folder", f"data.root={tmp_path / 'photos'}", "data.duplicates=warn", "cache=none"]
+    words += ["fewshot.arms=['strategy=scratch strategy.epochs=1']", "fewshot.shots=[1]", "fewshot.seeds=2"]
+    answer(tmp_path / "one", "fewshot", compose("fewshot", [*words, "trainer=cpu", "page=false"]))
+    assert sum("1 sample is in two splits" in message for message in caplog.messages) == 1
+    logs = [path.read_text() for path in (tmp_path / "one" / "runs").rglob("log.txt")]
+    assert [text.count("1 sample is in two splits") for text in logs] == [1, 1]
 
 
 def test_an_answer_of_another_config_is_not_gone_on_with(command: Server, tmp_path: Path) -> None:

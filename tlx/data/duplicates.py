@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlx.data.offers import offers
+from tlx.data.warned import warn
 from tlx.errors import DataError
 from tlx.types import Splits
 
@@ -133,4 +134,4 @@ def report_duplicates(pairs: Sequence[tuple[str, str]], mode: str) -> None:
     what = f"{len(pairs)} {samples} in two splits, which flatters the figures: {shown}{more}"
     if mode == "error":
         raise DataError(what, fix="remove one of each pair, or data.duplicates=warn")
-    _log.warning("%s. Try: remove one of each pair, or data.duplicates=ignore", what)
+    warn(_log, f"{what}. Try: remove one of each pair, or data.duplicates=ignore")

@@ -15,6 +15,7 @@ from tlx.data.checks import Faults
 from tlx.data.duplicates import duplicates_between, report_duplicates
 from tlx.data.images import ImageFiles, check_pixels
 from tlx.data.remembered import Remembered, remember, remembered
+from tlx.data.warned import warn
 from tlx.types import Splits
 
 __all__ = ["BadFiles", "Check", "check_duplicates", "check_images", "sound_images"]
@@ -62,12 +63,8 @@ def sound_images(
     if bad_files == "error":
         faults.refuse(root, "repair them or move them elsewhere, or data.bad_files=skip")
     elif len(faults):
-        _log.warning(
-            "%s left out of %s: %s; tlx fit lists them all in bad_files.txt",
-            faults.counted(),
-            root,
-            faults.listed(),
-        )
+        said = f"{faults.counted()} left out of {root}: {faults.listed()}"
+        warn(_log, f"{said}; tlx fit lists them all in bad_files.txt")
     return sound
 
 

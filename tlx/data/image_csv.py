@@ -17,6 +17,7 @@ from tlx.data.packed import PackedStrings
 from tlx.data.rows import bad_row
 from tlx.data.stratified import check_fractions, divided
 from tlx.data.tables import CSV, Table, TableFiles
+from tlx.data.warned import warn
 from tlx.errors import ConfigError, DataError
 from tlx.types import ClassesFrom, Splits, Targets
 
@@ -229,7 +230,7 @@ class ImageCSV:
         fix = "one row for each image, several classes as a|b with task=multilabel; or data.duplicates=warn"
         if self._duplicates == "error":
             raise bad_row(file, row, what, fix)
-        _log.warning("%s row %d has %s", file, row, what)
+        warn(_log, f"{file} row {row} has {what}")
 
 
 def _hashes(root: str, paths: PackedStrings) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tlx.composition import app
 from tlx.composition.compose import Composed
 from tlx.composition.resolve import from_yaml, to_yaml
+from tlx.data.warned import warned_once
 from tlx.errors import CheckpointError, ConfigError
 from tlx.run_directory import (
     ASKED,
@@ -176,7 +177,13 @@ def answer(folder: Path, verb: str, composed: Composed) -> Any:
     if path.is_file() and from_yaml(path) != composed.config:
         raise ConfigError(f"{shown(folder)} holds another {words.what}", fix="run_dir=ANOTHER_FOLDER")
     check_not_running(folder)
-    work: Work = importlib.import_module(words.prepared).prepared(folder, verb, composed)
+    with warned_once():  # the runs of one question read the same data
+        work: Work = importlib.import_module(words.prepared).prepared(folder, verb, composed)
+        return _answered(folder, verb, composed, work)
+
+
+def _answered(folder: Path, verb: str, composed: Composed, work: Work) -> Any:
+    path = folder / f"{verb}.yaml"
     with claimed(folder):
         resumed = path.is_file()
         write(path, to_yaml(composed.config))
