@@ -6,7 +6,7 @@ from tlx.protocols.advise_result import AdviseResult, ClassCount, Entrant, Notic
 from tlx.protocols.distance import DistanceResult, Measure, StageDistance
 from tlx.protocols.label_guides import label_guides
 from tlx.protocols.probe import ProbeResult, StageProbe
-from tlx.protocols.rank import Candidate, RankResult
+from tlx.protocols.rank_result import Candidate, RankResult
 
 SAME = label_guides([20, 20], ("low", "high"))
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.faults.jobs import small_job
-from tlx.errors import ConfigError
+from tlx.errors import ConfigError, DataError
 from tlx.protocols.frozen import drawn, sampled, shares_of, stage_features
 
 
@@ -25,6 +25,29 @@ def test_without_one_a_share_of_train_chooses_and_validation_is_reported() -> No
     assert shares.reported_on == "val" and shares.chosen_on == "a fifth of train, held out"
     assert len(shares.fits.split) + len(shares.chooses.split) == len(data.splits.train)
     assert not names(shares.fits) & names(shares.chooses)
+
+
+@pytest.mark.parametrize(
+    ("per_class", "way_out"),
+    [(1, "data.per_class=2 or more"), (None, "more training samples of it, or data=by_classes without it")],
+)
+def test_a_class_of_one_sample_cannot_fit_and_choose_and_is_named_with_a_way_out(
+    per_class: int | None, way_out: str
+) -> None:
+    data = small_job().data
+    train = data.splits.train
+    alone = [*np.flatnonzero(train.labels != 1), np.flatnonzero(train.labels == 1)[0]]
+    data.splits = data.splits._replace(train=train.subset(np.array(alone)), test=None)
+    data.per_class = per_class
+    with pytest.raises(DataError, match=f"needs 2 training samples .*, and there is 1 of right.*{way_out}"):
+        shares_of(data, most=1000, seed=0)
+
+
+def test_a_class_without_samples_takes_no_part_in_the_shares() -> None:
+    data = small_job().data
+    train = data.splits.train
+    data.splits = data.splits._replace(train=train.subset(np.flatnonzero(train.labels != 1)), test=None)
+    assert set(shares_of(data, most=1000, seed=0).chooses.split.labels) == {0, 2}
 
 
 def test_of_too_many_samples_some_are_drawn_alike_from_every_class() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 from tlx.protocols.plain import plain
-from tlx.protocols.rank import Candidate, Held, RankResult
+from tlx.protocols.rank_result import Candidate, Held, RankResult
 from tlx.report.rank import result_lines, write_page
 
 ABOUT = {"model": "tiny", "data": "digits", "seed": 0, "versions": {}}
@@ -44,11 +44,17 @@ def test_the_page_shows_every_score_and_what_each_costs(tmp_path: Path) -> None:
 
 
 def test_fine_tuning_and_its_agreement_are_shown_where_they_were_asked_for(tmp_path: Path) -> None:
-    held = [plain(Held("logme", 0.8, 0.2, 0.9)), plain(Held("leep", None, None, None))]
+    held = [plain(Held("logme", 0.8, 0.2, 0.9, 6, 0.0125)), plain(Held("leep", None, None, None, 4, None))]
     found = page(tmp_path, figure="val/accuracy", agreement=held)
     assert "95.0 %" in found and "0.800" in found and "0.200 to 0.900" in found
+    assert ">6<" in found and "0.013" in found
     assert "Fine-tuned: val/accuracy of the epoch that counts, on samples that may have chosen it." in found
     assert "For these scores the network itself was not trained." in found
+
+
+def test_an_answer_of_before_agreements_had_a_p_value_has_its_page_still(tmp_path: Path) -> None:
+    held = [{"score": "logme", "weighted_tau": 0.8, "low": None, "high": None}]
+    assert "0.800" in page(tmp_path, figure="val/accuracy", agreement=held)
 
 
 def test_a_terminal_hears_the_same() -> None:

@@ -6,7 +6,7 @@ from tlx.protocols.advise_result import Entrant, Risk
 from tlx.protocols.distance import DistanceResult
 from tlx.protocols.label_guides import Guide
 from tlx.protocols.probe import ProbeResult
-from tlx.protocols.rank import RankResult
+from tlx.protocols.rank_result import RankResult
 from tlx.protocols.tournament import SCRATCH
 
 __all__ = ["reasons_of", "warnings_of"]

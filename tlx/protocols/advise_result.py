@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tlx.protocols.distance import DistanceResult
 from tlx.protocols.label_guides import Guide
 from tlx.protocols.probe import ProbeResult
-from tlx.protocols.rank import RankResult
+from tlx.protocols.rank_result import RankResult
 
 __all__ = ["AdviseResult", "ClassCount", "Entrant", "Noticed", "Risk", "Target"]
 

@@ -12,15 +12,19 @@ from tlx.cache.part import Part
 from tlx.cache.stage_features import StageFeatures
 from tlx.data.datamodule import TransferData
 from tlx.data.stratified import held_out, in_proportion
-from tlx.errors import ConfigError
+from tlx.errors import ConfigError, DataError
 from tlx.job import Job
+from tlx.probing.linear_probe import LinearProbe
 from tlx.trainer import World
 from tlx.types import Split
 
-__all__ = ["Sampled", "Shares", "sampled", "shares_of", "stage_features"]
+__all__ = ["Read", "Sampled", "Shares", "sampled", "shares_of", "stage_features"]
 
 HELD_OUT = 0.2
 """Of the training samples, for choosing, where the data has no test split and val is reported."""
+
+SHOWN = 10
+"""Names of a list that messages show."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,21 @@ class Sampled:
 
     features: dict[str, Tensor]
     labels: Tensor
+
+
+@dataclass(frozen=True)
+class Read:
+    """What was read of one backbone and found by it, for all parts of one answer.
+
+    Args:
+        features: Of its stages; what was read of them is not read again.
+        shares: Of the data.
+        probes: Linear probes by their stage, fitted, chosen and reported on the shares, without a refit.
+    """
+
+    features: StageFeatures
+    shares: Shares
+    probes: dict[str, LinearProbe]
 
 
 def stage_features(job: Job, say: Callable[[str], None], data: TransferData | None = None) -> StageFeatures:
@@ -93,6 +112,9 @@ def shares_of(data: TransferData, most: int, seed: int) -> Shares:
         data: With labels of one class each.
         most: Samples of each share at most, drawn in the shares of the classes, >= 1.
         seed: Of the draws.
+
+    Raises:
+        DataError: There is no test split, and a class has one training sample.
     """
     train, val, test, classes = data.splits
     if test is not None:
@@ -103,6 +125,7 @@ def shares_of(data: TransferData, most: int, seed: int) -> Shares:
             "val",
             "test",
         )
+    _check_both_shares(data)
     fits, chooses = held_out(train.labels, [HELD_OUT], seed, classes)
     return Shares(
         Part("train", drawn(train.subset(fits), most, seed)),
@@ -110,6 +133,23 @@ def shares_of(data: TransferData, most: int, seed: int) -> Shares:
         Part("val", drawn(val, most, seed)),
         "a fifth of train, held out",
         "val",
+    )
+
+
+def _check_both_shares(data: TransferData) -> None:
+    """Refuse classes of one training sample, which cannot be in what fits and in what chooses."""
+    train, _, _, classes = data.splits
+    alone = [classes[label] for label in np.flatnonzero(np.bincount(train.labels) == 1)]
+    if not alone:
+        return
+    more = f" and {len(alone) - SHOWN} more classes" if len(alone) > SHOWN else ""
+    them = "it" if len(alone) == 1 else "them"
+    raise DataError(
+        "what chooses is a fifth of the training samples here, held out, so every class needs 2 training "
+        f"samples or more, and there is 1 of {', '.join(alone[:SHOWN])}{more}",
+        fix="data.per_class=2 or more"
+        if data.per_class == 1
+        else f"more training samples of {them}, or data=by_classes without {them}",
     )
 
 

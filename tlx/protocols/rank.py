@@ -16,106 +16,19 @@ from tlx.functional.leep import leep
 from tlx.functional.logme import logme
 from tlx.functional.nce import nce
 from tlx.functional.neighbours import nearest, neighbour_classes
-from tlx.functional.rank_agreement import rank_agreement
 from tlx.job import Job
-from tlx.probing.linear_probe import Labelled, LinearProbe, linear_probe
+from tlx.probing.linear_probe import Labelled, linear_probe
 from tlx.protocols.arms import Arm, monitored, train_arm
-from tlx.protocols.frozen import Shares, sampled, shares_of, stage_features
+from tlx.protocols.frozen import Read, Shares, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
 from tlx.protocols.model_cost import model_cost
+from tlx.protocols.rank_result import FEWEST, Candidate, RankResult, agreement_of, too_few
 from tlx.protocols.unread import TRAINING, refuse_unread, refuse_unread_settings
 
-__all__ = ["Candidate", "Held", "Rank", "RankResult", "candidates_of"]
+__all__ = ["Rank", "candidates_of"]
 
 NEIGHBOURS, TEMPERATURE = 20, 0.07
 """Of the vote by cosines (Wu et al. 2018, arXiv 1805.01978)."""
-
-SCORES = ("logme", "leep", "nce", "h_score", "neighbours", "probe")
-"""What a candidate is scored by, more of each being better; the first one orders them."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One source model.
-
-    Args:
-        name: Its words.
-        logme: Log evidence of a linear model of the labels, per sample (You et al. 2021).
-        leep: Log likelihood by the source's classes (Nguyen et al. 2020); None without an original head.
-        nce: Minus the conditional entropy by the source's classes (Tran et al. 2019); None as above.
-        h_score: Regularised (Ibrahim et al. 2021), in [0, classes - 1].
-        neighbours: Accuracy of nearest neighbours on the samples that choose.
-        probe: Accuracy of a linear probe on the samples reported, its penalty chosen on others.
-        dimensions: Features of the last stage.
-        parameters: Of the backbone.
-        bytes: Of its weights.
-        layer_bytes: The greatest input and output of one layer together, of one sample.
-        seconds: To give the features of a thousand samples, by the fastest of a few batches.
-        finetuned: The figure after fine-tuning, mean over seeds; None where that was not asked for.
-    """
-
-    name: str
-    logme: float
-    leep: float | None
-    nce: float | None
-    h_score: float
-    neighbours: float
-    probe: float
-    dimensions: int
-    parameters: int
-    bytes: int
-    layer_bytes: int
-    seconds: float
-    finetuned: float | None
-
-
-@dataclass(frozen=True)
-class Held:
-    """How well a score orders the candidates as fine-tuning does.
-
-    Args:
-        score: Which.
-        weighted_tau: Vigna's, in [-1, 1].
-        low: Of a 95 % interval over candidates; None of fewer than five.
-        high: The same.
-    """
-
-    score: str
-    weighted_tau: float | None
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class RankResult:
-    """The answer of `tlx rank`.
-
-    Args:
-        candidates: The best by LogME first.
-        best: Its name.
-        samples: That were scored.
-        reported_on: "test" or "val": what the accuracy of the probe is of.
-        reported: Samples.
-        chosen_on: What chose its penalty, and what nearest neighbours were asked, for people.
-        figure: What `finetuned` is; None where nothing was fine-tuned.
-        agreement: Of each score with fine-tuning; empty as above.
-        warnings: What makes the answer less than it looks.
-    """
-
-    candidates: tuple[Candidate, ...]
-    best: str
-    samples: int
-    reported_on: str
-    reported: int
-    chosen_on: str
-    figure: str | None
-    agreement: tuple[Held, ...]
-    warnings: tuple[str, ...]
-
-    def figures(self) -> dict[str, float | None]:
-        """The scores of the best candidate."""
-        best = self.candidates[0]
-        return {"logme": best.logme, "neighbour_accuracy": best.neighbours, "probe_accuracy": best.probe}
 
 
 @dataclass(frozen=True)
@@ -165,6 +78,11 @@ class Rank:
 
     def answer(self, given: Given) -> RankResult:
         """Score every candidate, and fine-tune them where that is asked for."""
+        return self.scored(given)[0]
+
+    def scored(self, given: Given) -> tuple[RankResult, Read]:
+        """The answer, and what was read of the best candidate."""
+        best: list[tuple[float, Read]] = []
         scored, warnings, figure = list[Candidate](), list[str](), None
         job = given.makers.job(given.config)
         shares = shares_of(job.data, self.samples, job.seed)
@@ -172,8 +90,10 @@ class Rank:
             job = given.makers.job(config)
             if job.backbone.weights == "random":
                 warnings.append(f"{name} has random values: its scores are those of no knowledge.")
-            found, probed = self._scored(name, job, shares, given)
-            if not probed.converged:
+            found, read = self._scored(name, job, shares, given)
+            if not best or found.logme > best[0][0]:
+                best = [(found.logme, read)]
+            if not all(probe.converged for probe in read.probes.values()):
                 warnings.append(f"The linear probe of {name} did not converge.")
             given.say(
                 f"{name}: LogME {found.logme:.4f}, k-NN {found.neighbours:.4f}, probe {found.probe:.4f}"
@@ -186,8 +106,10 @@ class Rank:
                 found = replace(found, finetuned=fmean(float(run.summary[figure]) for run in runs))
             scored.append(found)
         ordered = sorted(scored, key=lambda candidate: -candidate.logme)
-        agreement = _agreement(ordered, higher_is_better(figure)) if figure else ()
-        return RankResult(
+        agreement = agreement_of(ordered, higher_is_better(figure)) if figure else ()
+        if figure and len(ordered) < FEWEST:
+            warnings.append(too_few(len(ordered)))
+        result = RankResult(
             tuple(ordered),
             ordered[0].name,
             len(shares.fits.split),
@@ -198,8 +120,9 @@ class Rank:
             agreement,
             tuple(warnings),
         )
+        return result, best[0][1]
 
-    def _scored(self, name: str, job: Job, shares: Shares, given: Given) -> tuple[Candidate, LinearProbe]:
+    def _scored(self, name: str, job: Job, shares: Shares, given: Given) -> tuple[Candidate, Read]:
         features = stage_features(job, given.say)
         fits, chosen, reported = (
             sampled(features, part) for part in (shares.fits, shares.chooses, shares.reported)
@@ -230,7 +153,7 @@ class Rank:
             seconds=seconds,
             finetuned=None,
         )
-        return candidate, probe
+        return candidate, Read(features, shares, {last: probe})
 
 
 def candidates_of(given: Given, models: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -259,17 +182,3 @@ def candidates_of(given: Given, models: Sequence[str]) -> dict[str, Mapping[str,
         names = {**given.config["names"], "model": name}
         found[name] = {**given.config, "model": composed["model"], "names": names}
     return found
-
-
-def _agreement(candidates: Sequence[Candidate], higher: bool) -> tuple[Held, ...]:
-    found, sign = [], 1 if higher else -1
-    for score in SCORES:
-        pairs = [(getattr(each, score), each.finetuned) for each in candidates]
-        known = [(value, outcome) for value, outcome in pairs if value is not None and outcome is not None]
-        if len(known) < 2:
-            continue
-        tau = rank_agreement(
-            [value for value, _ in known], [sign * outcome for _, outcome in known]
-        ).weighted_tau
-        found.append(Held(score, None if tau.value != tau.value else tau.value, tau.low, tau.high))
-    return tuple(found)

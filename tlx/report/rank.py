@@ -143,17 +143,26 @@ def _costs(result: Mapping[str, Any]) -> Section:
 def _held(result: Mapping[str, Any]) -> list[Section]:
     if not result["agreement"]:
         return []
-    columns = (Column("Score", number=False), Column("Weighted tau"), Column("95 % interval"))
+    columns = (
+        Column("Score", number=False),
+        Column("Candidates"),
+        Column("Weighted tau"),
+        Column("95 % interval"),
+        Column("p"),
+    )
     rows = [
         [
             TITLES[each["score"]],
+            count(each.get("candidates", len(result["candidates"]))),
             decimal(each["weighted_tau"]),
             DASH if each["low"] is None else f"{decimal(each['low'])} to {decimal(each['high'])}",
+            decimal(each.get("p")),
         ]
         for each in result["agreement"]
     ]
     said = (
         "Vigna's weighted tau between the order by a score and by fine-tuning: 1 is the same order, 0 "
-        "chance. Over fewer than five candidates there is no interval."
+        "chance. p: how often an order by chance is as far from 0. Over fewer than five candidates there is "
+        "no interval, over fewer than four nothing is told."
     )
     return [Section("How well the scores foretold fine-tuning", tables=[Table(columns, rows)], notes=[said])]
