@@ -9,11 +9,11 @@ from tlx.verbs.protocol import RESULT, answer, folder_of, is_complete
 if TYPE_CHECKING:
     from tlx.protocols.advise_result import AdviseResult
     from tlx.protocols.distance import DistanceResult
-    from tlx.protocols.fewshot import FewshotResult
+    from tlx.protocols.fewshot_result import FewshotResult
     from tlx.protocols.gain_result import GainResult
     from tlx.protocols.lr import LrResult
     from tlx.protocols.probe import ProbeResult
-    from tlx.protocols.rank import RankResult
+    from tlx.protocols.rank_result import RankResult
 
 __all__ = ["advise", "distance", "fewshot", "gain", "lr", "probe", "rank"]
 
@@ -39,7 +39,7 @@ def distance(model: str = "tiny", data: str = "digits", **overrides: Any) -> "Di
 
 def fewshot(model: str = "tiny", data: str = "digits", **overrides: Any) -> "FewshotResult":
     """Accuracy against labels per class, for several strategies; see `gain` for the arguments."""
-    from tlx.protocols.fewshot import FewshotResult
+    from tlx.protocols.fewshot_result import FewshotResult
 
     return _asked("fewshot", FewshotResult, {"model": model, "data": data, **overrides})
 
@@ -78,7 +78,7 @@ def probe(model: str = "tiny", data: str = "digits", **overrides: Any) -> "Probe
 
 def rank(model: str = "tiny", data: str = "digits", **overrides: Any) -> "RankResult":
     """Which source model suits the data; candidates: `rank__models=[...]`. See `gain` for the arguments."""
-    from tlx.protocols.rank import RankResult
+    from tlx.protocols.rank_result import RankResult
 
     return _asked("rank", RankResult, {"model": model, "data": data, **overrides})
 

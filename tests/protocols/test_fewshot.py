@@ -7,7 +7,8 @@ import pytest
 from tlx.composition.compose import compose
 from tlx.errors import ConfigError, TlxError
 from tlx.functional.intervals import t_interval
-from tlx.protocols.fewshot import Fewshot, FewshotResult
+from tlx.protocols.fewshot import Fewshot
+from tlx.protocols.fewshot_result import FewshotResult
 from tlx.protocols.plain import typed
 from tlx.verbs.protocol import answer
 

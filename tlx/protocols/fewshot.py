@@ -12,15 +12,14 @@ import torch
 from tlx.data.stratified import few_shot
 from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.figures import LAST_EPOCH
-from tlx.functional.crossing import crossings, log_area
-from tlx.functional.intervals import t_interval
 from tlx.probing.linear_probe import Labelled, linear_probe
 from tlx.protocols.arms import Arm, train_arm
+from tlx.protocols.fewshot_result import FewshotResult, crossings_of, ordered_curves
 from tlx.protocols.frozen import Sampled, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
 from tlx.protocols.unread import TRAINING, refuse_unread
 
-__all__ = ["Crossing", "Curve", "Fewshot", "FewshotResult", "Point"]
+__all__ = ["Fewshot"]
 
 PROBE = "probe"
 """The arm that trains no network: a linear probe on frozen features."""
@@ -31,80 +30,6 @@ OWN = "strategy"
 MOST_CHOOSING = 4
 """Labels of each class that choose a probe's penalty, at most as many as it is fitted to (Zhou et al. "
 "2022)."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """One arm at one number of labels.
-
-    Args:
-        shots: Labels of each class.
-        values: Accuracy of each seed, which draws the labels too.
-        mean: Of them.
-        low: Of Student's 95 % interval over seeds; None of one seed.
-        high: The same.
-    """
-
-    shots: int
-    values: tuple[float, ...]
-    mean: float
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One arm.
-
-    Args:
-        name: `probe`, or the words of a strategy.
-        points: In the order of their labels.
-        area: Mean accuracy over the log of the labels.
-    """
-
-    name: str
-    points: tuple[Point, ...]
-    area: float
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """Where two mean curves cross.
-
-    Args:
-        below: The arm that is better with fewer labels.
-        above: The one that is better with more.
-        shots: Labels of each class, between points by a straight line in log.
-    """
-
-    below: str
-    above: str
-    shots: float
-
-
-@dataclass(frozen=True)
-class FewshotResult:
-    """The answer of `tlx fewshot`.
-
-    Args:
-        curves: The greatest area first.
-        crossings: Of every pair of curves, with fewer labels first.
-        seeds: Of the draws and the runs.
-        reported_on: "test" or "val".
-        reported: Samples.
-        warnings: What makes the answer less than it looks.
-    """
-
-    curves: tuple[Curve, ...]
-    crossings: tuple[Crossing, ...]
-    seeds: tuple[int, ...]
-    reported_on: str
-    reported: int
-    warnings: tuple[str, ...]
-
-    def figures(self) -> dict[str, float | None]:
-        """The area of the best arm."""
-        return {"few_shot_area": self.curves[0].area}
 
 
 @dataclass(frozen=True)
@@ -170,23 +95,20 @@ class Fewshot:
         seeds = [given.config["seed"] + number for number in range(self.seeds)]
         job = given.makers.job(given.config)
         reported_on = "val" if job.data.splits.test is None else "test"
-        curves = []
+        tables = []
         for name in self.arms:
             table = (
                 self._probed(given, seeds)
                 if name == PROBE
                 else self._trained(given, name, seeds, reported_on)
             )
-            points = tuple(_point(shots, values) for shots, values in zip(self.shots, table, strict=True))
-            area = log_area(self.shots, [point.mean for point in points])
-            said = str(given.config["names"]["strategy"]) if name == OWN else name
-            curves.append(Curve(said, points, area))
-        curves.sort(key=lambda curve: -curve.area)
+            tables.append((str(given.config["names"]["strategy"]) if name == OWN else name, table))
+        curves = ordered_curves(self.shots, tables)
         number = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
         few = [f"{number}: five or more make the bands worth reading."] if len(seeds) < 5 else []
         return FewshotResult(
-            tuple(curves),
-            tuple(self._crossings(curves)),
+            curves,
+            crossings_of(curves),
             tuple(seeds),
             reported_on,
             len(getattr(job.data.splits, reported_on)),
@@ -245,18 +167,6 @@ class Fewshot:
             table.append(tuple(values))
         return table
 
-    def _crossings(self, curves: Sequence[Curve]) -> list[Crossing]:
-        found = []
-        for number, first in enumerate(curves):
-            for second in curves[number + 1 :]:
-                means = [[point.mean for point in curve.points] for curve in (first, second)]
-                for place in crossings(self.shots, *means):
-                    few = next(n for n, shots in enumerate(self.shots) if shots >= place) - 1
-                    ahead = means[0][max(few, 0)] >= means[1][max(few, 0)]
-                    below, above = (first, second) if ahead else (second, first)
-                    found.append(Crossing(below.name, above.name, place))
-        return sorted(found, key=lambda crossing: crossing.shots)
-
 
 def _drawn(pool: Sampled, stage: str, shots: int, seed: int, classes: Sequence[str]) -> Labelled:
     """The draw that a run of the same seed trains on; of a pool that has fewer, all."""
@@ -264,9 +174,3 @@ def _drawn(pool: Sampled, stage: str, shots: int, seed: int, classes: Sequence[s
     shots = min(shots, int(np.bincount(labels, minlength=len(classes)).min()))
     chosen = torch.from_numpy(few_shot(labels, shots, seed, classes))
     return Labelled(pool.features[stage][chosen], pool.labels[chosen])
-
-
-def _point(shots: int, values: Sequence[float]) -> Point:
-    low, high = t_interval(values) or (None, None)
-    bounds = (None if low is None else max(low, 0.0), None if high is None else min(high, 1.0))
-    return Point(shots, tuple(values), fmean(values), *bounds)

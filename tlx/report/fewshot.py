@@ -28,7 +28,8 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
         + "  ".join(f"{point['shots']}: {percent(point['mean'])}" for point in curve["points"])
         for curve in result["curves"]
     ]
-    return [*lines, *(_said(crossing) for crossing in result["crossings"]), *result["warnings"]]
+    said = [_best(result), *(_said(crossing) for crossing in result["crossings"])]
+    return [*lines, *said, *result["warnings"]]
 
 
 def write_page(folder: Path) -> Path:
@@ -38,20 +39,12 @@ def write_page(folder: Path) -> Path:
         CheckpointError: There is no result.
     """
     result: dict[str, Any] = read_json(folder / "result.json")
-    best = result["curves"][0]
-    few, many = best["points"][0], best["points"][-1]
     return write_answer(
         folder,
         kicker="how little data is enough?",
         title=f"{label(result['model'])} on {label(result['data'])}",
-        headline=label(best["name"]),
-        sentences=[
-            (
-                f"Best over all numbers of labels: {percent(few['mean'])} with {count(few['shots'])} of each "
-                f"class, {percent(many['mean'])} with {count(many['shots'])}."
-            ),
-            *(_said(crossing) for crossing in result["crossings"]),
-        ],
+        headline="not told apart" if _near(result) else label(result["curves"][0]["name"]),
+        sentences=[_best(result), *(_said(crossing) for crossing in result["crossings"])],
         sections=[
             Section(
                 "Accuracy against labels per class",
@@ -73,11 +66,51 @@ def write_page(folder: Path) -> Path:
     )
 
 
-def _said(crossing: Mapping[str, Any]) -> str:
-    return (
-        f"{label(crossing['above'])} overtakes {label(crossing['below'])} at about "
-        f"{crossing['shots']:.3g} labels of each class."
+def _near(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The curves that may be as good as the first; answers of before do not know."""
+    compared = [curve for curve in result["curves"][1:] if "behind_low" in curve]
+    return [curve for curve in compared if curve["behind_low"] is None or curve["behind_low"] <= 0]
+
+
+def _best(result: Mapping[str, Any]) -> str:
+    best, near = result["curves"][0], _near(result)
+    few, many = best["points"][0], best["points"][-1]
+    reached = (
+        f"{percent(few['mean'])} with {count(few['shots'])} of each class, {percent(many['mean'])} with "
+        f"{count(many['shots'])}"
     )
+    if not near:
+        return f"Best over all numbers of labels: {label(best['name'])}, {reached}."
+    beside = "; ".join(f"{label(curve['name'])} ({_behind(curve)})" for curve in near)
+    return (
+        f"The greatest area is that of {label(best['name'])}, {reached}. At these seeds it cannot be told "
+        f"apart from {beside}."
+    )
+
+
+def _behind(curve: Mapping[str, Any]) -> str:
+    said = f"difference of areas {decimal(curve['behind'])}"
+    if curve["behind_low"] is None:
+        return f"{said}, without an interval"
+    return f"{said}, 95 % interval {decimal(curve['behind_low'])} to {decimal(curve['behind_high'])}"
+
+
+def _said(crossing: Mapping[str, Any]) -> str:
+    doubt = ""
+    if not crossing.get("told_apart", True):
+        doubt = ", which may be chance: before it or behind it the two are not told apart at these seeds"
+    return f"{label(crossing['above'])} overtakes {label(crossing['below'])} {_where(crossing)}{doubt}."
+
+
+def _where(crossing: Mapping[str, Any]) -> str:
+    """Between which measured numbers of labels; of answers of before, about where."""
+    about, first, last = round(crossing["shots"]), crossing.get("first"), crossing.get("last")
+    if first is None or last is None:
+        return f"at about {count(about)} labels of each class (interpolated)"
+    if first == last:
+        return f"at {count(first)} labels of each class"
+    inside = f" (about {count(about)}, interpolated)" if first < about < last else ""
+    return f"between {count(first)} and {count(last)} labels of each class{inside}"
 
 
 def _table(result: Mapping[str, Any]) -> Table:

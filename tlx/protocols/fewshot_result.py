@@ -1,0 +1,173 @@
+"""What `tlx fewshot` answers: curves over labels, in their order, and where they cross."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from statistics import fmean
+
+from tlx.functional.crossing import crossings, log_area
+from tlx.functional.intervals import t_interval
+
+__all__ = ["Crossing", "Curve", "FewshotResult", "Point", "crossings_of", "ordered_curves"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One arm at one number of labels.
+
+    Args:
+        shots: Labels of each class.
+        values: Accuracy of each seed, which draws the labels too.
+        mean: Of them.
+        low: Of Student's 95 % interval over seeds; None of one seed.
+        high: The same.
+    """
+
+    shots: int
+    values: tuple[float, ...]
+    mean: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One arm.
+
+    Args:
+        name: `probe`, or the words of a strategy.
+        points: In the order of their labels.
+        area: Mean accuracy over the log of the labels.
+        behind: Area of the first curve minus its own; None of the first.
+        behind_low: Of Student's 95 % interval of that over seeds, paired, for arms of one seed have the same
+            labels; None of one seed.
+        behind_high: The same.
+    """
+
+    name: str
+    points: tuple[Point, ...]
+    area: float
+    behind: float | None = None
+    behind_low: float | None = None
+    behind_high: float | None = None
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where two mean curves cross.
+
+    Args:
+        below: The arm that is better with fewer labels.
+        above: The one that is better with more.
+        shots: Labels of each class, interpolated between measured numbers by a straight line in log.
+        first: The measured number of labels at or below that.
+        last: The one at or above it.
+        told_apart: Whether `below` is ahead at a number of labels up to there and `above` at one from there
+            on, by paired 95 % intervals over seeds.
+    """
+
+    below: str
+    above: str
+    shots: float
+    first: int
+    last: int
+    told_apart: bool
+
+
+@dataclass(frozen=True)
+class FewshotResult:
+    """The answer of `tlx fewshot`.
+
+    Args:
+        curves: The greatest area first.
+        crossings: Of every pair of curves, with fewer labels first.
+        seeds: Of the draws and the runs.
+        reported_on: "test" or "val".
+        reported: Samples.
+        warnings: What makes the answer less than it looks.
+    """
+
+    curves: tuple[Curve, ...]
+    crossings: tuple[Crossing, ...]
+    seeds: tuple[int, ...]
+    reported_on: str
+    reported: int
+    warnings: tuple[str, ...]
+
+    def figures(self) -> dict[str, float | None]:
+        """The area of the best arm."""
+        return {"few_shot_area": self.curves[0].area}
+
+
+def ordered_curves(
+    shots: Sequence[int], tables: Sequence[tuple[str, Sequence[Sequence[float]]]]
+) -> tuple[Curve, ...]:
+    """The curves of several arms, the greatest area first, and how far behind it the others are.
+
+    Args:
+        shots: Labels of each class, rising.
+        tables: The name of each arm, and for each number of labels the accuracy of every seed.
+    """
+    found = []
+    for name, table in tables:
+        points = tuple(_point(number, values) for number, values in zip(shots, table, strict=True))
+        found.append(Curve(name, points, log_area(shots, [point.mean for point in points])))
+    if not found:
+        return ()
+    first, *others = sorted(found, key=lambda curve: -curve.area)
+    best = _areas(first)
+    return (first, *(_beside(each, best, first.area) for each in others))
+
+
+def crossings_of(curves: Sequence[Curve]) -> tuple[Crossing, ...]:
+    """Where the mean curves of each pair cross, with fewer labels first."""
+    found = [place for first, second in combinations(curves, 2) for place in _crossings(first, second)]
+    return tuple(sorted(found, key=lambda crossing: crossing.shots))
+
+
+def _crossings(one: Curve, other: Curve) -> list[Crossing]:
+    shots = [point.shots for point in one.points]
+    means = [[point.mean for point in curve.points] for curve in (one, other)]
+    found = []
+    for place in crossings(shots, *means):
+        few = max(next(n for n, number in enumerate(shots) if number >= place) - 1, 0)
+        below, above = (one, other) if means[0][few] >= means[1][few] else (other, one)
+        found.append(
+            Crossing(
+                below.name,
+                above.name,
+                place,
+                max(number for number in shots if number <= place),
+                min(number for number in shots if number >= place),
+                any(n <= place for n in _led(below, above)) and any(n >= place for n in _led(above, below)),
+            )
+        )
+    return found
+
+
+def _led(ahead: Curve, behind: Curve) -> list[int]:
+    """Numbers of labels at which the first arm is ahead of the second beyond chance."""
+    pairs = zip(ahead.points, behind.points, strict=True)
+    return [one.shots for one, other in pairs if (_bounds(one.values, other.values)[0] or 0.0) > 0]
+
+
+def _beside(curve: Curve, best: Sequence[float], area: float) -> Curve:
+    low, high = _bounds(best, _areas(curve))
+    return replace(curve, behind=area - curve.area, behind_low=low, behind_high=high)
+
+
+def _areas(curve: Curve) -> list[float]:
+    """The area of each seed."""
+    by_seed = zip(*(point.values for point in curve.points), strict=True)
+    return [log_area([point.shots for point in curve.points], values) for values in by_seed]
+
+
+def _bounds(one: Sequence[float], other: Sequence[float]) -> tuple[float | None, float | None]:
+    """Of the mean difference over seeds; None of one seed."""
+    return t_interval([a - b for a, b in zip(one, other, strict=True)]) or (None, None)
+
+
+def _point(shots: int, values: Sequence[float]) -> Point:
+    low, high = t_interval(values) or (None, None)
+    bounds = (None if low is None else max(low, 0.0), None if high is None else min(high, 1.0))
+    return Point(shots, tuple(values), fmean(values), *bounds)
