@@ -1,3 +1,5 @@
+import contextlib
+import io
 import json
 import shlex
 from pathlib import Path
@@ -5,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import tlx
 from tlx.composition.compose import compose
 from tlx.errors import ConfigError, TlxError
 from tlx.protocols.advise import Advise
@@ -22,13 +25,25 @@ SMALL = (
     "advise.budget=1000",
 )
 HEAD = "strategy=feature_extraction strategy.epochs=4"
+FAR = ("data@source=digits", "source.per_class=10")
 ENTRIES = f"advise.strategies=['{HEAD}','strategy=scratch strategy.epochs=2']"
 
 
 @pytest.fixture(scope="module")
 def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, AdviseResult]:
     folder = tmp_path_factory.mktemp("advise") / "answer"
-    return folder, answer(folder, "advise", compose("advise", [*SMALL, ENTRIES]))
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        found = answer(folder, "advise", compose("advise", [*SMALL, ENTRIES]))
+    (folder / "said.txt").write_text(said.getvalue())
+    return folder, found
+
+
+def test_of_each_sample_the_features_are_read_once(answered: Any) -> None:
+    folder, _ = answered
+    lines = (folder / "said.txt").read_text().splitlines()
+    passes = [line.partition(" computed once")[0] for line in lines if "computed once" in line]
+    assert passes == [f"frozen part of {part}" for part in ("train", "train (held out)", "val", "test")]
 
 
 def test_known_letters_are_kept_for_few_digits(answered: Any) -> None:
@@ -118,11 +133,27 @@ def test_weights_that_know_nothing_are_held_to_by_no_run(tmp_path: Path) -> None
         (["advise.strategies=['model=tiny']"], "model=tiny"),
         (["advise.models=[resnet]"], "resnet"),
         (["advise.regularizers=[ewk]"], "ewk"),
+        (
+            ["advise.regularizers=[l2sp,replay]"],
+            "there is no source.*Try: data@source=.*regularizer=lwf",
+        ),
+        (["advise.regularizers=[replay]", *FAR], "source classes are none that the weights know"),
     ],
 )
 def test_what_cannot_take_part_is_refused(tmp_path: Path, words: list[str], said: str) -> None:
     with pytest.raises(TlxError, match=said):
         answer(tmp_path / "wrong", "advise", compose("advise", [*SMALL, *words]))
+    assert not (tmp_path / "wrong").exists()
+
+
+def test_a_regularizer_that_asks_the_original_head_is_refused_where_the_weights_have_none(
+    tmp_path: Path,
+) -> None:
+    words = {"data__per_class": 2, "strategy__epochs": 1, "trainer": "smoke", "page": False}
+    run = tlx.fit("tiny", "digits", "full", run_dir=str(tmp_path / "run"), **words)["run_dir"]
+    asked = compose("advise", [*SMALL, f"init_from={run}", "advise.regularizers=[ewc]"])
+    with pytest.raises(ConfigError, match="came without their original head.*Try: regularizer=l2sp"):
+        answer(tmp_path / "wrong", "advise", asked)
     assert not (tmp_path / "wrong").exists()
 
 

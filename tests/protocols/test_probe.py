@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ from tlx.composition.compose import compose
 from tlx.composition.job import make_job
 from tlx.errors import ConfigError
 from tlx.probing.linear_probe import Labelled, linear_probe
+from tlx.protocols.given import Given
 from tlx.protocols.plain import typed
 from tlx.protocols.probe import Probe, ProbeResult
+from tlx.protocols.rank import Rank
+from tlx.verbs.makers import makers
 from tlx.verbs.protocol import answer
 
 SMALL = ("cache=none", "trainer=cpu", "probe.samples=120", "probe.per_decade=1")
@@ -49,6 +53,18 @@ def test_every_probe_is_fitted_to_train_chosen_on_val_and_told_of_test(tmp_path:
     assert stage.strength == expected.strength
     assert (stage.low, stage.high) == pytest.approx((expected.low, expected.high))
     assert (found.fitted, found.chosen, found.reported) == tuple(len(share.labels) for share in shares)
+
+
+def test_what_was_read_to_rank_models_is_neither_read_nor_fitted_again(tmp_path: Path) -> None:
+    config = compose("fit", ["cache=none", "trainer=cpu", "data.per_class=10"]).config
+    given = Given(config, tmp_path, makers((), quiet=True), lambda line: None)
+    _, read = Rank(samples=120).scored(given)
+    found = Probe(samples=120).told(read, given.say)
+    assert [part.name for part, _ in read.features.making.passes] == ["train", "val", "test"]
+    assert found == Probe(samples=120).answer(given)
+    wrong = read.probes["layer3"]._replace(accuracy=0.125)
+    told = Probe(samples=120).told(replace(read, probes={"layer3": wrong}), given.say)
+    assert told.stages[-1].accuracy == 0.125
 
 
 def test_the_answer_can_be_read_back_and_shown(answered: Any) -> None:

@@ -3,8 +3,11 @@
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from tlx.assembly import build_network, origin_of, plan_of
+from tlx.cache.part import Part
 from tlx.data.class_names import positions
 from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.job import Job
@@ -14,6 +17,7 @@ from tlx.protocols.arms import monitored
 from tlx.protocols.compared_runs import ComparedRuns
 from tlx.protocols.distance import Distance
 from tlx.protocols.fewer_samples import fewer_samples
+from tlx.protocols.frozen import Read, drawn
 from tlx.protocols.given import Given
 from tlx.protocols.label_guides import Guide, label_guides
 from tlx.protocols.probe import Probe
@@ -22,6 +26,7 @@ from tlx.protocols.run_seconds import RunSeconds, Sizes
 from tlx.protocols.target import target_of
 from tlx.protocols.target_findings import findings_of
 from tlx.protocols.tournament import SCRATCH, Entry, Played, Tournament
+from tlx.trainer import World
 
 __all__ = ["Advise"]
 
@@ -74,14 +79,14 @@ class Advise:
             raise bad_value("advise.strategies", [], "at least one strategy", "advise.strategies=null")
 
     def check(self, given: Given) -> None:
-        """Refuse data that has no classes, and words that choose no strategy, model or regularizer."""
+        """Refuse data without classes, words that choose nothing, and regularizers that lack something."""
         job = given.makers.job(given.config)
         if job.task.targets != "class":
             raise ConfigError("advise counts one class for each sample", fix="task=multiclass")
         candidates_of(given, self.models)
         for text in self.strategies or ():
             _words_of(text)
-        self._regularizers(given)
+        self._check_regularizers(given)
         if self.strategies:
             self._entries(given, given.config, ())
 
@@ -90,14 +95,14 @@ class Advise:
         job = given.makers.job(given.config)
         target = target_of(job.data.splits)
         unseen = given._replace(makers=given.makers._replace(job=_without_test(given)))
-        models = Rank(models=self.models, samples=self.samples).answer(unseen)
+        models, read = Rank(models=self.models, samples=self.samples).scored(unseen)
         config = candidates_of(given, self.models)[models.best]
         chosen, own = unseen._replace(config=config), given._replace(config=config)
-        probe = Probe(samples=self.samples).answer(chosen)
+        probe = Probe(samples=self.samples).told(read, given.say)
         distance = Distance().answer(chosen) if job.source is not None else None
         best = own.makers.job(config)
         guides = label_guides([row.train for row in target.counts if row.train], tuple(best.backbone.stages))
-        findings = findings_of(best, self.samples, given.say)
+        findings = findings_of(best, read.features, self._parts(best, read))
         data = fewer_samples(config["data"], best.data.splits, self.samples, best.seed)
         fewer = own._replace(config={**config, "data": data})
         small = own.makers.job(fewer.config)
@@ -131,6 +136,15 @@ class Advise:
                 models, probe, entrants, played.skipped, len(small.data.splits.train), target.train
             ),
         )
+
+    def _parts(self, job: Job, read: Read) -> dict[str, tuple[Part, ...]]:
+        """What was read of each split, and of test, which decided nothing so far, as many samples."""
+        shares, test = read.shares, job.data.splits.test
+        parts: dict[str, tuple[Part, ...]] = {"train": (shares.fits, shares.chooses)}
+        parts["val"] = (shares.reported,)
+        if test is not None:
+            parts["test"] = (Part("test", drawn(test, self.samples, job.seed)),)
+        return parts
 
     def _tournament(self, given: Given, job: Job, forward: float, guides: Sequence[Guide]) -> Tournament:
         train, val, test, _ = job.data.splits
@@ -174,6 +188,20 @@ class Advise:
                 found.append(Entry(" ".join(words), of))
         return found
 
+    def _check_regularizers(self, given: Given) -> None:
+        """Refuse a regularizer without what it needs of any candidate, before the tournament comes to it."""
+        nodes, plain = self._regularizers(given), given.makers.composed([ALWAYS[0]])["strategy"]
+        for config in candidates_of(given, self.models).values() if nodes else ():
+            job = given.makers.job({**config, "strategy": plain, "regularizer": nodes})
+            if job.backbone.weights == "random":
+                continue
+            unknown = _unknown_classes(job)
+            job.source = job.source if _holds_source(job) else None
+            try:
+                origin_of(job, build_network(job), plan_of(job), Path(), World())
+            except ConfigError as error:
+                raise (unknown or error) from error
+
     def _regularizers(self, given: Given) -> dict[str, Mapping[str, Any]]:
         return {
             name: given.makers.composed([f"regularizer={name}"])["regularizer"][name]
@@ -183,13 +211,18 @@ class Advise:
 
 def _holds_source(job: Job) -> bool:
     """Whether runs may measure what they forget of `data@source`: classes that the original head knows."""
-    if job.source is None or job.backbone.original_head is None:
-        return False
-    try:
-        positions(job.source.classes, job.backbone.original_classes)
-    except DataError:
-        return False
-    return True
+    has_both = job.source is not None and job.backbone.original_head is not None
+    return has_both and _unknown_classes(job) is None
+
+
+def _unknown_classes(job: Job) -> DataError | None:
+    """Why classes of `data@source` are none that the original head knows, where there are both."""
+    if job.source is not None and job.backbone.original_head is not None:
+        try:
+            positions(job.source.classes, job.backbone.original_classes)
+        except DataError as error:
+            return error
+    return None
 
 
 def _without_test(given: Given) -> Callable[[Mapping[str, Any]], Job]:

@@ -1,15 +1,15 @@
 """Where task information sits: a linear probe and nearest neighbours on every stage of a frozen backbone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.functional.neighbours import nearest, neighbour_classes
-from tlx.probing.linear_probe import Labelled, linear_probe
+from tlx.probing.linear_probe import Labelled, LinearProbe, linear_probe
 from tlx.probing.strengths import SEARCHES
-from tlx.protocols.frozen import Sampled, sampled, shares_of, stage_features
+from tlx.protocols.frozen import Read, Sampled, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
 
 __all__ = ["Probe", "ProbeResult", "StageProbe"]
@@ -124,15 +124,24 @@ class Probe:
     def answer(self, given: Given) -> ProbeResult:
         """Read the features of every stage once, and probe each."""
         job = given.makers.job(given.config)
-        features = stage_features(job, given.say)
         shares = shares_of(job.data, self.samples, job.seed)
+        return self.told(Read(stage_features(job, given.say), shares, {}), given.say)
+
+    def told(self, read: Read, say: Callable[[str], None]) -> ProbeResult:
+        """Probe each stage of what was read.
+
+        Args:
+            read: Its probes are taken as they are, so they have to be of these settings.
+            say: Takes a line for people.
+        """
+        features, shares = read.features, read.shares
         fits, chooses, reported = (
             sampled(features, part) for part in (shares.fits, shares.chooses, shares.reported)
         )
         found = []
         for stage in self._chosen(features.stages):
-            found.append(self._probed(stage, fits, chooses, reported))
-            given.say(f"{stage}: linear probe {found[-1].accuracy:.4f}, k-NN {found[-1].neighbours:.4f}")
+            found.append(self._probed(stage, fits, chooses, reported, read.probes.get(stage)))
+            say(f"{stage}: linear probe {found[-1].accuracy:.4f}, k-NN {found[-1].neighbours:.4f}")
         commonest = int(torch.bincount(fits.labels).argmax())
         ragged = [stage.name for stage in found if not stage.converged]
         return ProbeResult(
@@ -157,11 +166,13 @@ class Probe:
             raise unknown_name("stage", strange or "", known)
         return [stage for stage in known if stage in self.stages]
 
-    def _probed(self, stage: str, fits: Sampled, chooses: Sampled, reported: Sampled) -> StageProbe:
+    def _probed(
+        self, stage: str, fits: Sampled, chooses: Sampled, reported: Sampled, known: LinearProbe | None
+    ) -> StageProbe:
         train, validation, asked = (
             Labelled(share.features[stage], share.labels) for share in (fits, chooses, reported)
         )
-        probe = linear_probe(
+        probe = known or linear_probe(
             train, validation, asked, refit=self.refit, search=self.search, per_decade=self.per_decade
         )
         k = min(self.neighbours, len(fits.labels))
