@@ -26,7 +26,7 @@ def keep_freed_memory() -> bool:
 
     What is computed does not change. The process holds on to the most it ever held, instead of giving memory
     back in between, and to what lies between blocks of different sizes. Where the person chose settings of
-    the allocator by the environment (`MALLOC_*_`, `GLIBC_TUNABLES`), or there is no glibc, nothing is done.
+    the allocator by the environment (`CHOSEN`, `GLIBC_TUNABLES`), or there is no glibc, nothing is done.
 
     Returns:
         Whether freed memory is kept.

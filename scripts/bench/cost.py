@@ -78,8 +78,9 @@ def verdict(ratio: Ratio) -> str:
     low, high = 1 - ALLOWED, 1 + ALLOWED
     if not low <= ratio.mean <= high:
         return "no"
-    surely = ratio.pairs == 1 or (low <= ratio.low and ratio.high <= high)
-    return "yes" if surely else "the mean does"
+    if ratio.pairs == 1:
+        return "once"
+    return "yes" if low <= ratio.low and ratio.high <= high else "the mean does"
 
 
 def table(result: dict[str, Any]) -> str:

@@ -43,6 +43,17 @@ class Line:
         found = self.ratio if self.batches is not None else self.whole
         return None if self.row.goal is None or found is None else found.mean >= self.row.goal
 
+    @property
+    def verdict(self) -> str:
+        """Of the goal, for people: an interval that reaches below it shows it of the mean alone."""
+        found = self.ratio if self.batches is not None else self.whole
+        if self.row.goal is None or found is None:
+            return ""
+        if found.mean < self.row.goal:
+            return f"{self.row.goal:g}: missed"
+        sure = "reached" if found.low >= self.row.goal else "the mean reaches it"
+        return f"{self.row.goal:g}: {'reached once' if found.pairs == 1 else sure}"
+
 
 def lines(result: dict[str, Any]) -> Iterator[Line]:
     """Every row that was measured, in the order of the cases."""
@@ -100,8 +111,14 @@ def caption(result: dict[str, Any]) -> str:
         f"{material['mean_bytes'] / 1000:.0f} kB each; {most} repetition{'' if most == 1 else 's'} at most, "
         "an interval where there are two or more; "
         + ", ".join(f"{name} {text}" for name, text in sorted(versions.items()) if name != "tlx")
-        + f".{skipped}"
+        + f"; commit {result['commit']}.{_surroundings(result)}{skipped}"
     )
+
+
+def _surroundings(result: dict[str, Any]) -> str:
+    """What else the machine did."""
+    at_once = "" if result["at_once"] == 1 else f" {result['at_once']} rows ran at once."
+    return at_once + (f" {result['surroundings']}" if "surroundings" in result else "")
 
 
 def _reasons(result: dict[str, Any]) -> dict[str, list[str]]:
@@ -122,8 +139,6 @@ def markdown(result: dict[str, Any]) -> str:
 
 
 def _said(line: Line) -> str:
-    verdict = {None: "", True: "reached", False: "missed"}[line.reached]
-    goal = "" if line.row.goal is None else f"{line.row.goal:g}: {verdict}"
     is_tlx = line.row.peer == "tlx"
     cells = [
         line.case,
@@ -133,7 +148,7 @@ def _said(line: Line) -> str:
         "" if line.batches is None else f"{line.batches:.1f}",
         "" if is_tlx or line.ratio is None else str(line.ratio),
         f"{line.process:.1f} s" if is_tlx or line.whole is None else str(line.whole),
-        goal,
+        line.verdict,
         "" if line.difference is None else f"{line.difference:.1g}",
     ]
     return f"| {' | '.join(cells)} |"

@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 
-from scripts.bench.cases import CASES
+from scripts.bench.cases import CASES, Row
 from scripts.bench.cost import CASES as COST_CASES
 from scripts.bench.fisher import CASES as FISHER_CASES
-from scripts.bench.table import greatest_difference, lines, markdown, report
+from scripts.bench.ratios import paired
+from scripts.bench.table import Line, greatest_difference, lines, markdown, report
 from scripts.readme_tables import RESULTS
 
 
@@ -30,6 +31,7 @@ def result() -> dict[str, Any]:
     return {
         "epochs": 5, "full_epochs": 1, "sweep_runs": 12, "runs": runs, "failed": [],
         "skipped": {"head_bf16": "no AMX", "gradual_bf16": "no AMX"}, "date": "2026-01-02",
+        "commit": "0123456789ab", "at_once": 2, "surroundings": "A browser ran.",
         "processor": {"name": "A processor", "flags": ["avx2"]},
         "material": {"train": 800, "val": 200, "mean_bytes": 20000},
     }  # fmt: skip
@@ -103,3 +105,14 @@ def test_smoke_runs_show_equal_losses_with_and_without_the_cache() -> None:
     content = json.loads((RESULTS / "smoke-64-photos-plain.json").read_text(encoding="utf-8"))
     for case in ("head", "gradual", "full"):
         assert greatest_difference(content, case, "plain") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("plain", "said"),
+    [([47.0], "4.8: missed"), ([50.0], "4.8: reached once"), ([50.0, 50.0], "4.8: reached"),
+     ([40.0, 80.0], "4.8: the mean reaches it")],
+)  # fmt: skip
+def test_a_goal_is_only_called_reached_where_the_interval_reaches_it(plain: list[float], said: str) -> None:
+    ratio = paired(dict(enumerate(plain)), {0: 10.0, 1: 10.0})
+    row = Row("plain", "plain", "", (), goal=4.8)
+    assert Line("head", row, 1.0, 1.0, ratio, None, None).verdict == said
