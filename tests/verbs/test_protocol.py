@@ -45,8 +45,10 @@ def test_a_killed_answer_goes_on_with_the_runs_that_it_has(command: Server, tmp_
     whole = command.run(tmp_path, *SWEEP, "run_dir=whole")
     assert whole.code == 0, whole.err
     started = command.start(tmp_path, *SWEEP, "run_dir=cut")
-    first = tmp_path / "cut" / "runs" / "plan" / "rate1-seed0" / "summary.json"
-    until(first.is_file)
+    runs = tmp_path / "cut" / "runs"
+    first = runs / "plan" / "rate1-seed0" / "summary.json"
+    until(lambda: len(list(runs.glob("*/*/config.yaml"))) > 1)  # the page of the first is written as well
+    assert first.is_file()
     os.killpg(started.pid, signal.SIGKILL)
     started.wait()
     before = first.stat().st_mtime_ns
