@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "tlx").rglob("*.py"))
 TIERS = (
-    ("types", "errors", "run_lock", "children", "allocator"),
+    ("types", "errors", "run_lock", "children", "allocator", "command_line"),
     ("leaving",),
     ("signals",),
     ("targets", "made_by", "withheld", "run_name"),

@@ -1,7 +1,18 @@
+import math
+
 import pytest
 
 from tlx.errors import ConfigError
-from tlx.figures import FIGURES, SEQUENCE, TASK_FIGURES, TRAIN_FIGURE, figures_of, higher_is_better, splits_of
+from tlx.figures import (
+    FIGURES,
+    SEQUENCE,
+    TASK_FIGURES,
+    TRAIN_FIGURE,
+    columns_of,
+    figure_of,
+    figures_of,
+    higher_is_better,
+)
 from tlx.verbs.protocol import QUESTIONS
 
 
@@ -28,9 +39,36 @@ def test_a_summary_of_before_there_were_tasks_is_multiclass() -> None:
     assert figures_of({})[0] == "accuracy"
 
 
-def test_runs_are_measured_on_two_splits_and_answers_and_sequences_on_one() -> None:
-    for task in TRAIN_FIGURE:
-        assert splits_of({"task": task}) == ("val", "test")
-    for task in (SEQUENCE, *QUESTIONS):
-        assert splits_of({"task": task}) == ("test",)
-    assert splits_of({}) == splits_of({"task": "fit"}) == ("val", "test")
+def test_runs_are_compared_on_two_splits_whatever_they_have() -> None:
+    assert columns_of({"task": "regression"}, 1) == ["val/mae", "test/mae"]
+    assert columns_of({}, 1) == columns_of({"task": "fit"}, 1) == ["val/accuracy", "test/accuracy"]
+
+
+def test_of_answers_and_sequences_the_figures_that_they_have_are_compared() -> None:
+    advice = {"task": "advise", "held_out/neighbour_accuracy": 0.5, "val/tournament_accuracy": None}
+    assert columns_of(advice) == ["val/tournament_accuracy", "held_out/neighbour_accuracy"]
+    assert columns_of({"task": "gain", "test/error_saved": 0.5, "test/accuracy": 1.0}, 2) == [
+        "test/error_saved"
+    ]
+    assert columns_of({"task": "lr", "test/rate_factor": 3.0}) == ["test/rate_factor"]  # of an older tlx
+    assert columns_of({"task": SEQUENCE, "test/forgetting": 0.0}) == ["test/forgetting"]
+
+
+def test_where_there_is_none_yet_the_headline_stands_for_it() -> None:
+    assert columns_of({"task": "distance"}) == ["a_distance"]
+
+
+@pytest.mark.parametrize(
+    ("key", "least", "most"),
+    [
+        ("test/accuracy", 0.0, 1.0),
+        ("test/gain", -1.0, 1.0),
+        ("val/mae", 0.0, math.inf),
+        ("val/r2", -math.inf, 1.0),
+        ("rate_factor", 0.0, math.inf),
+        ("logme", -math.inf, math.inf),
+        ("kid", -math.inf, math.inf),
+    ],
+)
+def test_a_figure_says_what_it_can_be(key: str, least: float, most: float) -> None:
+    assert figure_of(key).bounds == (least, most)

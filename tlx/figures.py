@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from tlx.errors import unknown_name
 
 __all__ = [
+    "COMMAND",
     "FIGURES",
     "LAST_EPOCH",
     "OF_RUNS",
     "SEQUENCE",
     "TASK_FIGURES",
+    "TEXTS",
     "TRAIN_FIGURE",
     "Figure",
+    "columns_of",
+    "figure_of",
     "figures_of",
     "higher_is_better",
+    "is_of_a_run",
     "known",
-    "splits_of",
 ]
 
 
@@ -27,10 +31,12 @@ class Figure:
 
     Args:
         title: For tables.
-        meaning: What it is, after "val/NAME" or "test/NAME".
+        meaning: What it is, after "val/NAME", "test/NAME" or the bare NAME.
         higher: Whether more is better.
         share: Whether it is a share in [0, 1], shown as a percentage.
         signed: Whether it is a difference of shares, in [-1, 1].
+        least: The least value of one that is no share.
+        most: The greatest value of such a one.
     """
 
     title: str
@@ -38,6 +44,13 @@ class Figure:
     higher: bool
     share: bool
     signed: bool = False
+    least: float = -math.inf
+    most: float = math.inf
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that it can have."""
+        return (-1.0 if self.signed else 0.0, 1.0) if self.share else (self.least, self.most)
 
 
 FIGURES: dict[str, Figure] = {
@@ -45,16 +58,20 @@ FIGURES: dict[str, Figure] = {
     "f1": Figure("Macro F1", "mean over classes of F1", True, True),
     "average_precision": Figure("Average precision", "mean over classes of average precision", True, True),
     "exact_match": Figure("Exact match", "share of samples whose every answer is right", True, True),
-    "mae": Figure("Mean absolute error", "mean absolute error, in the targets' unit", False, False),
-    "rmse": Figure("Root mean square error", "root mean square error, in the targets' unit", False, False),
-    "r2": Figure("R squared", "share of the variance explained, mean over the numbers", True, False),
-    "loss": Figure("Loss", "mean loss, without weights or smoothing", False, False),
+    "mae": Figure("Mean absolute error", "mean absolute error, in the targets' unit", False, False, least=0),
+    "rmse": Figure(
+        "Root mean square error", "root mean square error, in the targets' unit", False, False, least=0
+    ),
+    "r2": Figure("R squared", "share of the variance explained, mean over the numbers", True, False, most=1),
+    "loss": Figure("Loss", "mean loss, without weights or smoothing", False, False, least=0),
     "calibration_error": Figure("Calibration error", "expected calibration error, 15 bins", False, True),
     "gain": Figure("Transfer gain", "figure with transfer minus the one from scratch", True, True, True),
     "with_transfer": Figure("With transfer", "figure of the pre-trained runs, mean over seeds", True, True),
     "from_scratch": Figure("From scratch", "figure of the runs from random values", True, True),
     "error_saved": Figure("Error saved", "mean error from scratch minus the one with transfer", True, False),
-    "rate_factor": Figure("Rate factor", "of the plan's rates where the loss falls fastest", True, False),
+    "rate_factor": Figure(
+        "Rate factor", "of the plan's rates where the loss falls fastest", True, False, least=0
+    ),
     "logme": Figure("LogME", "log evidence of the best candidate's features, per sample", True, False),
     "tournament_accuracy": Figure(
         "Tournament accuracy", "accuracy of the best short run, on validation samples", True, True
@@ -66,17 +83,38 @@ FIGURES: dict[str, Figure] = {
     "neighbour_accuracy": Figure(
         "k-NN accuracy", "accuracy of nearest neighbours on its features", True, True
     ),
-    "a_distance": Figure("Proxy A-distance", "of the domains on the last stage, 0 to 2", False, False),
-    "frechet": Figure("Frechet distance", "of the domains on the last stage, squared", False, False),
+    "a_distance": Figure(
+        "Proxy A-distance", "of the domains on the last stage, 0 to 2", False, False, least=-2, most=2
+    ),
+    "frechet": Figure("Frechet distance", "of the domains on the last stage, squared", False, False, least=0),
     "kid": Figure("KID", "kernel distance of the domains on the last stage", False, False),
     "mmd": Figure("MMD, squared", "mean discrepancy of the domains on the last stage", False, False),
-    "coral": Figure("CORAL distance", "of the covariances on the last stage", False, False),
+    "coral": Figure("CORAL distance", "of the covariances on the last stage", False, False, least=0),
     "average_accuracy": Figure("Average accuracy", "mean accuracy over the tasks of a sequence", True, True),
     "backward_transfer": Figure("Backward transfer", "what later tasks gave earlier ones", True, True, True),
     "forgetting": Figure("Forgetting", "what later tasks took of earlier ones", False, True, True),
     "forward_transfer": Figure("Forward transfer", "what earlier tasks gave later ones", True, True, True),
 }
-"""Every figure, by the name behind `val/` and `test/`."""
+"""Every figure, by the name behind `val/` and `test/`; one that is of no split has the name alone."""
+
+COMMAND = "recommended/command"
+"""Begins the recommended run; too long for the column of a table."""
+
+TEXTS: dict[str, str] = {
+    "verdict": "Verdict",
+    "greatest_area/arm": "Arm of the greatest area",
+    "best/model": "Best model",
+    "best/stage": "Best stage",
+    "recommended/strategy": "Recommended strategy",
+    "recommended/model": "Model",
+    "recommended/regularizer": "Regularizer",
+    "recommended/rate_scale": "Rates times",
+    COMMAND: "Command",
+}
+"""What questions answer in words, by its key in summary.json, with its title."""
+
+MEASURED_ON = ("", "test/", "val/", "held_out/")
+"""What stands before a figure of an answer or a sequence: a split, samples held out of train, or nothing."""
 
 SEQUENCE = "sequence"
 """Stands for a task in what is known of a sequence of them."""
@@ -115,14 +153,39 @@ def figures_of(summary: Mapping[str, object]) -> tuple[str, ...]:
     return TASK_FIGURES.get(str(summary.get("task")), TASK_FIGURES["multiclass"])
 
 
-def splits_of(summary: Mapping[str, object]) -> tuple[str, ...]:
-    """The splits of which a summary has figures: of an answer or a sequence, test stands for all there is.
-
-    >>> splits_of({"task": "regression"}), splits_of({"task": "gain"})
-    (('val', 'test'), ('test',))
-    """
+def is_of_a_run(summary: Mapping[str, object]) -> bool:
+    """Whether a summary is that of a run, not of an answer or a sequence."""
     task = str(summary.get("task"))
-    return ("test",) if task in TASK_FIGURES and task not in TRAIN_FIGURE else ("val", "test")
+    return task in TRAIN_FIGURE or task not in TASK_FIGURES
+
+
+def columns_of(summary: Mapping[str, object], most: int | None = None) -> list[str]:
+    """The keys of summary.json that a sweep compares, the headline first.
+
+    Runs are compared by validation and test figures, whether they have them or not; answers and sequences
+    by those that they have, each behind what it is measured on.
+
+    >>> columns_of({"task": "regression"}, most=1), columns_of({"task": "rank", "logme": 0.5})
+    (['val/mae', 'test/mae'], ['logme'])
+
+    Args:
+        summary: With `task`.
+        most: So many figures at most; None: all.
+    """
+    names = figures_of(summary)
+    if is_of_a_run(summary):
+        return [f"{split}/{name}" for name in names[:most] for split in ("val", "test")]
+    found = [f"{split}{name}" for name in names for split in MEASURED_ON if f"{split}{name}" in summary]
+    return found[:most] or [names[0]]
+
+
+def figure_of(key: str) -> Figure:
+    """The figure behind a key of summary.json.
+
+    >>> figure_of("test/mae").title, figure_of("logme").title
+    ('Mean absolute error', 'LogME')
+    """
+    return FIGURES[key.rpartition("/")[2]]
 
 
 def higher_is_better(monitor: str) -> bool:

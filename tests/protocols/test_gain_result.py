@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-from tlx.figures import TASK_FIGURES
 from tlx.protocols.gain_result import ArmResult, GainResult, doubts
 from tlx.protocols.saved import Saved
 
@@ -33,12 +32,15 @@ RESULT = GainResult(
 
 def test_a_sweep_compares_the_gain_and_what_it_is_the_difference_of() -> None:
     figures = RESULT.figures()
-    assert figures == {"gain": 0.25, "with_transfer": 0.5, "from_scratch": 0.25}
-    assert set(figures) <= set(TASK_FIGURES["gain"])
+    assert figures == {"test/gain": 0.25, "test/with_transfer": 0.5, "test/from_scratch": 0.25}
+    assert replace(RESULT, reported_on="val").figures().keys() == {
+        key.replace("test", "val") for key in figures
+    }
+    assert RESULT.texts() == {"verdict": "positive transfer"}
 
 
 def test_of_numbers_it_is_the_error_that_was_saved() -> None:
-    assert replace(RESULT, figure="mae", higher=False).figures() == {"error_saved": 0.25}
+    assert replace(RESULT, figure="mae", higher=False).figures() == {"test/error_saved": 0.25}
 
 
 def test_what_is_thin_about_a_gain_is_said_and_nothing_of_who_is_ahead() -> None:

@@ -201,3 +201,72 @@ def test_of_sequences_there_are_columns_for_what_they_have_and_for_nothing_else(
     assert [key for key in row if key.endswith("/mean")] == [f"test/{n}/mean" for n in TASK_FIGURES[SEQUENCE]]
     assert "Test average accuracy" in page.read_text() and "Val average" not in page.read_text()
     assert list(sweep_table(sweep)[0].figures["test/average_accuracy"].values) == [0.5, 0.6]
+
+
+def answers(sweep, *summaries):
+    for number, summary in enumerate(summaries):
+        (sweep / "jobs" / str(number) / "summary.json").write_text(json.dumps({"seed": number % 2} | summary))
+    return sweep
+
+
+def advised(accuracy, strategy):
+    command = f"tlx fit strategy={strategy} 'data.root=/my photos'"
+    texts = {
+        "recommended/strategy": strategy,
+        "recommended/regularizer": "l2sp",
+        "recommended/command": command,
+    }
+    return {"task": "advise", "val/tournament_accuracy": accuracy, "held_out/neighbour_accuracy": 0.5} | texts
+
+
+def test_a_sweep_of_advise_shows_what_each_job_recommends(sweep_maker, tmp_path):
+    sweep = sweep_maker(tmp_path / "sweep", seeds=2, strategies=("a", "b", "never"))
+    given = [advised(0.5, "full"), advised(0.6, "<i>lp</i>"), advised(0.9, "auto"), advised(0.8, "auto")]
+    page, table = write_sweep(answers(sweep, *given))
+    with table.open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert float(first["val/tournament_accuracy/mean"]) == pytest.approx(0.85)
+    assert not [key for key in first if key.startswith("test/")]
+    assert (first["recommended/strategy"], second["recommended/strategy"]) == ("auto", "full; <i>lp</i>")
+    assert second["recommended/regularizer"] == "l2sp"
+    assert first["recommended/command"] == "tlx fit strategy=auto 'data.root=/my photos'"
+    said = page.read_text()
+    for part in (
+        "Val tournament accuracy",
+        "Held-out k-NN accuracy",
+        "Recommended strategy",
+        "1 of 2",
+        "Command",
+    ):
+        assert part in said, part
+    assert "tlx fit strategy=full &#39;data.root=/my photos&#39;" in said
+    assert "<i>lp" not in said and "&lt;i&gt;lp" in said and "Validation chose the epoch" in said
+
+
+def test_a_figure_of_no_split_has_its_bare_name_and_its_own_range(sweep_maker, tmp_path):
+    sweep = sweep_maker(tmp_path / "sweep", seeds=2, strategies=("a", "b", "never"))
+    rates = [{"task": "lr", "rate_factor": factor} for factor in (1.0, 3.0, 30.0, 31.0)]
+    rows = sweep_table(answers(sweep, *rates))
+    assert [row.figures["rate_factor"].mean for row in rows] == [30.5, 2.0]
+    assert rows[0].figures["rate_factor"].interval == pytest.approx((30.5 - 6.353, 30.5 + 6.353), abs=1e-3)
+    page, table = write_sweep(sweep)
+    assert "Rate factor" in page.read_text() and "rate_factor/mean" in table.read_text()
+
+
+def test_rows_are_ordered_by_a_split_that_all_of_them_have(sweep_maker, tmp_path):
+    sweep = sweep_maker(tmp_path / "sweep", seeds=2, strategies=("a", "b", "never"))
+    found = [{"task": "probe", "val/probe_accuracy": value} for value in (0.2, 0.4, 0.8, 0.9)]
+    found[2]["test/probe_accuracy"] = 0.1
+    rows = sweep_table(answers(sweep, *found))
+    assert [row.overrides["strategy"] for row in rows] == ["b", "a"]
+    assert "Validation chose" not in write_sweep(sweep)[0].read_text()  # it chose nothing of a probe
+
+
+def test_of_numbers_a_gain_is_the_error_that_was_saved(sweep_maker, tmp_path):
+    sweep = sweep_maker(tmp_path / "sweep", seeds=2, strategies=("a", "b", "never"))
+    saved = [
+        {"task": "gain", "test/error_saved": each, "verdict": "none shown"} for each in (1.0, 3.0, 7.0, 9.0)
+    ]
+    page, _ = write_sweep(answers(sweep, *saved))
+    assert "Test error saved" in page.read_text() and "none shown" in page.read_text()
+    assert [row.figures["test/error_saved"].mean for row in sweep_table(sweep)] == [8.0, 2.0]

@@ -19,6 +19,7 @@ def test_nothing_is_written_before_the_work_and_figures_are_of_its_answer(tmp_pa
         "model": "tiny", "data": "digits", "task": "probe", "seed": 3,
     }  # fmt: skip
     assert summary["test/probe_accuracy"] == answer.stages[0].accuracy
+    assert summary["best/stage"] == "layer1" and "probe_accuracy" not in summary
     assert "torch" in result["versions"] and "versions" not in summary
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from tlx.command_line import command_line
+from tlx.figures import COMMAND
 from tlx.protocols.distance import DistanceResult
 from tlx.protocols.label_guides import Guide
 from tlx.protocols.probe import ProbeResult
@@ -167,6 +169,16 @@ class AdviseResult:
     warnings: tuple[str, ...]
 
     def figures(self) -> dict[str, float | None]:
-        """Of the winner, on validation samples."""
+        """Of the winner, on the validation samples that selected it, and of its frozen model."""
         won = self.entrants[0].accuracy if self.entrants else None
-        return {"tournament_accuracy": won, "neighbour_accuracy": self.models.candidates[0].neighbours}
+        return {"val/tournament_accuracy": won, **self.models.neighbour_figure()}
+
+    def texts(self) -> dict[str, str]:
+        """What is recommended, and the command, where words can say it."""
+        said = {
+            "recommended/model": self.recommended_model,
+            "recommended/strategy": self.strategy,
+            "recommended/regularizer": self.regularizer,
+            "recommended/rate_scale": f"{self.rate_scale:g}",
+        }
+        return said | ({COMMAND: command_line("fit", self.words)} if self.words else {})

@@ -95,8 +95,12 @@ class DistanceResult:
     warnings: tuple[str, ...]
 
     def figures(self) -> dict[str, float | None]:
-        """Of the last stage."""
+        """Of the last stage, between training samples."""
         return {measure.name: measure.value for measure in self.stages[-1].measures}
+
+    def texts(self) -> dict[str, str]:
+        """Nothing: distances are numbers."""
+        return {}
 
 
 class Domains(NamedTuple):

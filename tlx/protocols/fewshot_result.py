@@ -95,8 +95,12 @@ class FewshotResult:
     warnings: tuple[str, ...]
 
     def figures(self) -> dict[str, float | None]:
-        """The area of the best arm."""
-        return {"few_shot_area": self.curves[0].area}
+        """The greatest area."""
+        return {f"{self.reported_on}/few_shot_area": self.curves[0].area}
+
+    def texts(self) -> dict[str, str]:
+        """Whose it is, told apart from the others or not."""
+        return {"greatest_area/arm": self.curves[0].name}
 
 
 def ordered_curves(

@@ -107,12 +107,16 @@ class GainResult:
     def figures(self) -> dict[str, float | None]:
         """The gain and what it is the difference of; of numbers, the error that was saved."""
         if not FIGURES[self.figure].share:
-            return {"error_saved": self.gain}
+            return {f"{self.reported_on}/error_saved": self.gain}
         return {
-            "gain": self.gain,
-            "with_transfer": self.transfer.mean,
-            "from_scratch": self.scratch.mean,
+            f"{self.reported_on}/gain": self.gain,
+            f"{self.reported_on}/with_transfer": self.transfer.mean,
+            f"{self.reported_on}/from_scratch": self.scratch.mean,
         }
+
+    def texts(self) -> dict[str, str]:
+        """The verdict."""
+        return {"verdict": self.verdict}
 
 
 def doubts(reported_on: str, scratch: ArmResult) -> tuple[str, ...]:

@@ -41,7 +41,15 @@ class Answer(Protocol):
     """A dataclass of plain values, tuples and other such dataclasses."""
 
     def figures(self) -> dict[str, float | None]:
-        """What a sweep compares, by the names of `tlx.figures.FIGURES`, the headline first."""
+        """What a sweep compares, the headline first, each by what it is measured on and its name.
+
+        `test/` and `val/` for the splits, `held_out/` for training samples that were held out, nothing where
+        it is of no split; then a name of `tlx.figures.FIGURES`.
+        """
+        ...
+
+    def texts(self) -> dict[str, str]:
+        """What a sweep shows beside them, by the keys of `tlx.figures.TEXTS`."""
         ...
 
 

@@ -80,8 +80,12 @@ class LrResult:
     warnings: tuple[str, ...]
 
     def figures(self) -> dict[str, float | None]:
-        """The factor that the range suggests."""
+        """The factor that the range suggests, from the loss of training steps."""
         return {"rate_factor": None if self.found is None else self.found.suggestion}
+
+    def texts(self) -> dict[str, str]:
+        """The stage that gains most from training."""
+        return {"best/stage": self.gains[0].stage} if self.gains else {}
 
 
 BESIDE_THE_LOSS = ("regularizer", "mixup", "ema")

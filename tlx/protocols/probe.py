@@ -74,9 +74,14 @@ class ProbeResult:
     warnings: tuple[str, ...]
 
     def figures(self) -> dict[str, float | None]:
-        """Of the best stage."""
+        """Of the best stage, on the samples that are reported."""
         best = next(stage for stage in self.stages if stage.name == self.best)
-        return {"probe_accuracy": best.accuracy, "neighbour_accuracy": best.neighbours}
+        found = {"probe_accuracy": best.accuracy, "neighbour_accuracy": best.neighbours}
+        return {f"{self.reported_on}/{name}": value for name, value in found.items()}
+
+    def texts(self) -> dict[str, str]:
+        """The best stage."""
+        return {"best/stage": self.best}
 
 
 @dataclass(frozen=True)

@@ -98,9 +98,19 @@ class RankResult:
     warnings: tuple[str, ...]
 
     def figures(self) -> dict[str, float | None]:
-        """The scores of the best candidate."""
+        """The scores of the best candidate; LogME is one of samples that it is fitted to."""
         best = self.candidates[0]
-        return {"logme": best.logme, "neighbour_accuracy": best.neighbours, "probe_accuracy": best.probe}
+        own = {"logme": best.logme, f"{self.reported_on}/probe_accuracy": best.probe}
+        return own | self.neighbour_figure()
+
+    def neighbour_figure(self) -> dict[str, float | None]:
+        """Accuracy of the best candidate's nearest neighbours, on the samples that chose penalties."""
+        asked = "val" if self.chosen_on == "val" else "held_out"
+        return {f"{asked}/neighbour_accuracy": self.candidates[0].neighbours}
+
+    def texts(self) -> dict[str, str]:
+        """The best candidate."""
+        return {"best/model": self.best}
 
 
 def agreement_of(candidates: Sequence[Candidate], higher: bool) -> tuple[Held, ...]:

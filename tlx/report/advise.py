@@ -1,12 +1,12 @@
 """The page of `tlx advise`: what to do, the command, and what the advice rests on."""
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from tlx.command_line import command_line
 from tlx.report.answer import Column, Section, Table, facts_of, write_answer
 from tlx.report.canvas import BLUE, INK, MUTED, ORANGE, draw
 from tlx.report.formats import DASH, count, decimal, duration, label, percent, percent_range, points
@@ -81,7 +81,7 @@ def _command(result: Mapping[str, Any]) -> str:
     if not result["words"]:
         said = " ".join([result["strategy"], f"regularizer={result['regularizer']}"])
         return f"tlx fit with your own model or data, and {said} rate_scale={result['rate_scale']:g}"
-    return "tlx fit " + " ".join(shlex.quote(word) for word in result["words"])
+    return command_line("fit", result["words"])
 
 
 def _plain(name: str) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tlx.errors import CheckpointError
-from tlx.figures import FIGURES, figures_of, splits_of
+from tlx.figures import COMMAND, TEXTS, columns_of, figure_of, is_of_a_run
 from tlx.functional.intervals import t_interval
 from tlx.report.document import render, write_text
 from tlx.report.formats import DASH, FIXED_SPACE, decimal, figure, finite, label, words
@@ -24,6 +25,8 @@ __all__ = ["Row", "Statistic", "sweep_figures", "sweep_table", "write_sweep"]
 TRAINING = {"train/seconds": "Train seconds", "train/epochs": "Epochs"}
 SHOWN = 2  # figures of each task on the page, the headline first; the table as CSV has them all
 PLOTTED = 40
+UNCHOSEN = ("val/probe_accuracy", "val/neighbour_accuracy", "val/few_shot_area")
+"""Measured on validation samples that chose nothing."""
 COLUMNS = ("mean", "std", "low", "high", "min", "max")
 
 
@@ -63,6 +66,11 @@ class Row:
     jobs: tuple[Job, ...]
     figures: dict[str, Statistic]
 
+    def said(self, key: str) -> tuple[str, ...]:
+        """What the jobs answer in words: once where all say the same, else of each, in their order."""
+        texts = tuple(job.texts.get(key, "") for job in self.jobs)
+        return texts[:1] if len(set(texts)) == 1 else texts
+
     @property
     def seeds_repeat(self) -> bool:
         """Whether two jobs have the same seed, so that the spread says too little."""
@@ -78,7 +86,7 @@ def sweep_table(sweep: Path) -> list[Row]:
 
     Returns:
         One row per combination, the best mean of the task's headline first (on test, where every
-        row has it).
+        row has it there).
 
     Raises:
         CheckpointError: There is no such directory, or it holds no jobs.
@@ -89,26 +97,28 @@ def sweep_table(sweep: Path) -> list[Row]:
 def sweep_figures(jobs: Sequence[Job], most: int | None = None) -> list[str]:
     """The keys of summary.json that a sweep compares: those of its jobs' tasks, and of training.
 
-    Sequences and answers have those of their own alone, on test.
+    Sequences and answers have those of their own alone, by what they are measured on.
 
     Args:
         jobs: The jobs; where none is finished, the figures are those of multiclass.
         most: So many figures of each task at most, its headline first; None: all.
     """
     summaries = [job.summary for job in jobs if job.finished] or [{}]
-    keys = dict.fromkeys(
-        f"{split}/{name}"
-        for summary in summaries
-        for name in figures_of(summary)[:most]
-        for split in splits_of(summary)
-    )
-    return [*keys, *(TRAINING if any("val" in splits_of(summary) for summary in summaries) else ())]
+    keys = dict.fromkeys(key for summary in summaries for key in columns_of(summary, most))
+    return [*keys, *(TRAINING if any(is_of_a_run(summary) for summary in summaries) else ())]
 
 
 def _title(key: str) -> str:
     """What a figure of a sweep is called."""
-    split, _, name = key.partition("/")
-    return TRAINING.get(key) or f"{split.capitalize()} {words(name)}"
+    if key in TRAINING or "/" not in key:
+        return TRAINING.get(key) or figure_of(key).title
+    said = _in_a_sentence(key)
+    return said[0].upper() + said[1:]
+
+
+def _in_a_sentence(key: str) -> str:
+    split, _, name = key.rpartition("/")
+    return f"{split.replace('_', '-')} {words(name)}".strip()
 
 
 def _rows(jobs: Sequence[Job]) -> list[Row]:
@@ -120,7 +130,7 @@ def _rows(jobs: Sequence[Job]) -> list[Row]:
         Row(dict(combination), tuple(members), _figures(members)) for combination, members in groups.items()
     ]
     main = _main_figure(jobs, rows)
-    sign = -1.0 if FIGURES[main.partition("/")[2]].higher else 1.0
+    sign = -1.0 if figure_of(main).higher else 1.0
     return sorted(rows, key=lambda row: sign * row.figures[main].mean if main in row.figures else math.inf)
 
 
@@ -129,16 +139,9 @@ def _figures(jobs: Sequence[Job]) -> dict[str, Statistic]:
     for key in sweep_figures(jobs):
         values = [number for job in jobs if (number := finite(job.summary.get(key))) is not None]
         if values:
-            found[key] = _statistic(values, *_bounds(key))
+            bounds = (0.0, math.inf) if key in TRAINING else figure_of(key).bounds
+            found[key] = _statistic(values, *bounds)
     return found
-
-
-def _bounds(key: str) -> tuple[float, float]:
-    """The least and the greatest value a figure can have."""
-    known = FIGURES.get(key.partition("/")[2])
-    if known is not None and known.share:
-        return (-1.0 if known.signed else 0.0), 1.0
-    return (-math.inf, 1.0) if known is not None and known.higher else (0.0, math.inf)
 
 
 def _statistic(values: Sequence[float], least: float, most: float) -> Statistic:
@@ -149,10 +152,11 @@ def _statistic(values: Sequence[float], least: float, most: float) -> Statistic:
 
 
 def _main_figure(jobs: Sequence[Job], rows: Sequence[Row]) -> str:
-    """The headline of the first task: on test where every row has it, else on validation."""
-    first = sweep_figures(jobs)[0]
-    test = f"test/{first.partition('/')[2]}"
-    return test if rows and all(test in row.figures for row in rows) else first
+    """The headline of the first task: on test where every row has it, else by what every row has it on."""
+    first, *others = sweep_figures(jobs)
+    name = first.rpartition("/")[2]
+    same = [f"test/{name}", first, *(key for key in others if key.rpartition("/")[2] == name)]
+    return next((key for key in same if rows and all(key in row.figures for row in rows)), first)
 
 
 def write_sweep(sweep: Path) -> tuple[Path, Path]:
@@ -184,6 +188,12 @@ def write_sweep(sweep: Path) -> tuple[Path, Path]:
         main=main,
         titles={key: _title(key) for key in (main, *figures)},
         shown=[key for key in figures if any(key in row.figures for row in rows)],
+        texts={key: TEXTS[key] for key in _texts(rows) if key != COMMAND},
+        commands=[(name, row.said(COMMAND)) for name, row in zip(names, rows, strict=True)]
+        if COMMAND in _texts(rows)
+        else [],
+        counted=_counted,
+        leans=main.startswith("val/") and main not in UNCHOSEN,
         said=_said,
         shared=[(key, rows[0].overrides[key]) for key in keys if key not in varying] if rows else [],
         plot=_plot(rows, names, main),
@@ -202,7 +212,7 @@ def _said(key: str, statistic: Statistic) -> dict[str, str]:
     """A statistic in words: its mean, interval, spread, least and greatest value."""
 
     def said(number: float | None) -> str:
-        return decimal(number, 1) if key in TRAINING else figure(key.partition("/")[2], number)
+        return decimal(number, 1) if key in TRAINING else figure(key.rpartition("/")[2], number)
 
     low, high = (said(bound) for bound in statistic.interval or (None, None))
     return {
@@ -218,13 +228,22 @@ def _plot(rows: Sequence[Row], names: Sequence[str], main: str) -> Any:
     found = [row.figures.get(main) for row in rows[:PLOTTED]]
     values = [statistic.values if statistic else () for statistic in found]
     intervals = [statistic.interval if statistic else None for statistic in found]
-    better = "" if FIGURES[main.partition("/")[2]].higher else ", less is better"
-    return comparison(
-        names[:PLOTTED],
-        values,
-        intervals,
-        main.partition("/")[0] + " " + words(main.partition("/")[2]) + better,
-    )
+    better = "" if figure_of(main).higher else ", less is better"
+    return comparison(names[:PLOTTED], values, intervals, _in_a_sentence(main) + better)
+
+
+def _counted(said: Sequence[str]) -> list[tuple[str, int]]:
+    """Each answer once, and how many jobs gave it; 0 where all gave the same.
+
+    >>> _counted(("full", "lp_ft", "full")), _counted(("full",))
+    ([('full', 2), ('lp_ft', 1)], [('full', 0)])
+    """
+    return list(Counter(said).items()) if len(said) > 1 else [(text, 0) for text in said]
+
+
+def _texts(rows: Sequence[Row]) -> list[str]:
+    """The keys of what any of the jobs answers in words."""
+    return [key for key in TEXTS if any(any(row.said(key)) for row in rows)]
 
 
 def _keys(overrides: Sequence[Mapping[str, str]]) -> list[str]:
@@ -250,17 +269,21 @@ def _argv(sweep: Path) -> list[str]:
 
 
 def _csv(rows: Sequence[Row], keys: Sequence[str], jobs: Sequence[Job]) -> str:
-    """One line per combination: its overrides, its seeds, n, and six columns per figure, by repr."""
-    figures = sweep_figures(jobs)
+    """One line per combination: its overrides, n, its seeds, six columns per figure, by repr, and its words.
+
+    Where jobs of a combination differ in words, those of each stand there, in the order of the seeds.
+    """
+    figures, texts = sweep_figures(jobs), _texts(rows)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*keys, "n", "seeds", *(f"{key}/{column}" for key in figures for column in COLUMNS)])
+    named = [f"{key}/{column}" for key in figures for column in COLUMNS]
+    writer.writerow([*keys, "n", "seeds", *named, *texts])
     for row in rows:
         line: list[str] = [row.overrides.get(key, "") for key in keys]
         line += [str(len(row.jobs)), " ".join(job.seed for job in row.jobs)]
         for key in figures:
             line += _columns(row.figures.get(key))
-        writer.writerow(line)
+        writer.writerow([*line, *("; ".join(row.said(key)) for key in texts)])
     return out.getvalue()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tlx.errors import CheckpointError
+from tlx.figures import TEXTS
 from tlx.report.run_files import read_json
 
 __all__ = ["Job", "missing_jobs", "read_jobs"]
@@ -57,6 +58,11 @@ class Job:
     def combination(self) -> dict[str, str]:
         """What it shares with the jobs that differ in the seed alone."""
         return {key: value for key, value in self.overrides.items() if key != "seed"}
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What it answers in words, where it is a question."""
+        return {key: str(self.summary[key]) for key in TEXTS if key in self.summary}
 
     @property
     def seed(self) -> str:

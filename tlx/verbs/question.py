@@ -51,5 +51,5 @@ def _found(question: Any, given: Any, verb: str) -> Found:
     data = data_named(config["data"], config["names"]["data"])
     about = {"model": config["names"]["model"], "data": data, "task": verb}
     about |= {"seed": config["seed"]}
-    figures = {f"test/{name}": value for name, value in plain(answer.figures()).items()}
-    return Found(answer, about | plain(answer) | {"versions": versions()}, about | figures)
+    summary = about | plain(answer.figures()) | answer.texts()
+    return Found(answer, about | plain(answer) | {"versions": versions()}, summary)

@@ -14,7 +14,7 @@ from tlx.composition.compose import Composed, digest, plain_stem
 from tlx.composition.hydra_settings import sets_environment
 from tlx.composition.trust import gives_trust
 from tlx.errors import CheckpointError, ConfigError, SecurityError, SweepError
-from tlx.figures import TRAIN_FIGURE, figures_of, splits_of
+from tlx.figures import COMMAND, TEXTS, columns_of, is_of_a_run
 from tlx.outcome import INTERNAL, ending
 from tlx.run_directory import place, read_json, read_state, shown, write_text
 from tlx.run_entries import refuse_links
@@ -143,12 +143,11 @@ class Jobs:
         from tlx.report.sweep import write_sweep
 
         known = [found for folder in self.folders if (found := _summary(folder))] or [{"task": self.verb}]
-        figures = list(
-            dict.fromkeys(f"{split}/{figures_of(each)[0]}" for each in known for split in splits_of(each))
-        )
-        rows = [_row(folder, figures) for folder in self.folders]
-        rows += [(said, f"refused: {why}", *("" for _ in figures)) for said, why in self.refused]
-        _print_table(rows, figures)
+        columns = list(dict.fromkeys(key for each in known for key in columns_of(each, most=1)))
+        columns += [key for key in TEXTS if key != COMMAND and any(key in each for each in known)]
+        rows = [_row(folder, columns) for folder in self.folders]
+        rows += [(said, f"refused: {why}", *("" for _ in columns)) for said, why in self.refused]
+        _print_table(rows, columns)
         page, table = write_sweep(self.home)
         print(f"page    {shown(page)}\ntable   {shown(table)}", flush=True)  # noqa: T201
         failed = [row[0] for row in rows if row[1] != "finished"]
@@ -224,8 +223,9 @@ def _in_a_fork(work: Callable[[], object], folder: Path) -> int:
 def _monitored(folder: Path, composed: Composed) -> float | None:
     """What a sweeper that searches wants to see improve."""
     found = _summary(folder)
-    of_a_run = found.get("task") in TRAIN_FIGURE
-    value = found.get(composed.config["monitor"] if of_a_run else f"test/{figures_of(found)[0]}")
+    if not found:
+        return None
+    value = found.get(composed.config["monitor"] if is_of_a_run(found) else columns_of(found)[0])
     return float(value) if value is not None else None
 
 
@@ -236,7 +236,7 @@ def _summary(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def _row(folder: Path, figures: Sequence[str]) -> tuple[str, ...]:
+def _row(folder: Path, columns: Sequence[str]) -> tuple[str, ...]:
     state, summary = read_state(folder), _summary(folder)
     given = read_json(folder / "job.json").get("overrides")
     varied = given if isinstance(given, dict) else {}
@@ -244,11 +244,11 @@ def _row(folder: Path, figures: Sequence[str]) -> tuple[str, ...]:
     status = str(state["status"])
     if status != "finished" and state.get("error"):
         status += f": {state['error']}"
-    known = (summary.get(key) for key in figures)
-    return (name, status, *("" if value is None else f"{value:.4f}" for value in known))
+    known = ("" if summary.get(key) is None else summary[key] for key in columns)
+    return (name, status, *(value if isinstance(value, str) else f"{value:.4f}" for value in known))
 
 
-def _print_table(rows: Sequence[Sequence[str]], figures: Sequence[str]) -> None:
+def _print_table(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
     """Print every word: folded on a terminal, one line a job where a file or pipe takes any width."""
     from rich.console import Console
     from rich.measure import Measurement
@@ -256,8 +256,8 @@ def _print_table(rows: Sequence[Sequence[str]], figures: Sequence[str]) -> None:
     from rich.text import Text
 
     table = Table(Column("job", overflow="fold"), Column("status", overflow="fold"))
-    for figure in figures:
-        table.add_column(figure, no_wrap=True)
+    for key in columns:
+        table.add_column(key, no_wrap=key not in TEXTS, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console = Console()
