@@ -1,5 +1,8 @@
+import importlib.metadata
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -135,3 +138,17 @@ def test_a_page_is_made_or_not() -> None:
 
 def test_versions_name_what_the_bits_depend_on() -> None:
     assert {"tlx", "torch", "lightning", "python", "machine", "threads"} <= conclusion.versions().keys()
+
+
+def test_versions_name_a_package_of_models_where_the_process_has_it_and_import_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in conclusion.WHERE_LOADED:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    bare = conclusion.versions()
+    assert not set(conclusion.WHERE_LOADED.values()) & bare.keys()
+    assert not set(conclusion.WHERE_LOADED) & sys.modules.keys()
+    monkeypatch.setitem(sys.modules, "timm", ModuleType("timm"))
+    monkeypatch.setitem(sys.modules, "open_clip", ModuleType("open_clip"))  # of no package that is installed
+    monkeypatch.setitem(sys.modules, "peft", None)  # type: ignore[arg-type]  # an import of it would fail
+    assert conclusion.versions() == bare | {"timm": importlib.metadata.version("timm")}

@@ -1,8 +1,11 @@
 """The end of a run: score the best weights, write the bundle, the summary and the page."""
 
+import contextlib
 import json
 import platform
+import sys
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -242,14 +245,37 @@ def _meta(run: Run, summary: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+WHERE_LOADED = {
+    "PIL": "pillow",
+    "datasets": "datasets",
+    "open_clip": "open_clip_torch",
+    "peft": "peft",
+    "sentence_transformers": "sentence-transformers",
+    "timm": "timm",
+    "tokenizers": "tokenizers",
+    "transformers": "transformers",
+}
+"""Module to package of what makes networks and inputs of some runs, and is named of no other."""
+
+
 def versions() -> dict[str, str]:
-    """What the bits of a run depend on, besides the processor's kind."""
-    packages = ("tlx", "torch", "torchvision", "lightning", "torchmetrics")
-    return {name: version(name) for name in packages} | {
+    """What the bits of a run depend on, besides the processor's kind; nothing is imported for it."""
+    always = ("tlx", "torch", "torchvision", "lightning", "torchmetrics")
+    return {name: version(name) for name in always} | _loaded() | {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "threads": str(torch.get_num_threads()),
     }
+
+
+def _loaded() -> dict[str, str]:
+    found = {}
+    for module, package in WHERE_LOADED.items():
+        if sys.modules.get(module) is None:
+            continue
+        with contextlib.suppress(PackageNotFoundError):  # a module of that name that no package brought
+            found[package] = version(package)
+    return found
 
 
 def _write_json(path: Path, content: Any) -> None:
