@@ -261,11 +261,15 @@ WHERE_LOADED = {
 def versions() -> dict[str, str]:
     """What the bits of a run depend on, besides the processor's kind; nothing is imported for it."""
     always = ("tlx", "torch", "torchvision", "lightning", "torchmetrics")
-    return {name: version(name) for name in always} | _loaded() | {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "threads": str(torch.get_num_threads()),
-    }
+    return (
+        {name: version(name) for name in always}
+        | _loaded()
+        | {
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "threads": str(torch.get_num_threads()),
+        }
+    )
 
 
 def _loaded() -> dict[str, str]:

@@ -1,3 +1,4 @@
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from hydra.core.override_parser.types import QuotedString
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlx.composition.command import command_words, quoted
+from tlx.composition.command import asked_by, command_words, quoted
 from tlx.composition.compose import compose
 from tlx.errors import ConfigError
 
@@ -82,6 +83,36 @@ def test_a_node_that_no_choice_builds_has_no_words() -> None:
     own = {**config, "data": {**config["data"], "_target_": "mine.Data"}}
     with pytest.raises(ConfigError, match=r"no choice of conf/data builds mine\.Data"):
         command_words(own)
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        ("probe", ("probe.stages=[layer1]", "data.per_class=4", "seed=3", "cache=none")),
+        ("distance", ("data@source=digits", "source.val_fraction=0.3", "distance.samples=20")),
+        ("gain", ("data@also=folder", "also.root=PLACE", "gain.scratch={epochs: 60}", "strategy=full")),
+        (
+            "advise",
+            ("advise.models=['model=tiny model.weights=null']", "model=resnet18", "advise.budget=60.0"),
+        ),
+        ("sequence", ("sequence=permuted", "sequence.pad=2", "scenario=domain", "regularizer=[ewc,replay]")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_command_of_a_question_or_a_sequence_asks_the_same(
+    verb: str, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    config = compose(verb, [word.replace("PLACE", str(tmp_path)) for word in words]).config
+    tlx, said, *found = shlex.split(asked_by(verb, config, ("mine",)))
+    assert (tlx, said, found[-1]) == ("tlx", verb, "trust=[mine]")
+    assert compose(verb, found[:-1]).config == config
+    assert len(found) == len(words) + 1  # nothing is said that need not be
+
+
+def test_a_question_that_words_cannot_say_has_no_command() -> None:
+    config = compose("probe").config
+    assert asked_by("probe", config) == "tlx probe"
+    assert asked_by("probe", {**config, "data": {**config["data"], "_target_": "mine.Data"}}) == ""
 
 
 VALUES = st.one_of(

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tlx.report.answer import Column, Section, Table, facts_of, write_answer
+from tlx.report.answer import Column, Section, Table, command_of, facts_of, write_answer
 from tlx.report.canvas import draw
 
 HOSTILE = "<script>alert(1)</script>"
@@ -43,6 +43,17 @@ def test_no_other_file_and_no_network_is_needed(tmp_path: Path) -> None:
     found = page(tmp_path)
     assert "http://" not in found.replace("http://www.w3.org", "") and "https://" not in found
     assert "default-src 'none'" in found
+
+
+def test_the_command_is_a_fact_that_is_escaped_like_any_other(tmp_path: Path) -> None:
+    asked = {"model": "tiny", "data": "digits", "seed": 3, "command": f"tlx probe data.root='{HOSTILE}'"}
+    found = page(tmp_path, facts=facts_of(asked))
+    said = "tlx probe data.root=&#39;&lt;script&gt;alert(1)&lt;/script&gt;&#39;"
+    assert f"<dt>Asked by</dt><dd><bdi><code>{said}</code></bdi></dd>" in found
+    assert "<script>" not in found
+    assert (
+        command_of({"command": ""}) == command_of({}) == []
+    )  # words cannot say it, or it is an older answer
 
 
 def test_the_facts_name_the_versions() -> None:

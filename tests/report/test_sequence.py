@@ -52,6 +52,11 @@ def test_with_a_head_for_each_task_what_is_asked_of_untrained_heads_is_marked(tm
     assert said not in written(tmp_path, scenario="domain")
 
 
+def test_the_page_shows_the_command_that_learns_it_again(tmp_path: Path) -> None:
+    assert "<code>tlx sequence seed=4</code>" in written(tmp_path, command="tlx sequence seed=4")
+    assert "Asked by" not in written(tmp_path)  # one of before there were commands
+
+
 def test_the_page_says_that_the_first_task_holds_on_to_nothing(tmp_path: Path) -> None:
     assert "ewc (strength 3.0, tasks online), from the second task on" in written(tmp_path)
     assert "the second task on" not in written(tmp_path, regularizer={})

@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import shutil
 import signal
 from pathlib import Path
@@ -29,7 +30,11 @@ def test_an_answer_has_a_place_of_its_own_a_page_and_is_not_overwritten(
         path.name for path in folder.iterdir()
     }
     assert "rate_scale=" in first.out and f"page     answers/{folder.name}/report.html" in first.out
-    again = command.run(tmp_path, *RANGE)
+    found = json.loads((folder / "result.json").read_text())
+    words = shlex.split(found["command"])
+    assert words[:2] == ["tlx", "lr"] and sorted(words[2:]) == sorted(RANGE[1:])
+    assert "<dt>Asked by</dt>" in (folder / "report.html").read_text()
+    again = command.run(tmp_path, *words[1:])
     assert again.code == 2
     assert "is finished and is not overwritten" in again.err and "tlx report answers/" in again.err
     (folder / "report.html").unlink()

@@ -1,20 +1,27 @@
 """From a config back to the words of a command line that composes it."""
 
+import functools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from tlx.command_line import command_line
 from tlx.composition.compose import compose
-from tlx.composition.groups import SOURCE, choices, conf_folder
+from tlx.composition.groups import ALSO, SOURCE, choices, conf_folder
 from tlx.composition.resolve import differences, open_keys
 from tlx.errors import ConfigError
 
-__all__ = ["command_words", "quoted", "reads_as_text"]
+__all__ = ["asked_by", "command_words", "quoted", "reads_as_text"]
 
-GROUPS = ("model", "data", SOURCE, "strategy", "task", "optimizer", "cache", "trainer", "logger")
-"""The nodes of a fit that are one choice each; those without a choice are None."""
+OF_DATA = (SOURCE, ALSO)
+"""Nodes that are chosen in the folder of data."""
+
+GROUPS = (
+    "model", "data", *OF_DATA, "sequence", "strategy", "task", "optimizer", "cache", "trainer", "logger"
+)  # fmt: skip
+"""The nodes that are one choice each; those without a choice are None."""
 
 DERIVED = "names"
 """What says the choices for people, and is made from them."""
@@ -23,23 +30,39 @@ ROUNDS = 3
 """In which keys are added until the words compose the config: a word may bring others along."""
 
 
-def command_words(config: Mapping[str, Any]) -> list[str]:
-    """The overrides of `tlx fit` that compose a config; choices that are the default ones are left out.
+def asked_by(verb: str, config: Mapping[str, Any], trust: Sequence[str] = ()) -> str:
+    """The command line that asks the same again; empty where words cannot say it.
 
     Args:
-        config: Of a fit, complete, with plain values.
+        verb: A primary config of `conf/`.
+        config: Of the verb, complete, with plain values.
+        trust: Packages that the person trusts.
+    """
+    try:
+        return command_line(verb, command_words(config, verb, trust))
+    except ConfigError:  # a node of somebody's own, which no choice builds
+        return ""
+
+
+def command_words(config: Mapping[str, Any], verb: str = "fit", trust: Sequence[str] = ()) -> list[str]:
+    """The overrides of a verb that compose a config; choices that are the default ones are left out.
+
+    Args:
+        config: Of the verb, complete, with plain values.
+        verb: A primary config of `conf/`.
+        trust: Packages that the person trusts, which no config holds.
 
     Raises:
         ConfigError: No choice of `conf/` builds a node of it, or words cannot say all of it.
     """
     wanted = {key: value for key, value in config.items() if key != DERIVED and value is not None}
-    words = [*_chosen(wanted), *_regularizers(wanted)]
-    if config["seed"] != _primary()["seed"]:
+    words = [*_chosen(wanted, verb), *_regularizers(wanted)]
+    if config["seed"] != _primary(verb)["seed"]:
         words.append(f"seed={config['seed']}")
     for _ in range(ROUNDS):
-        left = [*_left(words, wanted)]
+        left = [*_left(words, wanted, verb)]
         if not left:
-            return sorted(words, key=_place)
+            return sorted(words, key=_place) + ([f"trust=[{','.join(trust)}]"] if trust else [])
         words += [word for word in left if word not in words]
     raise ConfigError(f"no words of a command line compose it: {left[0]} is left", fix="its config.yaml")
 
@@ -88,25 +111,25 @@ def _in_quotes(text: str) -> str:
 def _place(word: str) -> int:
     """Words of one node stand together, its choice first."""
     key = word.lstrip("+").partition("=")[0].replace("@", ".").split(".")
-    named = key[1] if key[0] == "data" and key[1:2] == [SOURCE] else key[0]
+    named = next((node for node in OF_DATA if key[:2] == ["data", node]), key[0])
     return GROUPS.index(named) if named in GROUPS else len(GROUPS)
 
 
-def _chosen(wanted: Mapping[str, Any]) -> Iterator[str]:
+def _chosen(wanted: Mapping[str, Any], verb: str) -> Iterator[str]:
     for node in GROUPS:
         if isinstance(wanted.get(node), Mapping):
-            yield from _of_node(node, wanted[node])
+            yield from _of_node(node, wanted[node], verb)
 
 
-def _of_node(where: str, node: Mapping[str, Any]) -> Iterator[str]:
+def _of_node(where: str, node: Mapping[str, Any], verb: str) -> Iterator[str]:
     """The choice of a node, the keys that it leaves open, and the sources that it is made of."""
     outermost, *inside = where.split(".")
-    group = "data" if outermost == SOURCE else outermost
+    group = "data" if outermost in OF_DATA else outermost
     near = dict(_near(group, node))
     if not near:
         raise ConfigError(f"no choice of conf/{group} builds {node.get('_target_')}")
     choice = min(near, key=lambda name: near[name])
-    if inside or group != outermost or choice != _defaults().get(outermost):
+    if inside or group != outermost or choice != _defaults(verb).get(outermost):
         yield f"{outermost if group == outermost and not inside else f'{group}@{where}'}={choice}"
     for key in open_keys(_file(group, choice)):
         value: Any = node
@@ -115,7 +138,7 @@ def _of_node(where: str, node: Mapping[str, Any]) -> Iterator[str]:
         yield f"{where}.{key}={quoted(value)}"
     inner = node.get("of")
     if isinstance(inner, Mapping) and "_target_" in inner:
-        yield from _of_node(f"{where}.of", inner)
+        yield from _of_node(f"{where}.of", inner, verb)
 
 
 def _near(group: str, node: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
@@ -131,9 +154,9 @@ def _regularizers(wanted: Mapping[str, Any]) -> list[str]:
     return [f"regularizer={quoted(names) if len(names) > 1 else names[0]}"] if names else []
 
 
-def _left(words: list[str], wanted: Mapping[str, Any]) -> Iterator[str]:
+def _left(words: list[str], wanted: Mapping[str, Any], verb: str) -> Iterator[str]:
     """What the words do not compose yet, as further words."""
-    found = compose("fit", words).config
+    found = compose(verb, words).config
     composed = {key: value for key, value in found.items() if key != DERIVED and value is not None}
     for key, _, theirs in differences(composed, wanted):
         node: Any = composed
@@ -143,18 +166,25 @@ def _left(words: list[str], wanted: Mapping[str, Any]) -> Iterator[str]:
         yield f"{'+' if is_new else ''}{key}={quoted(theirs)}"
 
 
-def _file(group: str, choice: str) -> dict[str, Any]:
+@functools.cache
+def _file(group: str, choice: str) -> Mapping[str, Any]:
     """What the file of a choice says itself."""
     plain: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / group / f"{choice}.yaml"))
     return {str(key): value for key, value in plain.items() if key != "defaults"}
 
 
-def _primary() -> dict[str, Any]:
-    plain: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "fit.yaml"))
-    return dict(plain)
+@functools.cache
+def _primary(verb: str) -> Mapping[str, Any]:
+    """What a primary config says, and the one that it is made on."""
+    plain: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / f"{verb}.yaml"))
+    made_on = [entry for entry in plain["defaults"] if isinstance(entry, str) and entry != "_self_"]
+    found: dict[str, Any] = {"defaults": []}
+    for name in made_on:
+        found |= _primary(name)
+    return found | plain | {"defaults": [*found["defaults"], *plain["defaults"]]}
 
 
-def _defaults() -> dict[str, str]:
-    """The choices that a fit makes by itself."""
-    entries = [entry for entry in _primary()["defaults"] if isinstance(entry, dict)]
+def _defaults(verb: str) -> dict[str, str]:
+    """The choices that a verb makes by itself."""
+    entries = [entry for entry in _primary(verb)["defaults"] if isinstance(entry, dict)]
     return {str(key): str(value) for entry in entries for key, value in entry.items()}

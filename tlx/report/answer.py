@@ -10,7 +10,7 @@ from markupsafe import Markup
 from tlx.report.document import render, write_text
 from tlx.report.formats import label
 
-__all__ = ["Column", "Section", "Table", "facts_of", "write_answer"]
+__all__ = ["Column", "Section", "Table", "command_of", "facts_of", "write_answer"]
 
 
 @dataclass(frozen=True)
@@ -101,4 +101,14 @@ def facts_of(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What all answers were asked about."""
     versions = ", ".join(f"{name} {number}" for name, number in (result.get("versions") or {}).items())
     named = [("Model", label(result["model"])), ("Data", label(result["data"]))]
-    return [*named, ("Seed", str(result["seed"])), ("Versions", versions)]
+    return [*named, ("Seed", str(result["seed"])), ("Versions", versions), *command_of(result)]
+
+
+def command_of(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The command that asks the same again, as a fact; none of answers that do not hold one.
+
+    Args:
+        result: Of an answer or a sequence.
+    """
+    said = str(result.get("command") or "")
+    return [("Asked by", Markup("<code>{}</code>").format(said))] if said else []

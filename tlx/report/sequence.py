@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from tlx.figures import FIGURES, TASK_FIGURES
+from tlx.report.answer import command_of
 from tlx.report.canvas import draw
 from tlx.report.document import render, write_text
 from tlx.report.formats import count, figure, finite, label
@@ -118,6 +119,7 @@ def _facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Held on to by", f"{'; '.join(said)}, from the second task on" if said else "nothing"),
         ("Seed", str(result["seed"])),
         ("Samples measured", ", ".join(count(number) for number in result["samples"])),
+        *command_of(result),
     ]
 
 

@@ -32,14 +32,13 @@ def makers(trust: Sequence[str], quiet: bool) -> "Makers":
     from tlx.protocols.given import Makers
 
     names = importable(trust)
-    trusted = [f"trust=[{','.join(trust)}]"] if trust else []
     return Makers(
         lambda run, config: _train(run, config, trust, quiet),
         lambda config: make_job(config, trust),
         lambda node: make_data(resolved({"data": node})["data"], names),
         names,
         lambda words: compose("fit", words).config,
-        lambda config: [*command_words(config), *trusted],
+        lambda config: command_words(config, trust=trust),
     )
 
 

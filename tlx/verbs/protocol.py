@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tlx.composition import app
+from tlx.composition.command import asked_by
 from tlx.composition.compose import Composed
 from tlx.composition.resolve import from_yaml, to_yaml
 from tlx.data.warned import warned_once
@@ -56,7 +57,7 @@ class Found(NamedTuple):
 
     Args:
         answer: Typed, for Python.
-        result: Plain values: result.json.
+        result: Plain values: result.json, where the command that asks it again comes beside them.
         summary: The same: summary.json, which sweeps compare.
     """
 
@@ -192,7 +193,8 @@ def _answered(folder: Path, verb: str, composed: Composed, work: Work) -> Any:
         with recorded(folder):
             found = _found(folder, work)
             write(folder / "summary.json", json.dumps(found.summary, indent=1) + "\n")
-            write(folder / RESULT, json.dumps(found.result, indent=1) + "\n")
+            result = found.result | {"command": asked_by(verb, composed.config, composed.trust)}
+            write(folder / RESULT, json.dumps(result, indent=1) + "\n")
             if composed.config.get("page", True):
                 write_page(folder, verb)
             return found.answer
