@@ -37,6 +37,15 @@ def test_the_page_shows_every_point_and_where_curves_cross(tmp_path: Path) -> No
     assert ">1 label<" in page and ">4 labels<" in page
 
 
+def test_an_arm_that_is_several_words_is_named_in_full(tmp_path: Path) -> None:
+    words = "strategy=discriminative strategy.epochs=40 strategy.decay=0.75 strategy.batch=8"
+    curves = [{**plain(CURVES[0]), "name": words}, plain(CURVES[1])]
+    crossing = [{"below": words, "above": "full", "shots": 2.5}]
+    (tmp_path / "result.json").write_text(json.dumps(result(curves=curves, crossings=crossing)))
+    page = write_page(tmp_path).read_text()
+    assert page.count(words) == 4  # headline, both sentences, table
+
+
 def test_one_seed_has_no_band(tmp_path: Path) -> None:
     bare = [{**c, "points": [{**p, "low": None, "high": None} for p in c["points"]]} for c in plain(CURVES)]
     (tmp_path / "result.json").write_text(json.dumps(result(curves=bare)))

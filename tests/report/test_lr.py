@@ -1,6 +1,10 @@
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tlx.protocols.lr import Cell, LrResult, StageGain
 from tlx.protocols.plain import plain
@@ -29,6 +33,14 @@ def test_the_page_shows_the_range_and_the_heat_map(tmp_path: Path) -> None:
     for said in ("rates \u00d7 0.316", "3.16e-5", "loss over rising rates", "25.0 points", "frozen", "75.0"):
         assert said in found
     assert "<b>tiny</b>" not in found
+
+
+@pytest.mark.parametrize("factors", [(0.1, 1.0, 10.0), (0.2, 0.4, 0.8)])
+def test_the_factors_under_the_curve_are_plain_numbers(tmp_path: Path, factors: tuple[float, ...]) -> None:
+    found = page(tmp_path, result(replace(FOUND, factors=factors, suggestion=factors[1])))
+    drawing = found[found.index("<svg") : found.index("</svg>")]
+    shown = set(re.findall(r">([\d.]+)</text>", drawing))
+    assert "$" not in drawing and shown & {f"{factor:g}" for factor in factors}
 
 
 def test_either_half_stands_alone(tmp_path: Path) -> None:

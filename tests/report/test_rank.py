@@ -57,6 +57,14 @@ def test_an_answer_of_before_agreements_had_a_p_value_has_its_page_still(tmp_pat
     assert "0.800" in page(tmp_path, figure="val/accuracy", agreement=held)
 
 
+def test_a_model_that_is_several_words_is_named_in_full_and_set_smaller(tmp_path: Path) -> None:
+    words = "model=torchvision model.name=efficientnet_v2_s model.weights=IMAGENET1K_V1"
+    long = [{**plain(GOOD), "name": words}, plain(POOR)]
+    text = page(tmp_path, candidates=long, best=words)
+    assert f'<p class="figure words">{words}</p>' in text and text.count(f"<bdi>{words}</bdi>") == 2
+    assert '<p class="figure">poor</p>' in page(tmp_path, best="poor")
+
+
 def test_a_terminal_hears_the_same() -> None:
     lines = result_lines(result())
     assert (

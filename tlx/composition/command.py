@@ -176,7 +176,8 @@ def _file(group: str, choice: str) -> Mapping[str, Any]:
 @functools.cache
 def _primary(verb: str) -> Mapping[str, Any]:
     """What a primary config says, and the one that it is made on."""
-    plain: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / f"{verb}.yaml"))
+    node: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / f"{verb}.yaml"))
+    plain: dict[str, Any] = dict(node)
     made_on = [entry for entry in plain["defaults"] if isinstance(entry, str) and entry != "_self_"]
     found: dict[str, Any] = {"defaults": []}
     for name in made_on:

@@ -18,6 +18,8 @@ __all__ = ["result_lines", "write_page"]
 
 STYLES = [(colour, dashes) for dashes in ("solid", (0, (4, 2))) for colour in (BLUE, ORANGE, INK, MUTED)]
 BAND = 0.12
+WORDS = 120
+"""The longest name of an arm, which may be several words of a command line."""
 
 
 def result_lines(result: Mapping[str, Any]) -> list[str]:
@@ -43,7 +45,7 @@ def write_page(folder: Path) -> Path:
         folder,
         kicker="how little data is enough?",
         title=f"{label(result['model'])} on {label(result['data'])}",
-        headline="not told apart" if _near(result) else label(result["curves"][0]["name"]),
+        headline="not told apart" if _near(result) else label(result["curves"][0]["name"], WORDS),
         sentences=[_best(result), *(_said(crossing) for crossing in result["crossings"])],
         sections=[
             Section(
@@ -80,11 +82,11 @@ def _best(result: Mapping[str, Any]) -> str:
         f"{count(many['shots'])}"
     )
     if not near:
-        return f"Best over all numbers of labels: {label(best['name'])}, {reached}."
-    beside = "; ".join(f"{label(curve['name'])} ({_behind(curve)})" for curve in near)
+        return f"Best over all numbers of labels: {label(best['name'], WORDS)}, {reached}."
+    beside = "; ".join(f"{label(curve['name'], WORDS)} ({_behind(curve)})" for curve in near)
     return (
-        f"The greatest area is that of {label(best['name'])}, {reached}. At these seeds it cannot be told "
-        f"apart from {beside}."
+        f"The greatest area is that of {label(best['name'], WORDS)}, {reached}. At these seeds it cannot "
+        f"be told apart from {beside}."
     )
 
 
@@ -99,7 +101,8 @@ def _said(crossing: Mapping[str, Any]) -> str:
     doubt = ""
     if not crossing.get("told_apart", True):
         doubt = ", which may be chance: before it or behind it the two are not told apart at these seeds"
-    return f"{label(crossing['above'])} overtakes {label(crossing['below'])} {_where(crossing)}{doubt}."
+    above, below = (label(crossing[side], WORDS) for side in ("above", "below"))
+    return f"{above} overtakes {below} {_where(crossing)}{doubt}."
 
 
 def _where(crossing: Mapping[str, Any]) -> str:
@@ -127,7 +130,7 @@ def _table(result: Mapping[str, Any]) -> Table:
             + ("" if point["low"] is None else f" ({percent_range((point['low'], point['high']))})")
             for point in curve["points"]
         ]
-        rows.append([label(curve["name"]), *cells, decimal(curve["area"])])
+        rows.append([label(curve["name"], WORDS), *cells, decimal(curve["area"])])
     return Table(columns, rows, "Area: the mean accuracy over the log of the labels.")
 
 
@@ -140,12 +143,13 @@ def _curves(result: Mapping[str, Any]) -> Markup:
             if points[0]["low"] is not None:
                 low, high = ([100 * point[side] for point in points] for side in ("low", "high"))
                 axes.fill_between(shots, low, high, color=colour, alpha=BAND, lw=0)
-            axes.plot(shots, means, "o", ls=dashes, color=colour, label=label(curve["name"], 30))
+            axes.plot(shots, means, "o", ls=dashes, color=colour, label=label(curve["name"], 48))
         axes.set_xscale("log", base=2)
         axes.set_xticks(shots, [str(each) for each in shots])
         axes.minorticks_off()
         axes.set_xlabel("labels of each class")
         axes.set_ylabel("accuracy, %")
-        axes.legend(loc="best", fontsize=11)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
 
-    return draw("accuracy against labels per class", paint, 560, 320)
+    height = 270 + 19 * len(result["curves"])
+    return draw("accuracy against labels per class", paint, 460, height)

@@ -115,13 +115,18 @@ def _curve(found: Mapping[str, Any]) -> Markup:
     def paint(axes: "Axes") -> None:
         axes.plot(found["factors"], found["losses"], color=BLUE)
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        if max(found["factors"]) < 10 * min(found["factors"]):  # perhaps without a power of ten
+            axes.xaxis.set_minor_formatter("{x:g}")
+        else:
+            axes.minorticks_off()
         if found["suggestion"] is not None:
             axes.axvline(found["suggestion"], color=ORANGE, ls=(0, (4, 2)), label="steepest fall")
             axes.legend(loc="best", fontsize=11)
         axes.set_xlabel("factor of the plan's rates")
         axes.set_ylabel("loss, smoothed")
 
-    return draw("loss over rising rates", paint, 560, 280)
+    return draw("loss over rising rates", paint, 460, 250)
 
 
 def _sweep(result: Mapping[str, Any]) -> Section:
@@ -182,4 +187,4 @@ def _heat_map(result: Mapping[str, Any]) -> Markup:
         axes.grid(visible=False)
         axes.set_xlabel("rate of the stage, over the plan's")
 
-    return draw("validation figure by stage and rate", paint, 560, 90 + 34 * len(stages))
+    return draw("validation figure by stage and rate", paint, 460, 90 + 34 * len(stages))

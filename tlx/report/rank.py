@@ -19,6 +19,8 @@ TITLES = {
     "probe": "Probe",
 }
 SHARES = ("neighbours", "probe")
+WORDS = 120
+"""The longest name of a model, which may be several words of a command line."""
 SOURCES = (
     "LogME: You et al. 2021; LEEP: Nguyen et al. 2020; NCE: Tran et al. 2019; H-score: regularised, "
     "Ibrahim et al. 2021; k-NN: accuracy of nearest neighbours on samples held out. More is better of each. "
@@ -56,7 +58,7 @@ def write_page(folder: Path) -> Path:
         folder,
         kicker="which source model?",
         title=f"{len(result['candidates'])} candidates for {label(result['data'])}",
-        headline=label(result["best"]),
+        headline=label(result["best"], WORDS),
         sentences=[
             (
                 f"It has the greatest LogME, {decimal(best['logme'])}, on {count(result['samples'])} "
@@ -80,7 +82,7 @@ def _scores(result: Mapping[str, Any]) -> Section:
     columns += [Column("Fine-tuned")] if tuned else []
     rows = [
         [
-            label(each["name"]),
+            label(each["name"], WORDS),
             *(percent(each.get(s)) if s in SHARES else decimal(each[s]) for s in TITLES),
             *([figure(str(tuned).partition("/")[2], each["finetuned"])] if tuned else []),
         ]
@@ -125,7 +127,7 @@ def _costs(result: Mapping[str, Any]) -> Section:
     )
     rows = [
         [
-            label(each["name"]),
+            label(each["name"], WORDS),
             duration(each["seconds"]),
             millions(each["parameters"]),
             size(each["bytes"]),
