@@ -24,7 +24,7 @@ from tlx.evaluation import evaluate, show_mistakes, to_device
 from tlx.figures import TASK_FIGURES
 from tlx.forgetting import Place, forgetting
 from tlx.job import Run
-from tlx.made_by import version
+from tlx.made_by import PACKAGES, version
 from tlx.metrics.moments import FeatureMoments
 from tlx.plan import PhaseEnd
 from tlx.report.page import write_page
@@ -245,17 +245,13 @@ def _meta(run: Run, summary: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-WHERE_LOADED = {
-    "PIL": "pillow",
+WHERE_LOADED = PACKAGES | {
     "datasets": "datasets",
     "open_clip": "open_clip_torch",
     "peft": "peft",
     "sentence_transformers": "sentence-transformers",
-    "timm": "timm",
-    "tokenizers": "tokenizers",
-    "transformers": "transformers",
 }
-"""Module to package of what makes networks and inputs of some runs, and is named of no other."""
+"""Module to package of what is named of the runs that loaded it, and of no other."""
 
 
 def versions() -> dict[str, str]:
@@ -274,7 +270,7 @@ def versions() -> dict[str, str]:
 
 def _loaded() -> dict[str, str]:
     found = {}
-    for module, package in WHERE_LOADED.items():
+    for module, package in sorted(WHERE_LOADED.items()):
         if sys.modules.get(module) is None:
             continue
         with contextlib.suppress(PackageNotFoundError):  # a module of that name that no package brought

@@ -91,9 +91,7 @@ def score(
     data.preprocessing = bundle.preprocessing
     data.eval_batch_size = bundle.meta["eval_batch_size"]
     loader = _relabelled(data.loader(chosen), mapping, len(bundle.classes))
-    settings.prepare_process()
-    device = settings.device(World())
-    bundle.network.backbone.lay_out(settings.torch_memory_format)
+    device = _laid_out(bundle, settings)
     scores = bundle.task.scores(bundle.classes, _range(chosen.labels, mapping), bundle.network.output)
     calibrates = bundle.task.targets != "numbers" and "temperature" in bundle.meta
     tried = WithTemperature(bundle.network.temperature).to(device) if calibrates else None
@@ -131,9 +129,7 @@ def worth_of_each(
     mapping = _imposed(bundle, data.classes)
     data.preprocessing = bundle.preprocessing
     data.eval_batch_size = bundle.meta["eval_batch_size"]
-    settings.prepare_process()
-    device = settings.device(World())
-    bundle.network.backbone.lay_out(settings.torch_memory_format)
+    device = _laid_out(bundle, settings)
     network = bundle.network.to(device).eval()
     found = torch.empty(len(chosen), dtype=torch.float64)
     with torch.inference_mode(), settings.precision_context():
@@ -196,9 +192,7 @@ def predict(
 def _predictions(
     bundle: Bundle, loader: Iterable[Batch], split: Split, settings: TrainerSettings
 ) -> Iterator[list[Any]]:
-    settings.prepare_process()
-    device = settings.device(World())
-    bundle.network.backbone.lay_out(settings.torch_memory_format)
+    device = _laid_out(bundle, settings)
     network = bundle.network.to(device).eval()
     with torch.inference_mode(), settings.precision_context():
         for batch in loader:
@@ -207,6 +201,13 @@ def _predictions(
             for number, row in zip(batch.ids.tolist(), rows, strict=True):
                 if number != PADDING:
                     yield [split.name(number), *row]
+
+
+def _laid_out(bundle: Bundle, settings: TrainerSettings) -> torch.device:
+    """Where to compute, this process and the weights' layout being as the settings say."""
+    settings.prepare_process()
+    bundle.network.backbone.lay_out(settings.torch_memory_format)
+    return settings.device(World())
 
 
 def _bundle(run: Path, trust: Iterable[str] = ()) -> Bundle:

@@ -8,10 +8,18 @@ from typing import Any
 
 from tlx.errors import CheckpointError
 
-__all__ = ["FORMAT", "made_by", "refuse_newer", "version"]
+__all__ = ["FORMAT", "PACKAGES", "made_by", "refuse_newer", "version"]
 
 FORMAT = 1
 """Of checkpoints, bundles, plans and states; it grows where an older tlx would misread them."""
+
+PACKAGES = {
+    "PIL": "pillow",
+    "timm": "timm",
+    "tokenizers": "tokenizers",
+    "transformers": "transformers",
+}
+"""What reads the samples or makes the networks of some runs: as it is imported, and as it is installed."""
 
 
 @functools.cache

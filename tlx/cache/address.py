@@ -20,7 +20,7 @@ import tlx
 from tlx.backbones.staged import StagedBackbone
 from tlx.cache.part import Part
 from tlx.data.datamodule import TransferData
-from tlx.made_by import version
+from tlx.made_by import PACKAGES, version
 from tlx.types import Preprocessing, Split
 
 __all__ = [
@@ -36,15 +36,7 @@ __all__ = [
 ]
 
 FORMAT = 1
-LIBRARIES = {
-    "torch": "torch",
-    "torchvision": "torchvision",
-    "timm": "timm",
-    "transformers": "transformers",
-    "tokenizers": "tokenizers",
-    "PIL": "pillow",
-    "numpy": "numpy",
-}
+LIBRARIES = {"torch": "torch", "torchvision": "torchvision", "numpy": "numpy"} | PACKAGES
 """Packages whose code is known by its version: as they are imported, and as they are installed."""
 READING = ("preprocessing", "data", "backbones")
 """What of tlx has a part in the values: samples are decoded and prepared there, networks are cut."""

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from tlx.report.answer import Column, Section, Table, facts_of, write_answer
 from tlx.report.canvas import BLUE, INK, MUTED, ORANGE, draw
-from tlx.report.formats import count, decimal, label, percent, percent_range
+from tlx.report.formats import LONG_NAME, count, decimal, label, percent, percent_range
 from tlx.report.run_files import read_json
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ __all__ = ["result_lines", "write_page"]
 
 STYLES = [(colour, dashes) for dashes in ("solid", (0, (4, 2))) for colour in (BLUE, ORANGE, INK, MUTED)]
 BAND = 0.12
-WORDS = 120
-"""The longest name of an arm, which may be several words of a command line."""
 
 
 def result_lines(result: Mapping[str, Any]) -> list[str]:
@@ -45,7 +43,7 @@ def write_page(folder: Path) -> Path:
         folder,
         kicker="how little data is enough?",
         title=f"{label(result['model'])} on {label(result['data'])}",
-        headline="not told apart" if _near(result) else label(result["curves"][0]["name"], WORDS),
+        headline="not told apart" if _near(result) else label(result["curves"][0]["name"], LONG_NAME),
         sentences=[_best(result), *(_said(crossing) for crossing in result["crossings"])],
         sections=[
             Section(
@@ -82,10 +80,10 @@ def _best(result: Mapping[str, Any]) -> str:
         f"{count(many['shots'])}"
     )
     if not near:
-        return f"Best over all numbers of labels: {label(best['name'], WORDS)}, {reached}."
-    beside = "; ".join(f"{label(curve['name'], WORDS)} ({_behind(curve)})" for curve in near)
+        return f"Best over all numbers of labels: {label(best['name'], LONG_NAME)}, {reached}."
+    beside = "; ".join(f"{label(curve['name'], LONG_NAME)} ({_behind(curve)})" for curve in near)
     return (
-        f"The greatest area is that of {label(best['name'], WORDS)}, {reached}. At these seeds it cannot "
+        f"The greatest area is that of {label(best['name'], LONG_NAME)}, {reached}. At these seeds it cannot "
         f"be told apart from {beside}."
     )
 
@@ -101,7 +99,7 @@ def _said(crossing: Mapping[str, Any]) -> str:
     doubt = ""
     if not crossing.get("told_apart", True):
         doubt = ", which may be chance: before it or behind it the two are not told apart at these seeds"
-    above, below = (label(crossing[side], WORDS) for side in ("above", "below"))
+    above, below = (label(crossing[side], LONG_NAME) for side in ("above", "below"))
     return f"{above} overtakes {below} {_where(crossing)}{doubt}."
 
 
@@ -130,7 +128,7 @@ def _table(result: Mapping[str, Any]) -> Table:
             + ("" if point["low"] is None else f" ({percent_range((point['low'], point['high']))})")
             for point in curve["points"]
         ]
-        rows.append([label(curve["name"], WORDS), *cells, decimal(curve["area"])])
+        rows.append([label(curve["name"], LONG_NAME), *cells, decimal(curve["area"])])
     return Table(columns, rows, "Area: the mean accuracy over the log of the labels.")
 
 

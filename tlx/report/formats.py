@@ -10,6 +10,7 @@ from tlx.figures import FIGURES
 __all__ = [
     "DASH",
     "FIXED_SPACE",
+    "LONG_NAME",
     "MISSING",
     "count",
     "decimal",
@@ -31,6 +32,8 @@ MISSING = DASH = "\u2013"
 KILOBYTE, MEGABYTE, GIGABYTE = 1e3, 1e6, 1e9
 MINUS = "\u2212"
 FIXED_SPACE = "\u00a0"  # a space that does not break
+LONG_NAME = 120
+"""The limit of a name that is several words of a command line, of an arm or a candidate."""
 
 
 def label(text: Any, limit: int = 60) -> str:

@@ -5,7 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from tlx.report.answer import Column, Section, Table, facts_of, write_answer
-from tlx.report.formats import DASH, count, decimal, duration, figure, label, millions, percent, size
+from tlx.report.formats import (
+    DASH,
+    LONG_NAME,
+    count,
+    decimal,
+    duration,
+    figure,
+    label,
+    millions,
+    percent,
+    size,
+)
 from tlx.report.run_files import read_json
 
 __all__ = ["result_lines", "write_page"]
@@ -19,8 +30,6 @@ TITLES = {
     "probe": "Probe",
 }
 SHARES = ("neighbours", "probe")
-WORDS = 120
-"""The longest name of a model, which may be several words of a command line."""
 SOURCES = (
     "LogME: You et al. 2021; LEEP: Nguyen et al. 2020; NCE: Tran et al. 2019; H-score: regularised, "
     "Ibrahim et al. 2021; k-NN: accuracy of nearest neighbours on samples held out. More is better of each. "
@@ -58,7 +67,7 @@ def write_page(folder: Path) -> Path:
         folder,
         kicker="which source model?",
         title=f"{len(result['candidates'])} candidates for {label(result['data'])}",
-        headline=label(result["best"], WORDS),
+        headline=label(result["best"], LONG_NAME),
         sentences=[
             (
                 f"It has the greatest LogME, {decimal(best['logme'])}, on {count(result['samples'])} "
@@ -82,7 +91,7 @@ def _scores(result: Mapping[str, Any]) -> Section:
     columns += [Column("Fine-tuned")] if tuned else []
     rows = [
         [
-            label(each["name"], WORDS),
+            label(each["name"], LONG_NAME),
             *(percent(each.get(s)) if s in SHARES else decimal(each[s]) for s in TITLES),
             *([figure(str(tuned).partition("/")[2], each["finetuned"])] if tuned else []),
         ]
@@ -127,7 +136,7 @@ def _costs(result: Mapping[str, Any]) -> Section:
     )
     rows = [
         [
-            label(each["name"], WORDS),
+            label(each["name"], LONG_NAME),
             duration(each["seconds"]),
             millions(each["parameters"]),
             size(each["bytes"]),
