@@ -14,6 +14,7 @@ from tests.faults.processes import run_process
 from tests.faults.ranks import differing, write_down
 from tlx.cache.meta import META
 from tlx.cache.settings import CacheSettings
+from tlx.strategies.full import full
 
 KILLED = -9
 MOMENTS = [
@@ -93,6 +94,17 @@ def test_other_views_end_elsewhere(tmp_path: Path) -> None:
         job: dict[str, Any] = {"augment": "always", "cache": kept(tmp_path / "features", views=views)}
         assert run_process(tmp_path / str(views), strategy=BY_EPOCHS, **job) == [0]
     assert "weights" in differences(outcome(tmp_path / "1"), outcome(tmp_path / "2"))
+
+
+@pytest.mark.parametrize("views", [1, 9])
+def test_variations_of_a_phase_without_a_frozen_part_are_as_many_as_its_epochs(
+    tmp_path: Path, views: int
+) -> None:
+    strategy = functools.partial(full, epochs=2)
+    assert run_process(tmp_path / "whole", strategy=strategy, augment="always") == [0]
+    cache = kept(tmp_path / "features", views=views)
+    assert run_process(tmp_path / "run", strategy=strategy, augment="always", cache=cache) == [0]
+    assert differences(outcome(tmp_path / "run"), outcome(tmp_path / "whole")) == []
 
 
 def test_two_ranks_fill_one_cache_and_stay_identical(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from tests.faults.jobs import BY_EPOCHS, MadeUp, small_job
 from tlx.assembly import build_network, frontier_cache
+from tlx.cache.settings import CacheSettings
 from tlx.errors import ConfigError
 from tlx.job import Run
 from tlx.modules.supervised import Supervised
@@ -99,3 +101,25 @@ def test_a_regularizer_whose_name_is_taken_is_refused(name: str) -> None:
     Another.name = name
     with pytest.raises(ConfigError, match=f"name of a regularizer='{name}'.*no other regularizer or figure"):
         small_job(regularizers=(L2SP, Another))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"augment": "none"}, "Expected null for what does not vary"),
+        ({"augment": "always", "mixup": 0.2}, "Expected null where pictures are mixed .* Try: mixup=0"),
+    ],
+)
+def test_variations_of_what_never_varies_or_always_does_are_refused(more: dict[str, Any], said: str) -> None:
+    cache = CacheSettings(ram=1, disk=1, views=2)
+    with pytest.raises(ConfigError, match=said):
+        small_job(cache=cache, **more)
+    assert small_job(cache=cache).cache.views == 2
+
+
+def test_pictures_of_which_no_part_counts_never_vary() -> None:
+    class Whole(MadeUp):
+        crop = False
+
+    with pytest.raises(ConfigError, match="cache.views=2 is not usable"):
+        small_job(cache=CacheSettings(ram=1, disk=1, views=2), source=Whole())

@@ -109,10 +109,10 @@ class Job:
             self._check_read(word, data)
         self._check_training()
         self._check_regularizers()
+        self._check_views()
         for name in ("batch_size", "eval_batch_size"):
             check_share(name, getattr(self.data, name), self.trainer.processes)
         self.data.targets = self.task.targets
-        self.data.views = self.cache.views
 
     @property
     def higher_is_better(self) -> bool:
@@ -145,6 +145,15 @@ class Job:
             raise bad_value("mixup", self.mixup, "0, for it mixes pictures and this is text")
         if self.ema is not None and not 0 < self.ema < 1:
             raise bad_value("ema", self.ema, "a decay in (0, 1) such as 0.999, or null")
+
+    def _check_views(self) -> None:
+        views, said, fix = self.cache.views, "", ""
+        if self.mixup:
+            said, fix = "null where pictures are mixed anew in every epoch", "mixup=0, or cache.views=null"
+        elif not self.data.can_vary:
+            said, fix = "null for what does not vary: texts, and data.augment=none", "cache.views=null"
+        if views is not None and said:
+            raise bad_value("cache.views", views, said, fix)
 
     def _check_regularizers(self) -> None:
         """Each has a column of metrics.csv, and a place in the run's folder, under its name."""

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tlx.cache.forecast import forecast
+from tlx.cache.forecast import forecast, unused_views
 from tlx.cache.frontier import FrontierCache
 from tlx.checkpoint.durable import write_durably
 from tlx.data.datamodule import TransferData
@@ -50,6 +50,8 @@ def plan_table(
             kept = forecast(cache, plan, number, mixes)
             described |= {"frontier": kept.frontier, "cache_bytes": kept.bytes}
             lines.append(kept.line(number, plan))
+    if cache is not None:
+        lines.append(unused_views(cache, plan))
     return plain, "\n".join([_as_text(plan, plain), *filter(None, lines)])
 
 

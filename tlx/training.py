@@ -201,7 +201,6 @@ def _run_phase(run: Run, ledger: Finetuning, checkpoint: Path | None) -> None:
     run.network.freeze_except(phase.trains, run.plan.norms)
     if run.world.is_first and not ledger.history:
         run.console.print(f"phase {len(ledger.ends) + 1}/{len(run.plan.phases)}: {phase.name}", markup=False)
-    job.data.augmenting = job.data.phase_augments(phase)
     recorder = Recorder(
         run.folder / "metrics.csv",
         lambda: len(ledger.ends),

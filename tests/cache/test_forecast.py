@@ -7,7 +7,7 @@ from tests.cache.caches import cache_of
 from tests.cache.test_serving import PLAN
 from tests.faults.jobs import MadeUp, small_job
 from tests.quiet import fit_quietly
-from tlx.cache.forecast import Forecast, forecast
+from tlx.cache.forecast import Forecast, forecast, unused_views
 from tlx.cache.meta import META
 from tlx.cache.serving import concluding_part, serve
 from tlx.cache.settings import CacheSettings
@@ -101,13 +101,13 @@ def test_a_run_leaves_as_many_bytes_in_the_folder_as_its_plan_says(tmp_path, roo
 
 
 def test_test_samples_are_foretold_where_all_is_frozen_and_val_or_train_as_it_is_is_kept(tmp_path):
-    cache = cache_of(tmp_path, views=2)
+    cache = cache_of(tmp_path, views=1)
     cache.data.augment = "always"
     assert told(cache, 0).test == TEST
     assert told(cache, 1).test == told(cache, 2).test == told(cache_of(tmp_path, ram=0, disk=0), 0).test == 0
-    lacks = cache_of(tmp_path, ram=0, disk=(2 * TRAIN + 2500) / GIB, views=2)
+    lacks = cache_of(tmp_path, ram=0, disk=(TRAIN + 2500) / GIB, views=1)
     lacks.data.augment = "always"
-    assert told(lacks, 0) == Forecast(3, train=2 * TRAIN)
+    assert told(lacks, 0) == Forecast(3, train=TRAIN, views=1)
 
 
 @pytest.mark.parametrize(("left", "kept"), [(0, True), (-1, False)])
@@ -154,8 +154,25 @@ ONE, TWO = (Plan(("a", "b", "c"), (Phase("head", {"head": 1e-2}, 1),) * count) f
             ONE,
             "phase 1: frozen up to b, computed in every epoch, for pictures vary; of val once: 1.0 kB",
         ),
+        (
+            Forecast(2, 4000, 1000, views=5),
+            ONE,
+            "phase 1: frozen up to b, computed once in 5 variations: 5.0 kB",
+        ),
         (Forecast(1, why="cache=none"), ONE, "phase 1: frozen up to a, computed in every epoch: cache=none"),
     ],
 )
 def test_a_line_says_what_is_kept(kept, plan, line):
     assert kept.line(0, plan) == line
+
+
+@pytest.mark.parametrize(
+    ("augment", "phases", "unused"),
+    [("auto", (0,), True), ("always", (0,), False), ("auto", (0, 1), False), ("always", (2,), True)],
+)
+def test_variations_that_no_phase_reads_are_said_to_change_nothing(tmp_path, augment, phases, unused):
+    cache = cache_of(tmp_path, views=3)
+    cache.data.augment = augment
+    said = unused_views(cache, Plan(PLAN.stages, tuple(PLAN.phases[number] for number in phases)))
+    assert ("cache.views=3 changes nothing" in said) == unused
+    assert unused_views(cache_of(tmp_path), PLAN) == ""

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -82,16 +83,31 @@ def test_the_wait_for_another_machine_counts_as_computing(tmp_path):
     assert float((tmp_path / "0.seconds").read_text()) > LATE
 
 
-def test_views_are_asked_for_where_pictures_vary(tmp_path):
-    data = cache_of(tmp_path, views=3).data
-    assert training_part(data, PLAN.phases[1], False).views == 3
-    assert training_part(data, PLAN.phases[0], False).views is None
+@pytest.mark.parametrize(("epochs", "views"), [(9, 3), (3, 3), (2, 2)])
+def test_there_are_as_many_variations_as_asked_for_and_no_more_than_epochs_that_read_them(
+    tmp_path, epochs, views
+):
+    cache = cache_of(tmp_path, views=3)
+    head, more, _ = (replace(phase, epochs=epochs) for phase in PLAN.phases)
+    assert training_part(cache, more, False).views == views
+    assert training_part(cache, head, False).views is None
+
+
+@pytest.mark.parametrize("room", [0.1, 1e-9], ids=["room", "no room"])
+@pytest.mark.parametrize(
+    ("number", "mixes", "expected"),
+    [(0, False, (False, None)), (1, False, (True, 1)), (1, True, (True, None)), (2, False, (True, None))],
+)
+def test_variations_come_back_only_above_a_frozen_part_whether_or_not_it_is_kept(
+    tmp_path, room, number, mixes, expected
+):
+    cache = cache_of(tmp_path, ram=room, disk=room, views=3)
+    served(cache, 1)  # leaves what the phase before read
+    served(cache, number, mixes)
+    assert (cache.data.augmenting, cache.data.views) == expected
 
 
 def test_why_training_samples_are_read_anew_is_said(tmp_path):
-    data = cache_of(tmp_path).data
-    said = [
-        why_not(data, phase, mixes) for phase, mixes in ((PLAN.phases[0], False), (PLAN.phases[1], False))
-    ]
-    assert said == ["", "pictures vary"]
-    assert why_not(data, PLAN.phases[0], mixes=True) == "pictures are mixed"
+    cache = cache_of(tmp_path)
+    assert [why_not(cache, phase, False) for phase in PLAN.phases[:2]] == ["", "pictures vary"]
+    assert why_not(cache, PLAN.phases[0], mixes=True) == "pictures are mixed"

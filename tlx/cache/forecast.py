@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from tlx.cache.ahead import frontier_of
 from tlx.cache.frontier import FrontierCache
 from tlx.cache.layout import Layout
-from tlx.cache.part import Part
+from tlx.cache.part import Part, in_variations
 from tlx.cache.serving import concluding_part, training_part, why_not
 from tlx.errors import ConfigError
 from tlx.plan import Plan
 from tlx.report.formats import size
 
-__all__ = ["Forecast", "forecast"]
+__all__ = ["Forecast", "forecast", "unused_views"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Forecast:
         test: The same of the test samples, which are kept at the end if the best epoch is of this phase.
         why: Why training samples, or all, are computed in every epoch; empty where they are not, though
             validation samples may be where there is room for training samples alone.
+        views: Variations of each training sample that are kept; None: the samples as they are.
     """
 
     frontier: int
@@ -33,6 +34,7 @@ class Forecast:
     val: int = 0
     test: int = 0
     why: str = ""
+    views: int | None = None
 
     @property
     def bytes(self) -> int:
@@ -46,7 +48,8 @@ class Forecast:
         said = f"phase {number + 1}: frozen up to {plan.stages[self.frontier - 1]}"
         if self.train:
             rest = "" if self.val else "; val, which has no room, in every epoch"
-            return f"{said}, computed once: {size(self.train + self.val)}{rest}{self._of_test(plan)}"
+            once = f"{said}, computed once{in_variations(self.views)}: {size(self.train + self.val)}"
+            return f"{once}{rest}{self._of_test(plan)}"
         if self.val:
             why = f"{said}, computed in every epoch, for {self.why}"
             return f"{why}; of val once: {size(self.val)}{self._of_test(plan)}"
@@ -71,7 +74,7 @@ def forecast(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> Fore
     frontier, data, phase = frontier_of(plan, number), cache.data, plan.phases[number]
     if not frontier or not cache.settings.is_on:
         return Forecast(frontier, why="cache=none")
-    train, val = training_part(data, phase, mixes), Part("val", data.splits.val)
+    train, val = training_part(cache, phase, mixes), Part("val", data.splits.val)
     try:
         cache.network.to(cache.device)
         parts = [part for part in (train, val) if part is not None]
@@ -84,12 +87,27 @@ def forecast(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> Fore
         for name, (part, layout) in wanted.items()
         if name in fitting or cache.is_kept(part, frontier)
     }
-    why = why_not(data, phase, mixes)
+    why = why_not(cache, phase, mixes)
     if train is not None and "train" not in kept:
         why = _lacks_room(wanted["train"][1].bytes, cache)
     sizes = {name: layout.bytes for name, (_, layout) in kept.items()}
     test = _of_test(cache, frontier, kept, concluding_part(data, plan, number, kept))
-    return Forecast(frontier, sizes.get("train", 0), sizes.get("val", 0), test, why)
+    views = train.views if train is not None and "train" in kept else None
+    return Forecast(frontier, sizes.get("train", 0), sizes.get("val", 0), test, why, views)
+
+
+def unused_views(cache: FrontierCache, plan: Plan) -> str:
+    """The sentence for people where variations are asked for that no phase reads; else empty."""
+    views = cache.settings.views
+    if views is None or any(
+        frontier_of(plan, number) and cache.data.phase_augments(phase)
+        for number, phase in enumerate(plan.phases)
+    ):
+        return ""
+    return (
+        f"cache.views={views} changes nothing: no phase has both a frozen part and pictures that vary "
+        "(data.augment=always varies them while the head alone trains)"
+    )
 
 
 def _of_test(

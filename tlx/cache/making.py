@@ -16,7 +16,7 @@ from tlx.cache.layout import Layout
 from tlx.cache.lengths import Lengths, lengths_of
 from tlx.cache.meta import described
 from tlx.cache.onepass import fill
-from tlx.cache.part import Part
+from tlx.cache.part import Part, in_variations
 from tlx.cache.rows import StoredRows
 from tlx.cache.settings import CacheSettings
 from tlx.cache.store import Store
@@ -286,6 +286,6 @@ class Making:
             f"{cuts[name].reach} {size(filling.layout.bytes)}{'' if filling.folder else ' in memory'}"
             for name, filling in fillings.items()
         )
-        views = f" in {part.views} views" if part.views else ""
-        count, (began, *_, ended) = f"{len(part.split)} samples{views}", self.passes[-1][1]
+        count = f"{len(part.split)} samples{in_variations(part.views)}"
+        began, *_, ended = self.passes[-1][1]
         self.say(f"frozen part of {part.name} computed once, {count}, to {made}: {ended - began:.1f} s")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tlx.types import Split
 
-__all__ = ["Part"]
+__all__ = ["Part", "in_variations"]
 
 
 @dataclass(frozen=True)
@@ -33,3 +33,12 @@ class Part:
     def blocks(self, most: int) -> int:
         """How many blocks there are, where each has at most so many samples."""
         return (self.views or 1) * -(-len(self.split) // self.block(most))
+
+
+def in_variations(views: int | None) -> str:
+    """Of how many variations samples are, for people; empty where they do not vary.
+
+    >>> in_variations(3)
+    ' in 3 variations'
+    """
+    return "" if views is None else f" in {views} variation{'' if views == 1 else 's'}"

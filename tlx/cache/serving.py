@@ -12,7 +12,10 @@ __all__ = ["concluding_part", "serve", "training_part", "wanted_parts", "why_not
 
 
 def serve(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> None:
-    """Have the loaders of a phase read stored values wherever they may, and cut the network there.
+    """Have training samples vary as a phase asks, and the loaders read stored values wherever they may.
+
+    The network is cut where they do. What varies is decided by the plan alone, so that a run without
+    room for the values goes through the same variations.
 
     Args:
         cache: Of the run, whose network is frozen as the phase asks.
@@ -20,9 +23,13 @@ def serve(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> None:
         number: The phase, counted from 0.
         mixes: Whether training pictures are mixed.
     """
-    cache.data.stored = {}  # what the phase before read may go from memory
-    cache.data.stored = cache.rows_of(wanted_parts(cache, plan, number, mixes))
-    cache.network.cut = cache.cut(frontier_of(plan, number)) if cache.data.stored else None
+    data, phase, frontier = cache.data, plan.phases[number], frontier_of(plan, number)
+    train = training_part(cache, phase, mixes)
+    data.augmenting = data.phase_augments(phase)
+    data.views = train.views if frontier and train is not None else None
+    data.stored = {}  # what the phase before read may go from memory
+    data.stored = cache.rows_of(wanted_parts(cache, plan, number, mixes))
+    cache.network.cut = cache.cut(frontier) if data.stored else None
     cache.meet()
 
 
@@ -41,10 +48,10 @@ def wanted_parts(
         Each with the frontiers that one pass can fill for this phase and for later ones, its own first.
     """
     data, frontier = cache.data, frontier_of(plan, number)
-    train = training_part(data, plan.phases[number], mixes)
+    train = training_part(cache, plan.phases[number], mixes)
 
     def is_read_alike(phase: Phase) -> bool:
-        return training_part(data, phase, mixes) == train
+        return training_part(cache, phase, mixes) == train
 
     wanted = [(Part("val", data.splits.val), frontiers_ahead(plan, number, lambda phase: True))]
     if train is not None:
@@ -56,20 +63,21 @@ def wanted_parts(
     ]
 
 
-def training_part(data: TransferData, phase: Phase, mixes: bool) -> Part | None:
-    """The training samples as a phase reads them; None where no two epochs read the same."""
+def training_part(cache: FrontierCache, phase: Phase, mixes: bool) -> Part | None:
+    """The training samples as a phase reads them above a frozen part; None where every epoch reads others."""
+    data, views = cache.data, cache.settings.views
     if mixes:
         return None
     if not data.phase_augments(phase):
         return Part("train", data.splits.train)
-    return None if data.views is None else Part("train", data.splits.train, data.views)
+    return None if views is None else Part("train", data.splits.train, min(views, phase.epochs))
 
 
-def why_not(data: TransferData, phase: Phase, mixes: bool) -> str:
+def why_not(cache: FrontierCache, phase: Phase, mixes: bool) -> str:
     """Why a phase with a frozen part reads its training samples anew; empty where it does not."""
     if mixes:
         return "pictures are mixed"
-    return "pictures vary" if training_part(data, phase, mixes) is None else ""
+    return "pictures vary" if training_part(cache, phase, mixes) is None else ""
 
 
 def concluding_part(data: TransferData, plan: Plan, number: int, kept: Collection[str]) -> Part | None:

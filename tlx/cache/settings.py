@@ -22,8 +22,9 @@ class CacheSettings:
         disk: GiB that all values in `folder`, and what else runs share there, may take together, 0 to
             1e9; those used longest ago go first. 0: nothing is written, so nothing is shared between runs.
         folder: Where values lie; None: `tlx/features` in the user's cache folder.
-        views: Where training pictures vary: so many variations of each are computed once, epoch e
-            reads variation e modulo `views`. None: what varies is not kept. >= 1.
+        views: Where training pictures vary and part of the network is frozen: so many variations of each,
+            at most as many as the phase has epochs, are computed once and read in turn. None: what varies
+            is not kept. >= 1.
 
     Raises:
         ConfigError: A value is out of its range.

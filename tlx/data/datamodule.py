@@ -44,7 +44,8 @@ class TransferData(LightningDataModule):
         rank, world_size: This process, and how many train together.
         stored: What stands for the samples of "train" and "val", where the frozen part of the network
             was computed before.
-        views: Variations of each training sample that there are; None: no two epochs have the same.
+        views: Variations of each training sample that the phase reads in turn; None: no two epochs have
+            the same.
 
     Args:
         source: Where samples come from.
@@ -143,10 +144,15 @@ class TransferData(LightningDataModule):
         """Global training batches in an epoch."""
         return batches_in_epoch(len(self.splits.train), self.batch_size)
 
+    @property
+    def can_vary(self) -> bool:
+        """Whether training samples vary in some phase of some strategy."""
+        return self.augment != "none" and self.source.kind == "image" and _part_counts(self.source)
+
     def phase_augments(self, phase: Phase) -> bool:
         """Whether training samples vary during a phase: by default where a stage trains."""
         if self.augment == "auto":
-            return phase.trains_backbone and self.source.kind == "image" and _part_counts(self.source)
+            return phase.trains_backbone and self.can_vary
         return self.augment == "always"
 
     def train_dataloader(self) -> Loader:
