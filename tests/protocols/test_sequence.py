@@ -64,5 +64,9 @@ def test_the_figures_are_those_of_the_matrix() -> None:
     assert found["regularizer"] == {"ewc": {"strength": 3.0}}
     assert found["measured_on"] == "test"
     rows[0][1] = rows[0][1]._replace(split="val")
-    assert results(CONFIG, TASKS, rows)["measured_on"] == "test and val"
+    mixed = results(CONFIG, TASKS, rows)
+    assert mixed["measured_on"] == "test and val" and not any("/" in key for key in mixed)
+    assert mixed["forgetting"] == found["test/forgetting"]
+    rows[0] = [each._replace(split="val") for each in rows[0]]
+    assert results(CONFIG, TASKS, rows)["val/average_accuracy"] == found["test/average_accuracy"]
     assert not any(math.isnan(found[key]) for key in found if key.startswith("test/"))

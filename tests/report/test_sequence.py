@@ -89,3 +89,11 @@ def test_the_lines_for_a_terminal_name_every_figure() -> None:
 def test_without_a_result_there_is_no_page(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"result\.json"):
         write_page(tmp_path)
+
+
+@pytest.mark.parametrize("split", ["test/", "val/", ""])
+def test_figures_are_shown_whatever_measured_them(tmp_path: Path, split: str) -> None:
+    result = {f"{split}{key[5:]}" if key.startswith("test/") else key: value for key, value in RESULT.items()}
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    assert "87.5\u00a0%" in write_page(tmp_path).read_text()
+    assert result_lines(result)[0].split()[-2:] == ["87.5", "%"]

@@ -88,13 +88,18 @@ def task_config(
 def results(
     config: Mapping[str, Any], tasks: Sequence[LearnedTask], rows: list[list[Told]]
 ) -> dict[str, Any]:
-    """What a finished sequence is: the matrix, and the figures of it."""
+    """What a finished sequence is: the matrix, and the figures of it.
+
+    Figures bear the split that measured all tasks, and none where some have a test split and others do not.
+    """
+    splits = sorted({each.split for each in rows[0]})
+    measured_on = f"{splits[0]}/" if len(splits) == 1 else ""
     shares = torch.tensor([[each.right / each.samples for each in row] for row in rows], dtype=torch.float64)
     figures = {
-        "test/average_accuracy": average_accuracy(shares),
-        "test/backward_transfer": backward_transfer(shares),
-        "test/forgetting": forgetting(shares),
-        "test/forward_transfer": forward_transfer(shares),
+        "average_accuracy": average_accuracy(shares),
+        "backward_transfer": backward_transfer(shares),
+        "forgetting": forgetting(shares),
+        "forward_transfer": forward_transfer(shares),
     }
     nodes = config.get("regularizer") or {}
     return {
@@ -106,10 +111,10 @@ def results(
         "regularizer": {name: _settings(node) for name, node in nodes.items()},
         "seed": config["seed"],
         "tasks": [task.name for task in tasks],
-        "measured_on": " and ".join(sorted({each.split for each in rows[0]})),
+        "measured_on": " and ".join(splits),
         "samples": [each.samples for each in rows[0]],
         "matrix": shares.tolist(),
-        **figures,
+        **{f"{measured_on}{name}": value for name, value in figures.items()},
     }
 
 

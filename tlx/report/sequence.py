@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from tlx.figures import FIGURES, TASK_FIGURES
+from tlx.figures import FIGURES, SEQUENCE, columns_of
 from tlx.report.answer import command_of
 from tlx.report.canvas import draw
 from tlx.report.document import render, write_text
@@ -41,10 +41,7 @@ NAMED = 12
 
 def result_lines(result: Mapping[str, Any]) -> list[str]:
     """The end of a sequence, for a terminal."""
-    lines = []
-    for name in TASK_FIGURES["sequence"]:
-        lines.append(f"{FIGURES[name].title:20} {figure(name, result.get(f'test/{name}'))}")
-    return lines
+    return [f"{FIGURES[name].title:20} {said}" for name, said in _figures(result)]
 
 
 def write_page(folder: Path) -> Path:
@@ -60,10 +57,7 @@ def write_page(folder: Path) -> Path:
     tasks = [str(name) for name in result["tasks"]]
     matrix = [[finite(value) for value in row] for row in result["matrix"]]
     untrained = UNTRAINED if result["scenario"] == "task" else ""
-    figures = [
-        (FIGURES[name].title, figure(name, result.get(f"test/{name}")), _definition(name, untrained))
-        for name in TASK_FIGURES["sequence"]
-    ]
+    figures = [(FIGURES[name].title, said, _definition(name, untrained)) for name, said in _figures(result)]
     page = render(
         "sequence.html.jinja",
         title=f"{label(result['data'])}: {len(tasks)} tasks one after another",
@@ -76,6 +70,12 @@ def write_page(folder: Path) -> Path:
         untrained=untrained,
     )
     return write_text(folder / "report.html", page)
+
+
+def _figures(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each figure by its name, as text, whichever split measured it."""
+    keys = columns_of({**result, "task": SEQUENCE})
+    return [(key.rpartition("/")[2], figure(key.rpartition("/")[2], result.get(key))) for key in keys]
 
 
 def _definition(name: str, untrained: str) -> str:
