@@ -165,7 +165,7 @@ def _race(result: Mapping[str, Any]) -> Markup:
         axes.set_ylabel("accuracy, %")
         axes.margins(x=0.15)
 
-    return draw("accuracy of each run of the tournament against its time", paint, 560, 300)
+    return draw("accuracy of each run of the tournament against its time", paint, 460, 270)
 
 
 def _noticed(result: Mapping[str, Any]) -> Section:

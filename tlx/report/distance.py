@@ -128,7 +128,7 @@ def _curve(found: list[tuple[str, Mapping[str, Any]]]) -> Markup:
         axes.set_ylabel("proxy A-distance")
         axes.legend(loc="best", fontsize=11)
 
-    return draw("proxy A-distance over the stages", paint, 560, 300)
+    return draw("proxy A-distance over the stages", paint, 460, 270)
 
 
 def _interval(measure: Mapping[str, Any]) -> str:

@@ -128,4 +128,4 @@ def stage_curve(result: Mapping[str, Any]) -> Markup:
         axes.set_xlabel("stage, from the input up")
         axes.legend(loc="best", fontsize=11)
 
-    return draw("accuracy of each stage's probe", paint, 560, 300)
+    return draw("accuracy of each stage's probe", paint, 460, 270)

@@ -146,4 +146,4 @@ def _curves(matrix: Sequence[Sequence[float | None]], tasks: Sequence[str]) -> M
         if len(tasks) <= NAMED:
             axes.legend(loc="best", fontsize=10)
 
-    return draw("accuracy of each task after each task", paint, width=520, height=300)
+    return draw("accuracy of each task after each task", paint, width=460, height=280)
