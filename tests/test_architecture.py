@@ -9,14 +9,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "tlx").rglob("*.py"))
 TIERS = (
-    ("types", "errors", "run_lock", "children", "allocator", "command_line"),
-    ("leaving",),
-    ("signals",),
-    ("targets", "made_by", "withheld", "run_name"),
-    ("run_entries",),
-    ("figures", "outcome", "run_directory", "recipe", "plan", "functional", "metrics", "preprocessing"),
+    ("types", "errors", "process", "command_line"),
+    ("targets", "made_by", "withheld"),
+    ("run",),
+    ("figures", "outcome", "recipe", "plan", "functional", "metrics", "preprocessing"),
     (
-        "run_record",
         "modules",
         "tasks",
         "data",
@@ -52,7 +49,10 @@ JOINED = {
     ("checkpoint", "backbones"),
 }
 ONLY_COMPOSITION = ("hydra", "omegaconf")
-LIGHT = ("cli.py", "outcome.py", "leaving.py", "signals.py", "errors.py", "run_directory.py", "__init__.py")
+LIGHT = (
+    "cli.py", "outcome.py", "process/leaving.py", "process/signals.py", "errors.py", "run/directory.py",
+    "__init__.py",
+)  # fmt: skip
 BANNED = {"utils", "helpers", "common", "misc", "base"}
 
 

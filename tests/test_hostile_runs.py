@@ -73,7 +73,7 @@ FOREIGN = {
     "tlx.data.folder.os.mkdir": {"path": "canary"},
     "tlx.cli.main": {"argv": ["fit", "trust=[os]", "run_dir=canary"]},
     "tlx.api.fit": {"run_dir": "canary"},
-    "tlx.run_directory.write_text": {"path": "canary", "text": "x"},
+    "tlx.run.directory.write_text": {"path": "canary", "text": "x"},
 }
 PLACES = [(place, target) for place in ("model", "data") for target in FOREIGN]
 PLACES += [

@@ -8,8 +8,8 @@ import pytest
 
 from tlx.errors import ConfigError, DistributedError, ResourceError, TlxError
 from tlx.outcome import ending, explained
-from tlx.run_record import recorded
-from tlx.signals import Terminated
+from tlx.process.signals import Terminated
+from tlx.run.record import recorded
 
 
 def raising(error: BaseException) -> Callable[[], None]:

@@ -12,7 +12,7 @@ import tlx
 from tests.faults.injectors import inject
 from tests.faults.outcome import differences, outcome
 from tests.faults.processes import PRELOAD
-from tlx.signals import asked, saving_first, saving_in_python
+from tlx.process.signals import asked, saving_first, saving_in_python
 
 CAUGHT = 7
 SMALL: dict[str, Any] = {"model__weights": None, "strategy": "full", "strategy__epochs": 2}

@@ -71,7 +71,7 @@ def test_a_listed_name_that_leads_elsewhere_is_refused(monkeypatch: pytest.Monke
         "tlx.cli.main",  # takes a command line, trust=[...] in it
         "tlx.api.load",
         "tlx.api.fit",
-        "tlx.run_directory.write_text",
+        "tlx.run.directory.write_text",
         "tlx.checkpoint.bundle.load_bundle",
         "tlx.data.folder.os",
         "tlx.data.npz.np",

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tlx import worker
-from tlx.signals import Terminated
+from tlx.process.signals import Terminated
 
 
 def test_a_rank_notes_why_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

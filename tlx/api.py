@@ -12,9 +12,9 @@ from tlx.composition.compose import Composed
 from tlx.composition.compose import compose as compose_config
 from tlx.composition.groups import choices
 from tlx.errors import ConfigError
-from tlx.run_directory import begin, check_free, check_run, claimed, place, read_json, read_state
-from tlx.run_record import recorded
-from tlx.signals import saving_in_python
+from tlx.process.signals import saving_in_python
+from tlx.run.directory import begin, check_free, check_run, claimed, place, read_json, read_state
+from tlx.run.record import recorded
 from tlx.verbs.change import change, settle_change
 from tlx.verbs.completeness import lacking
 from tlx.verbs.launch import prepared

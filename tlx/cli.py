@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from tlx.errors import ConfigError, nearest, unknown_name
 from tlx.outcome import ending
-from tlx.signals import stoppable
+from tlx.process.signals import stoppable
 
 __all__ = ["VERBS", "main"]
 

@@ -16,7 +16,7 @@ from tlx.checkpoint.durable import write_durably
 from tlx.data.datamodule import TransferData
 from tlx.data.offers import offers
 from tlx.errors import CheckpointError, DataError
-from tlx.run_directory import read_json, shown
+from tlx.run.directory import read_json, shown
 from tlx.types import Split
 from tlx.withheld import withheld
 

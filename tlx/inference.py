@@ -16,7 +16,7 @@ from tlx.data.datamodule import TransferData
 from tlx.errors import CheckpointError, ConfigError, DataError
 from tlx.evaluation import evaluate, to_device
 from tlx.modules.network import Network
-from tlx.run_directory import refuse_several, shown
+from tlx.run.directory import refuse_several, shown
 from tlx.trainer import TrainerSettings, World
 from tlx.types import PADDING, Batch, Inputs, Preprocessing, Split
 

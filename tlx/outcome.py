@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tlx.errors import ConfigError, DistributedError, ResourceError, TlxError
-from tlx.signals import INTERRUPTED, TERMINATED, Terminated
+from tlx.process.signals import INTERRUPTED, TERMINATED, Terminated
 from tlx.withheld import withheld
 
 __all__ = ["INTERNAL", "ending", "explained"]

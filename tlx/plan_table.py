@@ -17,7 +17,7 @@ from tlx.made_by import made_by, refuse_newer
 from tlx.modules.network import Network
 from tlx.plan import HEAD, Phase, Plan, split_part
 from tlx.report.phases import remarks
-from tlx.run_directory import read_json
+from tlx.run.directory import read_json
 
 __all__ = ["compiled_plan", "plan_table", "save_plan", "saved_plan", "with_compiled"]
 

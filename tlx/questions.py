@@ -86,7 +86,7 @@ def rank(model: str = "tiny", data: str = "digits", **overrides: Any) -> "RankRe
 def _asked(verb: str, kind: type[Result], overrides: dict[str, Any]) -> Result:
     """The answer that is there, else a new one."""
     from tlx.protocols.plain import typed
-    from tlx.run_directory import read_json
+    from tlx.run.directory import read_json
 
     composed = compose(verb, words(overrides))
     folder = folder_of(verb, composed)

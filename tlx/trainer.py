@@ -13,9 +13,9 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.strategies import DDPStrategy
 
-from tlx.allocator import keep_freed_memory
 from tlx.checkpoint.durable import DurableCheckpointIO
 from tlx.errors import ConfigError, bad_value, unknown_name
+from tlx.process.allocator import keep_freed_memory
 
 __all__ = ["TrainerSettings", "World"]
 
@@ -213,7 +213,8 @@ class TrainerSettings:
     def prepare_process(self) -> None:
         """Set what holds for the whole process, for what is computed before there is a Trainer too.
 
-        Torch is asked for what `deterministic` says; on the processor freed memory is kept (`tlx.allocator`).
+        Torch is asked for what `deterministic` says; on the processor freed memory is kept, see
+        `tlx.process.allocator`.
         """
         torch.use_deterministic_algorithms(self.deterministic)
         if self.deterministic:
@@ -259,7 +260,7 @@ class TrainerSettings:
 def _leave_signals_alone(trainer: Trainer) -> None:
     """Lightning hears SIGTERM by a collective inside a handler, and asks every rank at every step.
 
-    The first can hang, the second waits for the device; `tlx.signals` and the saver do both.
+    The first can hang, the second waits for the device; `tlx.process.signals` and the saver do both.
     """
     trainer._signal_connector.register_signal_handlers = _nothing  # type: ignore[method-assign]
     trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = _nothing  # type: ignore[method-assign]

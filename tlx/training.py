@@ -41,12 +41,12 @@ from tlx.origin.origin import Origin
 from tlx.origin.remains import clear_remains
 from tlx.plan import HEAD, PhaseEnd
 from tlx.plan_table import save_plan, saved_plan
+from tlx.process.signals import asked, saving_first, stop
 from tlx.report.console import epoch_line
 from tlx.report.formats import size
 from tlx.report.progress import ProgressDisplay
 from tlx.report.recorder import Recorder
-from tlx.run_directory import shown
-from tlx.signals import asked, saving_first, stop
+from tlx.run.directory import shown
 from tlx.strategies.finetuning import Finetuning
 from tlx.trainer import World
 from tlx.withheld import withheld

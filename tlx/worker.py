@@ -8,8 +8,8 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from tlx.children import die_with_parent
-from tlx.signals import left_at_once, stoppable
+from tlx.process.children import die_with_parent
+from tlx.process.signals import left_at_once, stoppable
 from tlx.verbs.launch import note_failure, note_stop
 from tlx.withheld import withheld
 

@@ -27,9 +27,9 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
     14: ("SIGTERM", ("test_stopping::test_a_signal_saves",)),
     15: ("SIGINT, once and twice", ("test_stopping::test_a_signal_saves", "test_stopping::test_a_second")),
     16: ("SIGTERM while processes load", ("test_stopping::test_loading_processes_go_on",)),
-    17: ("the terminal is closed", ("test_stopping::test_a_signal_saves", "test_signals::nohup")),
+    17: ("the terminal is closed", ("test_stopping::test_a_signal_saves", "process/test_signals::nohup")),
     19: ("a finished run is resumed", ("verbs/test_resume::test_a_finished_run_is_complete",)),
-    20: ("two processes train one run", ("verbs/test_resume::test_one_run_is_resumed", "test_run_lock::")),
+    20: ("two processes train one run", ("verbs/test_resume::test_one_run_is_resumed", "run/test_lock::")),
     21: ("the clock goes back", ("test_surroundings::test_a_clock",)),
     22: (
         "a checkpoint is cut off",
@@ -51,7 +51,7 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
     ),
     35: ("names with HTML, control characters, great length", ("test_hostile_data::test_a_run_on_classes",)),
     36: ("secrets in overrides and the environment", ("test_secrets_stay_out::",)),
-    37: ("names of runs that lead out", ("test_run_name::", "test_hostile_runs::test_a_run_name")),
+    37: ("names of runs that lead out", ("run/test_name::", "test_hostile_runs::test_a_run_name")),
     38: (
         "pictures that are none, or of odd kinds",
         ("data/test_image_checks::", "preprocessing/test_image::"),

@@ -7,7 +7,7 @@ from tests.quiet import fit_quietly
 from tlx.checkpoint.durable import checkpoints, read
 from tlx.checkpoint.saver import Saver
 from tlx.errors import ConfigError
-from tlx.signals import Terminated
+from tlx.process.signals import Terminated
 
 
 def test_the_newest_two_are_kept_and_named_by_position(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tlx.composition.compose import compose
 from tlx.composition.resolve import from_yaml, to_yaml
 from tlx.errors import CheckpointError, ConfigError
-from tlx.run_directory import write_text
+from tlx.run.directory import write_text
 from tlx.verbs import change as module
 from tlx.verbs.change import change, settle_change
 

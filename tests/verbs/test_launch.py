@@ -6,7 +6,7 @@ import pytest
 
 from tests.command import SMOKE, Server, until
 from tlx.errors import DataError, DistributedError
-from tlx.signals import Terminated
+from tlx.process.signals import Terminated
 from tlx.verbs.launch import _judge, as_error, note_failure, note_stop, rank_failures
 
 TWO = ("trainer=ddp", "trainer.accelerator=cpu", "run_dir=runs/two")

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.command import FEW, SMOKE, Server, until
 from tests.faults.outcome import differences, outcome
 from tlx.composition.changes import FREE
-from tlx.run_lock import acquire, release
+from tlx.run.lock import acquire, release
 
 
 def test_a_run_whose_page_was_cut_off_is_concluded_again(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.command import FEW, SMOKE, Server, until
 from tests.verbs.test_launch import processes_of
-from tlx.run_lock import acquire, release
+from tlx.run.lock import acquire, release
 from tlx.verbs.sweep import _print_table
 
 FIGURES = ("val/accuracy", "test/accuracy")

@@ -30,7 +30,7 @@ from tlx.composition.explain import EXPLAINED, check_words
 from tlx.composition.groups import conf_folder, groups, taken_by
 from tlx.composition.hydra_settings import from_elsewhere
 from tlx.errors import ConfigError, SecurityError, nearest
-from tlx.leaving import undone
+from tlx.process.leaving import undone
 
 __all__ = ["Arguments", "parse", "run", "sweep", "sweep_dir"]
 

@@ -10,7 +10,7 @@ from tlx.checkpoint.bundle import HERE, inside, read_meta, start_from
 from tlx.composition.groups import choices
 from tlx.composition.resolve import differences
 from tlx.errors import CheckpointError, ConfigError
-from tlx.run_directory import refuse_several
+from tlx.run.directory import refuse_several
 
 __all__ = ["backbone_of", "bundle_of", "known_folder"]
 

@@ -18,7 +18,7 @@ from tlx.data.reading import Reading
 from tlx.data.samples import Samples
 from tlx.data.stored import StoredSamples
 from tlx.errors import DistributedError, TlxError
-from tlx.signals import ends_by_the_parent
+from tlx.process.signals import ends_by_the_parent
 from tlx.types import Batch
 
 __all__ = ["Loader", "failure_of_a_worker"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from tlx.plan import HEAD, Plan
 from tlx.protocols.arms import Arm, Finished, train_arm
 from tlx.protocols.given import Given
-from tlx.run_directory import read_json, write_text
+from tlx.run.directory import read_json, write_text
 
 __all__ = ["RunSeconds", "Sizes"]
 

@@ -21,7 +21,7 @@ from tlx.origin.handed_on import ANCHOR, TASKS, HandedOn, handed_on, newest_task
 from tlx.origin.origin import Origin
 from tlx.origin.ranges import check_count, check_strength
 from tlx.origin.sharing import share
-from tlx.run_directory import shown
+from tlx.run.directory import shown
 from tlx.types import Step
 
 __all__ = ["ANCHOR", "EWC"]

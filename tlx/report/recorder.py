@@ -15,7 +15,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from tlx.figures import TASK_FIGURES, TRAIN_FIGURE
-from tlx.run_directory import write_text
+from tlx.run.directory import write_text
 
 __all__ = ["Recorder"]
 

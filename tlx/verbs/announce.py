@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tlx.report.console import result_lines
-from tlx.run_directory import shown
+from tlx.run.directory import shown
 
 __all__ = ["announce"]
 

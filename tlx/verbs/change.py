@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tlx.composition.changes import Changes, changes_between
 from tlx.composition.resolve import to_yaml
 from tlx.errors import CheckpointError, ConfigError
-from tlx.run_directory import claimed, read_json, read_state, sequence_of, shown, write_text
-from tlx.run_record import record_change
+from tlx.run.directory import claimed, read_json, read_state, sequence_of, shown, write_text
+from tlx.run.record import record_change
 from tlx.verbs.run_config import write_config
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from tlx.errors import CheckpointError
-from tlx.run_directory import read_json, shown
+from tlx.run.directory import read_json, shown
 
 __all__ = ["check_concludable", "lacking"]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tlx.children import killed_by
+from tlx.process.children import killed_by
 
 __all__ = ["dead_ranks", "told_since"]
 

@@ -7,7 +7,7 @@ from tlx.composition import app
 from tlx.doctor.versions import versions
 from tlx.errors import ConfigError, DistributedError
 from tlx.inspection.finding import Finding, shown
-from tlx.run_directory import place
+from tlx.run.directory import place
 
 __all__ = ["doctor"]
 

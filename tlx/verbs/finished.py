@@ -8,7 +8,7 @@ from tlx.composition.amend import amended
 from tlx.composition.resolve import resolved, saved_run
 from tlx.composition.trust import importable
 from tlx.errors import CheckpointError
-from tlx.run_directory import check_run, how_left, read_state, shown
+from tlx.run.directory import check_run, how_left, read_state, shown
 
 if TYPE_CHECKING:
     from tlx.data.datamodule import TransferData

@@ -8,9 +8,9 @@ from typing import Any
 from tlx.composition import app
 from tlx.composition.compose import Composed
 from tlx.errors import ConfigError
-from tlx.run_directory import begin, check_free, claimed, place, shown
-from tlx.run_record import recorded
-from tlx.signals import left_at_once
+from tlx.process.signals import left_at_once
+from tlx.run.directory import begin, check_free, claimed, place, shown
+from tlx.run.record import recorded
 from tlx.verbs.announce import announce
 from tlx.verbs.launch import prepared
 from tlx.verbs.nodes import launched, together

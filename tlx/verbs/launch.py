@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tlx import errors
-from tlx.children import die_with_parent
 from tlx.errors import ConfigError, DistributedError, TlxError
 from tlx.outcome import explained
-from tlx.run_directory import read_json, shown, write_text
-from tlx.run_lock import lock_to_inherit
-from tlx.run_record import record_interruption
-from tlx.signals import (
+from tlx.process.children import die_with_parent
+from tlx.process.signals import (
     INTERRUPTED,
     TERMINATED,
     Terminated,
@@ -26,6 +23,9 @@ from tlx.signals import (
     show_notice,
     stop,
 )
+from tlx.run.directory import read_json, shown, write_text
+from tlx.run.lock import lock_to_inherit
+from tlx.run.record import record_interruption
 from tlx.verbs.dead_ranks import dead_ranks, told_since
 from tlx.withheld import without_withheld
 

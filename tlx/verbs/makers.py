@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlx.composition.compose import Composed, compose
-from tlx.run_directory import read_state
+from tlx.run.directory import read_state
 from tlx.verbs.completeness import lacking
 from tlx.verbs.fit import start
 from tlx.verbs.resume import resume_run

@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlx.children import die_with_parent
 from tlx.errors import CheckpointError, ConfigError, DistributedError, TlxError
 from tlx.outcome import explained
-from tlx.run_directory import shown
-from tlx.run_record import record_interruption
-from tlx.signals import INTERRUPTED, TERMINATED, Terminated, left_at_once
+from tlx.process.children import die_with_parent
+from tlx.process.signals import INTERRUPTED, TERMINATED, Terminated, left_at_once
+from tlx.run.directory import shown
+from tlx.run.record import record_interruption
 
 if TYPE_CHECKING:
     from tlx.job import Job

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlx.errors import ConfigError, bad_value, unknown_name
-from tlx.run_directory import shown
+from tlx.run.directory import shown
 from tlx.verbs.finished import open_run
 from tlx.verbs.words import read_words, trusted
 

@@ -16,7 +16,7 @@ from tlx.composition.compose import Composed
 from tlx.composition.resolve import from_yaml, to_yaml
 from tlx.data.warned import warned_once
 from tlx.errors import CheckpointError, ConfigError
-from tlx.run_directory import (
+from tlx.run.directory import (
     ASKED,
     begin,
     check_not_running,
@@ -27,9 +27,9 @@ from tlx.run_directory import (
     read_state,
     shown,
 )
-from tlx.run_directory import write_text as write
-from tlx.run_entries import refuse_links
-from tlx.run_record import recorded
+from tlx.run.directory import write_text as write
+from tlx.run.entries import refuse_links
+from tlx.run.record import recorded
 
 __all__ = [
     "PROTOCOLS",

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tlx.errors import CheckpointError, unknown_name
-from tlx.run_directory import shown
-from tlx.run_entries import refuse_links
+from tlx.run.directory import shown
+from tlx.run.entries import refuse_links
 from tlx.verbs.protocol import protocol_of
 from tlx.verbs.protocol import write_page as write_page_of
 from tlx.verbs.words import read_words

@@ -11,9 +11,9 @@ from tlx.composition.amend import changed
 from tlx.composition.changes import FREE, MOVED, changes_between
 from tlx.composition.resolve import saved_run
 from tlx.errors import ConfigError, bad_value
-from tlx.run_directory import begin, check_run, claimed, read_json, read_state, shown
-from tlx.run_record import recorded
-from tlx.signals import left_at_once
+from tlx.process.signals import left_at_once
+from tlx.run.directory import begin, check_run, claimed, read_json, read_state, shown
+from tlx.run.record import recorded
 from tlx.verbs.announce import announce
 from tlx.verbs.change import change, settle_change
 from tlx.verbs.completeness import check_concludable, lacking

@@ -7,7 +7,7 @@ from typing import Any
 
 from tlx.composition.resolve import differences, from_yaml, to_yaml
 from tlx.errors import ConfigError
-from tlx.run_directory import shown, write_text
+from tlx.run.directory import shown, write_text
 
 __all__ = ["begun_config", "settle_config", "told_of_an_edit", "write_config"]
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tlx.children import killed_by
 from tlx.composition import app
 from tlx.composition.compose import Composed, digest, plain_stem
 from tlx.composition.hydra_settings import sets_environment
@@ -16,10 +15,8 @@ from tlx.composition.trust import gives_trust
 from tlx.errors import CheckpointError, ConfigError, SecurityError, SweepError
 from tlx.figures import COMMAND, TEXTS, columns_of, is_of_a_run
 from tlx.outcome import INTERNAL, ending
-from tlx.run_directory import place, read_json, read_state, shown, write_text
-from tlx.run_entries import refuse_links
-from tlx.run_record import record_death, record_interruption
-from tlx.signals import (
+from tlx.process.children import killed_by
+from tlx.process.signals import (
     INTERRUPTED,
     TERMINATED,
     Terminated,
@@ -28,6 +25,9 @@ from tlx.signals import (
     show_notice,
     stop,
 )
+from tlx.run.directory import place, read_json, read_state, shown, write_text
+from tlx.run.entries import refuse_links
+from tlx.run.record import record_death, record_interruption
 from tlx.verbs.completeness import lacking
 from tlx.verbs.protocol import RESULT
 from tlx.verbs.sweep_work import WORK, import_everything

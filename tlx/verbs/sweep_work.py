@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from tlx.composition.compose import Composed
-from tlx.run_directory import begin, claimed
-from tlx.run_record import recorded
-from tlx.signals import stoppable
+from tlx.process.signals import stoppable
+from tlx.run.directory import begin, claimed
+from tlx.run.record import recorded
 from tlx.verbs.launch import train
 from tlx.verbs.protocol import PROTOCOLS, answer
 from tlx.verbs.run_config import write_config

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from scripts.bench.rows.clock import words
-from tlx.allocator import keep_freed_memory
+from tlx.process.allocator import keep_freed_memory
 
 __all__ = ["CASES"]
 

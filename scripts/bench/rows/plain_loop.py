@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 
 from scripts.bench.rows.clock import Clock, words
 from scripts.bench.rows.photos import STAGES, Photos, network, phases, start
-from tlx.allocator import keep_freed_memory
+from tlx.process.allocator import keep_freed_memory
 
 DEFAULTS = {
     "material": "", "phases": "head:5", "frozen": "eval", "precision": "32", "memory_format": "contiguous",

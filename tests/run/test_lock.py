@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tlx.run_lock import LOCK, acquire, alive, holder_of, lock_to_inherit, release
+from tlx.run.lock import LOCK, acquire, alive, holder_of, lock_to_inherit, release
 
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from tlx.run_lock import acquire
+from tlx.run.lock import acquire
 assert acquire(Path(sys.argv[1])) is None
 if len(sys.argv) > 2:
     begun, begin = os.pipe()

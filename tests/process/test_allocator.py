@@ -13,7 +13,7 @@ ROOT = str(Path(__file__).parent.parent)
 
 TOUCHES = """
 import resource, torch
-from tlx.allocator import keep_freed_memory
+from tlx.process.allocator import keep_freed_memory
 {call}
 block = 10_000_000
 for _ in range(20):

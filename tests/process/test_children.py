@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tlx.children import end_children, killed_by
+from tlx.process.children import end_children, killed_by
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel ends the child")
 def test_a_child_dies_with_its_parent() -> None:
     child = (
-        "import time; from tlx.signals import ends_by_the_parent\n"
+        "import time; from tlx.process.signals import ends_by_the_parent\n"
         "ends_by_the_parent(); print('up', flush=True); time.sleep(60)"
     )
     parent = (

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tlx.errors import DataError
-from tlx.run_directory import begin, check_free, check_run, claimed, read_state, write_text
-from tlx.run_record import record_death, record_interruption, recorded
+from tlx.run.directory import begin, check_free, check_run, claimed, read_state, write_text
+from tlx.run.record import record_death, record_interruption, recorded
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tlx.errors import TlxError
-from tlx.run_directory import name_run, now, read_state, write_state
-from tlx.run_lock import release
+from tlx.run.directory import name_run, now, read_state, write_state
+from tlx.run.lock import release
 from tlx.withheld import withheld
 
 __all__ = ["record_change", "record_death", "record_interruption", "recorded"]

@@ -11,9 +11,9 @@ from typing import Any
 
 from tlx.errors import CheckpointError, ConfigError, TlxError
 from tlx.made_by import made_by, refuse_newer
-from tlx.run_entries import refuse_links, refuse_other_kinds
-from tlx.run_lock import LOCK, acquire, alive, holder_of, release
-from tlx.run_name import refuse_name, shown
+from tlx.run.entries import refuse_links, refuse_other_kinds
+from tlx.run.lock import LOCK, acquire, alive, holder_of, release
+from tlx.run.name import refuse_name, shown
 from tlx.withheld import without_withheld
 
 __all__ = [

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from tlx.errors import ConfigError
-from tlx.run_name import refuse_name
+from tlx.run.name import refuse_name
 
 
 @pytest.mark.parametrize(

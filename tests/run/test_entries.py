@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tlx.errors import CheckpointError, SecurityError
-from tlx.run_entries import refuse_links, refuse_other_kinds
+from tlx.run.entries import refuse_links, refuse_other_kinds
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tlx.errors import CheckpointError, ConfigError
-from tlx.run_directory import (
+from tlx.run.directory import (
     ASKED,
     begin,
     check_free,
@@ -18,7 +18,7 @@ from tlx.run_directory import (
     shown,
     write_text,
 )
-from tlx.run_lock import release
+from tlx.run.lock import release
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_run_that_another_process_holds_is_refused_with_its_name(
 ) -> None:
     held, before = {"pid": 4711, "host": "far"}, (run / "state.json").read_text()
     with (run / ".lock").open("r+") as other:
-        monkeypatch.setattr("tlx.run_lock._held", {})
+        monkeypatch.setattr("tlx.run.lock._held", {})
         other.truncate()
         other.write(json.dumps(held))
         other.flush()

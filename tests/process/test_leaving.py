@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tlx.leaving import loading
+from tlx.process.leaving import loading
 
 ROOT = str(Path(__file__).parent.parent)
 
 LEAVES = """
 import os, signal, sys
-from tlx.leaving import *
+from tlx.process.leaving import *
 with undone(lambda: print("undone")):
     if os.fork() == 0:
         with undone(lambda: print("of the copy", flush=True)):
@@ -40,7 +40,7 @@ def test_a_process_notes_undoes_says_a_line_and_is_gone(name: str, code: int, sa
 
 def test_modules_that_are_being_imported_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    count = "import sys\nfrom tlx.leaving import loading\nfound = loading(sys._getframe())\n"
+    count = "import sys\nfrom tlx.process.leaving import loading\nfound = loading(sys._getframe())\n"
     (tmp_path / "outer_of_two.py").write_text(f"{count}import inner_of_two\n")
     (tmp_path / "inner_of_two.py").write_text(count)
     import inner_of_two  # type: ignore[import-not-found]

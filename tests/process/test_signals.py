@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tlx.signals import Terminated, asked, left_at_once, only_interrupts, saving_first, stop, stoppable
+from tlx.process.signals import (
+    Terminated,
+    asked,
+    left_at_once,
+    only_interrupts,
+    saving_first,
+    stop,
+    stoppable,
+)
 
 ROOT = str(Path(__file__).parent.parent)
 
@@ -15,7 +23,7 @@ ROOT = str(Path(__file__).parent.parent)
 def script(text: str, *argv: str, folder: Path) -> subprocess.Popen[str]:
     head = (
         "import os, signal, sys, time\nfrom pathlib import Path\nfrom tlx.outcome import ending\n"
-        "from tlx.signals import *\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from tlx.process.signals import *\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
     )
     return subprocess.Popen(
         [sys.executable, "-c", head + text, *argv],

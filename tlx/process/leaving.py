@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NoReturn
 
-from tlx.children import end_children
+from tlx.process.children import end_children
 
 __all__ = ["ENDING", "INTERRUPTED", "TERMINATED", "leave", "loading", "undone"]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tlx.errors import CheckpointError, SecurityError
-from tlx.run_name import shown
+from tlx.run.name import shown
 
 __all__ = ["refuse_links", "refuse_other_kinds"]
 

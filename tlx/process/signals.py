@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from tlx.children import die_with_parent
-from tlx.leaving import ENDING, INTERRUPTED, TERMINATED, leave, loading
+from tlx.process.children import die_with_parent
+from tlx.process.leaving import ENDING, INTERRUPTED, TERMINATED, leave, loading
 
 __all__ = [
     "ENDING",
