@@ -56,3 +56,11 @@ def test_a_terminal_hears_the_same() -> None:
     assert lines[0] == "layer0, 128 dimensions"
     assert "12.500 (10.000 to 15.000); within the target 3.000 at 30 samples" in lines[1]
     assert any(line.endswith(", p 0.01") for line in lines)
+
+
+def test_a_doubt_that_holds_of_several_distances_is_said_once(tmp_path: Path) -> None:
+    given = result()
+    for measure in given["stages"][0]["measures"][1:]:
+        measure["warning"] = "too few"
+    assert result_lines(given)[-1] == "MMD, squared; Proxy A-distance: too few"
+    assert page(tmp_path, given).count("too few") == 1
