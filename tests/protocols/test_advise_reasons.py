@@ -23,6 +23,11 @@ def test_the_winner_is_named_with_those_that_cannot_be_told_from_it() -> None:
     assert "Not told apart from it on these samples: lp_ft, rates times 3." in said
 
 
+def test_a_run_that_stands_alone_is_not_called_the_best() -> None:
+    said = reasons(entrants=[entrant("strategy=full", 0.9)])
+    assert "full was compared with nothing: 90.0 % of the validation samples after 3 epochs." in said
+
+
 def test_from_scratch_is_said_to_be_better_where_it_is() -> None:
     risk = Risk("negative transfer", -0.2, -0.3, -0.1, 5)
     said = reasons(entrants=[entrant("strategy=full", 0.5)], risk=risk)

@@ -108,12 +108,10 @@ def _of_strategy(entrants: Sequence[Entrant], guides: Sequence[Guide], risk: Ris
         if each.behind_low is not None and each.behind_low <= 0 and not each.name.startswith(SCRATCH)
     )
     tied = f" Not told apart from it on these samples: {'; '.join(near)}." if near else ""
-    return [
-        (
-            f"{_told(won)} was best of {len(entrants)} short runs: {100 * won.accuracy:.1f} % of the "
-            f"validation samples after {won.epochs} epochs.{tied}"
-        )
-    ]
+    against = f"was best of {len(entrants)} short runs" if others else "was compared with nothing"
+    length = f"{won.epochs} epoch{'' if won.epochs == 1 else 's'}"
+    reached = f"{100 * won.accuracy:.1f} % of the validation samples after {length}"
+    return [f"{_told(won)} {against}: {reached}.{tied}"]
 
 
 def _of_guides(guides: Sequence[Guide]) -> list[str]:

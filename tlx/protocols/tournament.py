@@ -152,7 +152,8 @@ class Tournament:
             if before.entry == entry and self.is_of(limit, before):
                 return before
         if self.played and self.spent + self._expected(plan) > self.budget:
-            self.skipped.append(f"{_told(entry)}, {plan.max_epochs} epochs")
+            epochs = f"{plan.max_epochs} epoch{'' if plan.max_epochs == 1 else 's'}"
+            self.skipped.append(f"{_told(entry)}, {epochs}")
             return None
         longest, seed = max(phase.epochs for phase in plan.phases), int(entry.config["seed"])
         arm = Arm(_folder(entry), _limited(entry.config, longest))
