@@ -58,9 +58,11 @@ CASES: tuple[Case, ...] = (
         published=[(98.64, VEN), (97.70, HSU), (99.12, BLOG)],
     ),
     _split(
-        "task", "ewc empirical", *_ewc(1e5, "regularizer.ewc.estimator=empirical"), published=[(99.12, BLOG)]
+        "task", "ewc empirical", *_ewc(1e10, "regularizer.ewc.estimator=empirical"), published=[(99.12, BLOG)]
     ),
-    _split("task", "ewc batched", *_ewc(1e5, "regularizer.ewc.estimator=batched"), published=[(99.11, BLOG)]),
+    _split(
+        "task", "ewc batched", *_ewc(1e12, "regularizer.ewc.estimator=batched"), published=[(99.11, BLOG)]
+    ),
     _split(
         "task",
         "ewc online",
@@ -73,13 +75,13 @@ CASES: tuple[Case, ...] = (
     _split(
         "domain",
         "ewc exact",
-        *_ewc(1e5, EXACT),
+        *_ewc(1e8, EXACT),
         published=[(63.95, VEN), (58.85, HSU)],
     ),
     _split(
         "domain",
         "ewc online",
-        *_ewc(1e5, EXACT, "regularizer.ewc.tasks=online"),
+        *_ewc(1e8, EXACT, "regularizer.ewc.tasks=online"),
         published=[(64.32, VEN), (57.33, HSU)],
     ),
     _split("domain", "lwf", *LWF, published=[(71.50, VEN), (71.02, HSU)]),
@@ -92,8 +94,10 @@ CASES: tuple[Case, ...] = (
         ((94.31, VEN), (83.0, AVALANCHE)),
     ),
 )
-"""Every case. Of EWC in the task scenario, 1e5 was the better of 1e3 and 1e5 on seed 9, which is not among
-those measured. In the domain scenario it is not chosen yet; 100 of permuted MNIST is of published code."""
+"""Every case. Strengths of EWC were chosen on seed 9, which is not among those measured. Task, exact: 1e5 of
+1e3 and 1e5; empirical: 97.79, 98.97, 99.24, 99.31 % at 1e7, 1e8, 1e9, 1e10; batched: 97.66, 97.57, 98.32,
+99.25 % at 1e9, 1e10, 1e11, 1e12. Domain: 1e8 was the first tried. 100 of permuted MNIST is of published
+code."""
 
 
 def case_of(name: str) -> Case:
