@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from tlx.cache.frontier import FrontierCache
+from tlx.cache.meta import named
 from tlx.cache.shared import SharedFiles
 from tlx.checkpoint.randomness import seed_of
 from tlx.checkpoint.space import bytes_kept
@@ -86,6 +87,7 @@ def frontier_cache(job: Job, network: Network, world: World) -> FrontierCache:
         settings.precision_context,
         feature_bits(settings),
         lambda line: None,
+        job.names,
     )
 
 
@@ -108,7 +110,12 @@ def origin_of(job: Job, network: Network, plan: Plan, folder: Path, world: World
     if job.source is not None:
         job.source.rank, job.source.world_size = world.rank, world.size
     device = job.trainer.device(world)
-    known, shared = folder / "known", SharedFiles(job.cache, device, feature_bits(job.trainer))
+    about = (
+        named(job.backbone, job.data.source, job.names)
+        if job.source is None
+        else named(job.backbone, job.source.source, {"model": job.names.get("model", "")})
+    )
+    known, shared = folder / "known", SharedFiles(job.cache, device, feature_bits(job.trainer), about)
     origin = job.origin(
         network, plan, job.data, job.source, known, job.seed, world, device, shared, job.earlier
     )

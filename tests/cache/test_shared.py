@@ -63,6 +63,20 @@ def test_it_is_made_once_and_each_run_has_a_copy_of_its_own(runs: Runs) -> None:
     assert runs.said == [f"a table was computed by another run, and comes from {runs.store.folder}"]
 
 
+def test_an_entry_names_the_model_and_the_data_as_people_chose_them(tmp_path: Path) -> None:
+    settings, about = CacheSettings(folder=str(tmp_path / "features")), {"model": "tiny", "data": "digits"}
+    shared = SharedFiles(settings, torch.device("cpu"), {}, about)
+    shared.obtain(
+        tmp_path / "table",
+        A,
+        WHAT,
+        lambda path: module.write_durably(path, lambda to: to.write_bytes(CONTENT)),
+        World(),
+    )
+    [entry] = shared.store.entries()
+    assert entry.what["what"] == {**WHAT, **about}
+
+
 def flip(entry: Path) -> None:
     data = bytearray((entry / "0.bin").read_bytes())
     data[-1] ^= 1

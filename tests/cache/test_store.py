@@ -111,6 +111,15 @@ def test_an_unfinished_entry_that_somebody_fills_is_not_cleared(store):
     assert store.clear() == 1
 
 
+def test_what_is_no_entry_is_told_with_its_size_and_whether_a_process_fills_it(store):
+    filled(store, name("c"))
+    for address in (A, B):
+        (store.begin(address) / DONE).write_bytes(b"x" * KB)
+    with store.locked(A):
+        found = {left.path.name: (left.size, left.is_held) for left in store.remains()}
+    assert found == {f"{A}.part": (KB, True), f"{B}.part": (KB, False)}
+
+
 def test_a_folder_that_cannot_be_made_or_that_may_hold_nothing_is_not_usable(tmp_path):
     (tmp_path / "file").write_text("")
     assert not Store(tmp_path / "file" / "features", KB).is_usable()

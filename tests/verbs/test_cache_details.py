@@ -5,13 +5,30 @@ import pytest
 import torch
 
 from tests.cache.caches import cache_of
+from tests.cache.entries import KB, filled, name
+from tests.faults.jobs import MadeUp
+from tlx.cache.meta import META, write_meta
 from tlx.cache.part import Part
 from tlx.cache.settings import CacheSettings
 from tlx.cache.shared import SharedFiles
+from tlx.cache.store import Store
 from tlx.errors import ConfigError
 from tlx.trainer import World
 from tlx.verbs.cache_details import cache_details
 from tlx.verbs.listing import listing
+from tlx.withheld import withhold
+
+
+class Photos(MadeUp):
+    def describe(self):
+        return {"_target_": "tlx.data.folder.Folder", "root": "/srv/photos-7"}
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = Store(tmp_path / "features", 20 * KB)
+    assert made.is_usable()
+    return made
 
 
 @pytest.fixture
@@ -39,6 +56,74 @@ def test_what_runs_share_has_a_line_too_and_goes_with_the_rest(kept, tmp_path):
     assert "Fisher information of tiny, 2000 of source" in said and "3 entries" in said
     cache_details([f"folder={kept}", "clear=true"])
     assert cache_details([f"folder={kept}"]).startswith("0 entries")
+
+
+def line_of(folder):
+    [line, _] = cache_details([f"folder={folder}"]).splitlines()
+    return line.split("  ")[-1]
+
+
+def test_a_line_names_model_data_and_weights_as_people_choose_them(tmp_path):
+    cache = cache_of(tmp_path / "features", names={"model": "tiny", "data": "folder"}, source=Photos())
+    cache.rows(Part("val", cache.data.splits.val), (3,))
+    said = "tiny to block1, 30 of val of folder /srv/photos-7, weights random"
+    assert line_of(tmp_path / "features") == said
+
+
+def test_without_names_of_choices_a_line_says_what_the_things_are(tmp_path):
+    cache = cache_of(tmp_path / "features")
+    cache.rows(Part("val", cache.data.splits.val), (3,))
+    said = "tests.faults.jobs.small_backbone to block1, 30 of val of MadeUp, weights random"
+    assert line_of(tmp_path / "features") == said
+
+
+def test_a_path_that_the_environment_lent_is_not_written_down(tmp_path):
+    withhold("PHOTOS", "/srv/photos-7")
+    cache = cache_of(tmp_path / "features", names={"model": "tiny", "data": "folder"}, source=Photos())
+    cache.rows(Part("val", cache.data.splits.val), (3,))
+    assert "of folder ${oc.env:PHOTOS}" in line_of(tmp_path / "features")
+    assert "/srv/photos-7" not in next((tmp_path / "features").glob(f"*/{META}")).read_text()
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ({"model": "tiny", "stage": "a", "split": "train", "samples": 5}, "tiny to a, 5 of train"),
+        ({"of": "Fisher information", "model": "tiny"}, "Fisher information of tiny, ? of ?"),
+        ({}, "? to ?, ? of ?"),
+        ({"samples": 5, "split": "train", "views": 1}, "? to ?, 5 of train in 1 variation"),
+        ({"samples": 5, "split": "train", "views": 3}, "? to ?, 5 of train in 3 variations"),
+    ],
+)
+def test_an_entry_of_before_says_what_it_holds(tmp_path, what, said):
+    path = filled(Store(tmp_path, 10 * KB), name("a"))
+    write_meta(path, {"what": what})
+    assert line_of(tmp_path).endswith(said)
+
+
+def begun(store, word, size):
+    part = store.begin(name(word))
+    (part / "0.bin").write_bytes(b"x" * size)
+    return part
+
+
+def test_what_a_killed_run_left_and_what_one_fills_just_now_are_listed_and_counted(store):
+    filled(store, name("whole"))
+    begun(store, "left", 3 * KB)
+    begun(store, "filled", 2 * KB)
+    begun(store, "removed", KB).rename(store.folder / f"{name('removed')}.7.gone")
+    (filled(store, name("damaged")) / META).unlink()
+    with store.locked(name("filled")):
+        said = cache_details([f"folder={store.folder}"]).splitlines()
+    assert sorted(said[1:-1]) == sorted(
+        [
+            f"  {name('left')[:8]}     3.0 kB  left by a killed run",
+            f"  {name('filled')[:8]}     2.0 kB  being filled",
+            f"  {name('removed')[:8]}     1.0 kB  half removed",
+            f"  {name('damaged')[:8]}     1.0 kB  damaged",
+        ]
+    )
+    assert re.fullmatch(r"1 entry, 1\.\d kB, and 4 others, 7\.0 kB, in .*features", said[-1])
 
 
 def test_clearing_removes_all_and_says_how_much(kept):
@@ -87,7 +172,8 @@ def test_a_folder_of_other_things_is_left_as_it_is(tmp_path):
 def test_an_edited_entry_is_not_listed_and_goes_with_the_rest(kept):
     [meta, _] = kept.glob("*/meta.json")
     meta.write_text("[1,2]")
-    assert cache_details([f"folder={kept}"]).splitlines()[-1].startswith("1 entries")
+    assert cache_details([f"folder={kept}"]).splitlines()[-1].startswith("1 entry,")
+    assert "1 other," in cache_details([f"folder={kept}"])
     cache_details([f"folder={kept}", "clear=true"])
     assert [path.name for path in kept.iterdir()] == ["locks"]
 

@@ -50,6 +50,7 @@ class FrontierCache:
         precision: Makes the autocast to compute under.
         bits: Further settings that the bits depend on, as plain values.
         say: Takes a line for people.
+        names: `model` and `data` as they were chosen, for people; None: not known.
     """
 
     def __init__(
@@ -62,10 +63,13 @@ class FrontierCache:
         precision: Callable[[], AbstractContextManager[Any]],
         bits: Mapping[str, Any],
         say: Callable[[str], None],
+        names: Mapping[str, str] | None = None,
     ) -> None:
         self.settings, self.network, self.data, self.world = settings, network, data, world
         self.device, self.precision, self.bits, self.say = device, precision, dict(bits), say
-        self.making = Making(settings, data, world, device, precision, lambda line: self.say(line))
+        self.making = Making(
+            settings, data, world, device, precision, lambda line: self.say(line), names or {}
+        )
         self.seconds = 0.0
         self._open: dict[str, tuple[str, StoredRows]] = {}  # by the name of the part: address and rows
         self._cuts: dict[int, Cut] = {}

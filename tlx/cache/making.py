@@ -42,6 +42,7 @@ class Making:
         device: Where to compute.
         precision: Makes the autocast to compute under.
         say: Takes a line for people.
+        names: `model` and `data` as they were chosen, as far as that is known.
     """
 
     settings: CacheSettings
@@ -50,6 +51,7 @@ class Making:
     device: torch.device
     precision: Callable[[], AbstractContextManager[Any]]
     say: Callable[[str], None]
+    names: Mapping[str, str] = field(default_factory=dict)
     held: dict[str, StoredRows] = field(default_factory=dict)  # what is in memory alone
     passes: list[tuple[Part, list[float]]] = field(default_factory=list)  # begin, end of each block, end
 
@@ -261,7 +263,7 @@ class Making:
         """Move a filled entry into place; why it cannot be, empty where it is."""
         try:
             meta = {
-                "what": described(part, cut),
+                "what": described(part, cut, self.data.source, self.names),
                 "frontier": filling.frontier,
                 "layout": filling.layout.describe(),
                 "has_offsets": filling.layout.offsets is not None,

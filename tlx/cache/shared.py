@@ -37,10 +37,17 @@ class SharedFiles:
         settings: What they may cost; where nothing is written to disk, every run computes its own.
         device: Where they are computed.
         bits: Further settings that their bits depend on, as plain values.
+        about: The model and the data that they are of, see `tlx.cache.meta.named`; None: not known.
     """
 
-    def __init__(self, settings: CacheSettings, device: torch.device, bits: Mapping[str, Any]) -> None:
-        self.settings, self.device, self.bits = settings, device, dict(bits)
+    def __init__(
+        self,
+        settings: CacheSettings,
+        device: torch.device,
+        bits: Mapping[str, Any],
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.settings, self.device, self.bits, self.about = settings, device, dict(bits), dict(about or {})
         self.store = Store(settings.place, settings.budget)
         self.say: Callable[[str], None] = lambda line: None
 
@@ -118,7 +125,7 @@ class SharedFiles:
         if not lacking:
             try:
                 _fill(path, self.store.part(name) / data_file(0))
-                self.store.finish(name, {"what": dict(what), "sha256": [file_hash(path)]})
+                self.store.finish(name, {"what": {**what, **self.about}, "sha256": [file_hash(path)]})
             except OSError as error:
                 self.store.discard(name)
                 lacking = f"{self.store.folder} ({error.strerror or error})"

@@ -43,6 +43,7 @@ class StageFeatures:
         precision: Makes the autocast to compute under.
         bits: Further settings that the bits depend on, as plain values.
         say: Takes a line for people.
+        names: `model` and `data` as they were chosen, for people; None: not known.
     """
 
     def __init__(
@@ -54,10 +55,12 @@ class StageFeatures:
         precision: Callable[[], AbstractContextManager[Any]],
         bits: Mapping[str, Any],
         say: Callable[[str], None],
+        names: Mapping[str, str] | None = None,
     ) -> None:
         self.backbone, self.data, self.device, self.bits = backbone, data, device, dict(bits)
         self.say = say
-        self.making = Making(replace(settings, ram=MOST), data, World(), device, precision, say)
+        kept = replace(settings, ram=MOST)
+        self.making = Making(kept, data, World(), device, precision, say, names or {})
         data.preprocessing = backbone.preprocessing
         backbone.to(device).eval()
         with self.making.precision():

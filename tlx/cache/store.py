@@ -14,7 +14,7 @@ from typing import Any
 from tlx.cache.meta import META, parsed_meta, write_meta
 from tlx.cache.scratch import remove_left
 
-__all__ = ["DONE", "OFFSETS", "Entry", "Store", "bytes_in", "data_file", "may"]
+__all__ = ["DONE", "OFFSETS", "PART", "Entry", "Remains", "Store", "bytes_in", "data_file", "may"]
 
 PART = ".part"
 LOCKS = "locks"
@@ -43,6 +43,21 @@ class Entry:
     what: dict[str, Any]
     size: int
     used: float
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What lies beside the finished entries.
+
+    Args:
+        path: The folder.
+        size: Bytes.
+        is_held: Whether a process that lives fills it.
+    """
+
+    path: Path
+    size: int
+    is_held: bool
 
 
 class Store:
@@ -176,6 +191,13 @@ class Store:
         broken = [path for path in self._folders(ENTRY) if path.name not in whole]
         return [*self._folders(LEFT), *(path for path in broken if (path / data_file(0)).is_file())]
 
+    def remains(self, entries: Iterable[Entry] | None = None) -> list[Remains]:
+        """What `left_over` gives, with what is told of it."""
+        return [
+            Remains(path, bytes_in(path), path.suffix == PART and not self._is_free(path.stem))
+            for path in self.left_over(entries)
+        ]
+
     def clear(self) -> int:
         """Remove every entry that nobody uses and all that is left over; give the bytes freed."""
         freed = sum(entry.size for entry in self.entries() if self.evict(entry.address))
@@ -210,6 +232,8 @@ class Store:
             handle = os.open(self.folder / LOCKS / address, os.O_RDONLY)
         except FileNotFoundError:
             return True
+        except OSError:  # not this user's to tell
+            return False
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

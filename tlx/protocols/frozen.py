@@ -102,6 +102,7 @@ def stage_features(job: Job, say: Callable[[str], None], data: TransferData | No
         settings.precision_context,
         feature_bits(settings),
         say,
+        job.names if data is None else {"model": job.names.get("model", "")},
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tlx.cache.scratch import Scratch, scratch_folders
 from tlx.cache.settings import CacheSettings
-from tlx.cache.store import Entry, Store
+from tlx.cache.store import PART, Entry, Remains, Store
 from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.report.formats import size
 from tlx.verbs.words import read_words
@@ -37,10 +37,13 @@ def cache_details(argv: Sequence[str]) -> str:
     if clear == "true":
         return f"{size(_cleared(store))} removed from {settings.place}"
     entries = sorted(store.entries(), key=lambda entry: -entry.used)
-    total = size(sum(entry.size for entry in entries))
-    lines = [_line(entry) for entry in entries]
-    lines += [_scratch_line(scratch) for scratch in scratch_folders(settings.place)]
-    return "\n".join([*lines, f"{len(entries)} entries, {total}, in {settings.place}"])
+    remains, scratch = store.remains(entries), scratch_folders(settings.place)
+    lines = [*map(_line, entries), *map(_line_of_remains, remains), *map(_scratch_line, scratch)]
+    total = f"{_counted(len(entries), 'entry', 'entries')}, {size(sum(each.size for each in entries))}"
+    others = [*(left.size for left in remains), *(folder.size for folder in scratch)]
+    if others:
+        total += f", and {_counted(len(others), 'other', 'others')}, {size(sum(others))}"
+    return "\n".join([*lines, f"{total}, in {settings.place}"])
 
 
 def _cleared(store: Store) -> int:
@@ -53,12 +56,28 @@ def _cleared(store: Store) -> int:
 
 def _line(entry: Entry) -> str:
     what = entry.what.get("what", {})
-    views = f" in {what['views']} views" if what.get("views") else ""
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
     model = what.get("model", "?")
     of = f"{what['of']} of {model}" if "of" in what else f"{model} to {what.get('stage', '?')}"
-    samples = f"{what.get('samples', '?')} of {what.get('split', '?')}{views}"
-    return f"  {entry.address[:8]}  {size(entry.size):>9}  used {day}  {of}, {samples}"
+    data = " ".join(str(what[key]) for key in ("data", "root") if what.get(key))
+    samples = f"{what.get('samples', '?')} of {what.get('split', '?')}{f' of {data}' if data else ''}"
+    if what.get("views"):
+        samples += f" in {_counted(what['views'], 'variation', 'variations')}"
+    weights = f", weights {what['weights']}" if what.get("weights") else ""
+    return f"  {entry.address[:8]}  {size(entry.size):>9}  used {day}  {of}, {samples}{weights}"
+
+
+def _line_of_remains(remains: Remains) -> str:
+    name = remains.path.name
+    if name.endswith(PART):
+        what = "being filled" if remains.is_held else "left by a killed run"
+    else:
+        what = "half removed" if name.endswith(".gone") else "damaged"
+    return f"  {name[:8]}  {size(remains.size):>9}  {what}"
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count} {one if count == 1 else several}"
 
 
 def _scratch_line(scratch: Scratch) -> str:
