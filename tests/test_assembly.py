@@ -1,4 +1,5 @@
 import functools
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,13 @@ from tests.faults.jobs import BY_EPOCHS, PLATEAU, small_job
 from tests.quiet import fit_quietly
 from tlx.assembly import build_network, describe_plan, new_head
 from tlx.backbones.known_heads import KnownHead
+from tlx.cache.settings import CacheSettings
 from tlx.errors import ConfigError
 from tlx.plan import HEAD, Phase, Plan
 from tlx.regularizers.ewc import EWC
 from tlx.regularizers.l2sp import L2SP
 from tlx.strategies.feature_extraction import feature_extraction
+from tlx.strategies.full import full
 from tlx.strategies.norm_only import norm_only
 from tlx.tasks.multiclass import Multiclass
 
@@ -116,3 +119,46 @@ def test_a_plan_says_of_weight_decay_and_what_regularizers_say_of_themselves() -
     said = describe_plan(small_job(knows=20, regularizers=(lambda: ewc,)))[1]
     assert "True is said of it" in said.splitlines()
     assert "weight decay" not in said
+
+
+def test_a_plan_says_why_the_frozen_part_is_not_kept_on_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    cache = CacheSettings(folder=str(tmp_path / "file" / "features"))
+    frozen = functools.partial(feature_extraction, epochs=1)
+    said = "the frozen part is held in memory, by this run alone, since cache.folder="
+    line = f"{said}{tmp_path}/file/features cannot be used: {tmp_path}/file is a file"
+    _, text = describe_plan(small_job(strategy=frozen, cache=cache))
+    assert "computed once" in text and text.splitlines()[-1] == line
+    fit_quietly(small_job(strategy=frozen, cache=cache), tmp_path / "run")
+    assert line in (tmp_path / "run" / "log.txt").read_text()
+    assert said not in describe_plan(small_job(strategy=full, cache=cache))[1]
+    assert (
+        said not in describe_plan(small_job(strategy=frozen, cache=replace(cache, folder=str(tmp_path))))[1]
+    )
+
+
+def test_a_folder_that_can_hold_nothing_is_refused_where_it_is_the_only_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    job = small_job(
+        strategy=functools.partial(feature_extraction, epochs=1),
+        cache=CacheSettings(ram=0, folder=str(tmp_path / "file")),
+    )
+    for work in (describe_plan, lambda job: fit_quietly(job, tmp_path / "run")):
+        with pytest.raises(ConfigError, match="file is a file; and cache.ram=0 GiB leave no other place"):
+            work(job)
+    assert not (tmp_path / "run" / "plan.json").exists()
+
+
+def test_a_folder_that_goes_while_a_run_is_on_its_way_does_not_end_it(tmp_path: Path) -> None:
+    folder = tmp_path / "features"
+    job = functools.partial(small_job, cache=CacheSettings(ram=0, folder=str(folder)))
+    fit_quietly(
+        job(strategy=functools.partial(feature_extraction, epochs=1), limit_epochs=1), tmp_path / "run"
+    )
+    (tmp_path / "run" / "summary.json").unlink()
+    shutil.rmtree(folder)
+    folder.write_text("")
+    fit_quietly(job(strategy=functools.partial(feature_extraction, epochs=1)), tmp_path / "run")
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert f"the frozen part is computed in every epoch, since cache.folder={folder} cannot be used" in log
+    assert (tmp_path / "run" / "summary.json").is_file()

@@ -118,8 +118,11 @@ def load(run: "str | os.PathLike[str]", trust: Sequence[str] = ()) -> "tuple[Net
 
 
 def _begin(run: Path, composed: Composed, objects: Mapping[str, Any]) -> Mapping[str, Any]:
+    from tlx.composition.cache import check_cache
+
     check_free(run)
     _, work = _work(run, composed, objects)
+    check_cache(composed.config, composed.trust)
     with claimed(run):
         check_free(run)
         write_config(run, composed.config)

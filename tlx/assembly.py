@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from tlx.cache.ahead import frontier_of
 from tlx.cache.frontier import FrontierCache
 from tlx.cache.meta import named
+from tlx.cache.place import check_place, named_place, obstacle
 from tlx.cache.shared import SharedFiles
 from tlx.checkpoint.randomness import seed_of
 from tlx.checkpoint.space import bytes_kept
@@ -33,6 +35,7 @@ __all__ = [
     "feature_bits",
     "frontier_cache",
     "held_on_to",
+    "kept_in",
     "new_head",
     "origin_of",
     "plan_of",
@@ -45,12 +48,35 @@ SHOWN = 3
 def describe_plan(job: Job) -> tuple[dict[str, Any], str]:
     """The plan of a job as plain values (plan.json) and as a table for people."""
     network, plan = build_network(job), plan_of(job)
+    kept = kept_in(job, plan, begins=True)
     origin = origin_of(job, network, plan, Path(), World())  # refuses what cannot be held on to
     job.task.criterion(job.data.splits.train.labels, job.data.classes)  # refuses weights of unknown classes
     job.data.preprocessing = job.backbone.preprocessing
     cache = frontier_cache(job, network, World())
     plain, table = plan_table(plan, network, job.data, cache, job.mixup > 0)
-    return plain, "\n".join([table, *held_on_to(job, origin)])
+    return plain, "\n".join([table, *kept, *held_on_to(job, origin)])
+
+
+def kept_in(job: Job, plan: Plan, begins: bool) -> list[str]:
+    """Where the frozen part is kept instead, in a line for people, if the folder can never hold anything.
+
+    Args:
+        job: The job.
+        plan: What trains.
+        begins: Whether the run has not trained yet: a folder may go while it is on its way.
+
+    Raises:
+        ConfigError: It begins, and there is no other place.
+    """
+    if begins:
+        check_place(job.cache)
+    why = obstacle(job.cache)
+    if not why or not any(frontier_of(plan, number) for number in range(len(plan.phases))):
+        return []
+    kept = "held in memory, by this run alone"
+    if job.trainer.devices > 1 or not job.cache.memory:
+        kept = "computed in every epoch"
+    return [f"the frozen part is {kept}, since {named_place(job.cache)} cannot be used: {why}"]
 
 
 def held_on_to(job: Job, origin: Origin | None) -> list[str]:

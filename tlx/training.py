@@ -17,7 +17,7 @@ from lightning.pytorch import Callback
 from rich.console import Console
 
 from tlx.arithmetic import settled
-from tlx.assembly import build_network, disk_needed, frontier_cache, held_on_to, origin_of, plan_of
+from tlx.assembly import build_network, disk_needed, frontier_cache, held_on_to, kept_in, origin_of, plan_of
 from tlx.cache.serving import serve
 from tlx.checkpoint.agreement import Agreement
 from tlx.checkpoint.belonging import check_belongs
@@ -125,7 +125,7 @@ def _prepare(job: Job, folder: Path, world: World, console: Console) -> Run:
     module = Supervised(
         network, job.task, splits.train.labels, splits.classes, len(splits.val), job.optimizer, job.mixup
     )
-    said: list[str] = []
+    said = kept_in(job, plan, begins=not world.agree(world.is_first and has_trained(folder)))
     job.trainer = settled(job.trainer, network, job.data, folder, world, said.append)
     cache = frontier_cache(job, network, world)
     origin = origin_of(job, network, plan, folder, world)

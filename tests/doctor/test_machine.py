@@ -2,7 +2,18 @@ from pathlib import Path
 
 import pytest
 
-from tlx.doctor.machine import cores, disk, machine, open_files, processor, shared_memory, threads, writable
+from tlx.cache.settings import CacheSettings
+from tlx.doctor.machine import (
+    cores,
+    disk,
+    kept,
+    machine,
+    open_files,
+    processor,
+    shared_memory,
+    threads,
+    writable,
+)
 
 CPUINFO = """processor\t: 0
 model name\t: A Processor
@@ -56,3 +67,13 @@ def test_little_shared_memory_is_warned_of() -> None:
 
 def test_a_low_limit_of_open_files_is_warned_of() -> None:
     assert [open_files(limit).level for limit in (256, 1024, -1)] == ["warn", "ok", "ok"]
+
+
+def test_a_folder_of_the_cache_that_can_hold_nothing_is_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    found = kept(CacheSettings(folder=str(tmp_path / "file")))
+    assert (found.level, found.fix) == ("warn", "cache.folder=FOLDER")
+    assert f"cache.folder={tmp_path}/file cannot be used: {tmp_path}/file is a file" in found.what
+    assert kept(CacheSettings(folder=str(tmp_path / "new"))).level == "ok"
+    assert kept(CacheSettings(disk=0)).what == "nothing of frozen parts is kept on the disk"
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]

@@ -134,3 +134,12 @@ def test_a_run_that_is_announced_can_be_resumed(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(KeyboardInterrupt), _begun(run, compose("fit").config):
         raise KeyboardInterrupt
     assert seen == [True]
+
+
+def test_a_cache_that_has_no_place_is_refused_before_there_is_a_run(command: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for verb in ("fit", "plan", "doctor"):
+        result = command.run(tmp_path, verb, *SMOKE, "cache=disk", "cache.folder=file/features")
+        assert (result.code, result.err.count("\n")) == (2, 1)
+        assert "file is a file" in result.err and "Try: cache.folder=FOLDER" in result.err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

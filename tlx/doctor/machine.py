@@ -8,12 +8,15 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from tlx.cache.place import named_place, obstacle
+from tlx.cache.settings import CacheSettings
 from tlx.inspection.finding import Finding
 from tlx.report.formats import size
 
 __all__ = [
     "cores",
     "disk",
+    "kept",
     "machine",
     "open_files",
     "processor",
@@ -103,6 +106,22 @@ def writable(folder: Path, what: str, way_out: str) -> Finding:
     except OSError as error:
         return Finding("bad", f"{what} cannot be written in {folder}: {error.strerror}", way_out)
     return Finding("ok", f"{what} can be written in {folder}")
+
+
+def kept(settings: CacheSettings | None = None) -> Finding:
+    """Whether the frozen part can be kept on the disk, for other runs to find.
+
+    Args:
+        settings: Of the cache; None: the usual ones.
+    """
+    settings = settings or CacheSettings()
+    why = obstacle(settings)
+    if why:
+        said = f"{named_place(settings)} cannot be used: {why}; no run finds frozen parts of another"
+        return Finding("warn", said, "cache.folder=FOLDER")
+    if not settings.budget:
+        return Finding("ok", "nothing of frozen parts is kept on the disk")
+    return Finding("ok", f"frozen parts can be kept in {settings.place}")
 
 
 def shared_memory(total: int | None) -> Finding:

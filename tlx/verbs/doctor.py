@@ -29,10 +29,10 @@ def doctor(argv: Sequence[str]) -> None:
     _end_if_bad(findings)  # nothing that is harmful is imported
 
     from tlx.doctor.devices import devices
-    from tlx.doctor.machine import SHARED, machine
+    from tlx.doctor.machine import SHARED, kept, machine
 
     run = place(composed.run_dir, "runs", composed.name)
-    findings += _say("machine", machine(run.parent))
+    findings += _say("machine", [*machine(run.parent), *([] if arguments.overrides else [kept()])])
     findings += _say("devices", devices())
     if not arguments.overrides:
         _end_if_bad(findings)
@@ -62,6 +62,7 @@ def doctor(argv: Sequence[str]) -> None:
     there = next(folder for folder in run.parents if folder.is_dir())
     memory = shutil.disk_usage(SHARED).free if SHARED.is_dir() else None
     needs = [
+        kept(job.cache),
         rehearsal.space(made, trial, shutil.disk_usage(there).free),
         rehearsal.shared(trial, job.data.num_workers * job.trainer.devices, memory),
     ]

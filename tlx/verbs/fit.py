@@ -76,8 +76,11 @@ def start(run: Path, composed: Composed) -> Mapping[str, Any]:
         CheckpointError: Another process trains it.
     """
     check_free(run)
+    from tlx.composition.cache import check_cache
+
     with left_at_once(lambda: None, insisted=False):  # there is nothing yet to be lost
         work = prepared(composed.config, composed.trust)
+        check_cache(composed.config, composed.trust)
     with _begun(run, composed.config):
         return work(run)
 
