@@ -1,12 +1,15 @@
 import functools
 import json
+import re
 
 import pytest
 
+from tests.backbones.family_jobs import family_job
 from tests.cache.caches import cache_of
 from tests.cache.test_serving import PLAN
 from tests.faults.jobs import MadeUp, small_job
 from tests.quiet import fit_quietly
+from tlx.assembly import describe_plan
 from tlx.cache.forecast import Forecast, forecast, unused_views
 from tlx.cache.meta import META
 from tlx.cache.serving import concluding_part, serve
@@ -159,6 +162,19 @@ ONE, TWO = (Plan(("a", "b", "c"), (Phase("head", {"head": 1e-2}, 1),) * count) f
             ONE,
             "phase 1: frozen up to b, computed once in 5 variations: 5.0 kB",
         ),
+        (
+            Forecast(2, 4000, 1000, is_estimate=True),
+            ONE,
+            "phase 1: frozen up to b, computed once: about 5.0 kB",
+        ),
+        (
+            Forecast(2, 0, 1000, why="about 9.0 kB are more", is_estimate=True),
+            ONE,
+            (
+                "phase 1: frozen up to b, computed in every epoch, for about 9.0 kB are more; "
+                "of val once: about 1.0 kB"
+            ),
+        ),
         (Forecast(1, why="cache=none"), ONE, "phase 1: frozen up to a, computed in every epoch: cache=none"),
     ],
 )
@@ -176,3 +192,19 @@ def test_variations_that_no_phase_reads_are_said_to_change_nothing(tmp_path, aug
     said = unused_views(cache, Plan(PLAN.stages, tuple(PLAN.phases[number] for number in phases)))
     assert ("cache.views=3 changes nothing" in said) == unused
     assert unused_views(cache_of(tmp_path), PLAN) == ""
+
+
+def told_of_texts(folder, **cache):
+    _, text = describe_plan(family_job("bert", folder, cache=CacheSettings(folder=str(folder), **cache)))
+    return [line for line in text.splitlines() if line.startswith("phase ")]
+
+
+def test_bytes_of_texts_that_are_not_all_read_are_said_with_about(tmp_path, monkeypatch):
+    features, tokens = told_of_texts(tmp_path)
+    assert "about" not in features + tokens
+    monkeypatch.setattr("tlx.cache.lengths.SEEN", 8)
+    features, tokens = told_of_texts(tmp_path)
+    assert "about" not in features
+    assert "computed once: about " in tokens
+    _, tokens = told_of_texts(tmp_path, ram=0, disk=1e-9)
+    assert re.search(r"in every epoch: about \d+\.\d kB are more than", tokens)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tlx.cache.ahead import frontier_of
 from tlx.cache.frontier import FrontierCache
 from tlx.cache.layout import Layout
+from tlx.cache.lengths import is_estimated
 from tlx.cache.part import Part, in_variations
 from tlx.cache.serving import concluding_part, training_part, why_not
 from tlx.errors import ConfigError
@@ -27,6 +28,7 @@ class Forecast:
         why: Why training samples, or all, are computed in every epoch; empty where they are not, though
             validation samples may be where there is room for training samples alone.
         views: Variations of each training sample that are kept; None: the samples as they are.
+        is_estimate: Whether the bytes of training and validation samples are told from some of their texts.
     """
 
     frontier: int
@@ -35,6 +37,7 @@ class Forecast:
     test: int = 0
     why: str = ""
     views: int | None = None
+    is_estimate: bool = False
 
     @property
     def bytes(self) -> int:
@@ -46,13 +49,14 @@ class Forecast:
         if not self.frontier:
             return ""
         said = f"phase {number + 1}: frozen up to {plan.stages[self.frontier - 1]}"
+        about = "about " if self.is_estimate else ""
         if self.train:
             rest = "" if self.val else "; val, which has no room, in every epoch"
-            once = f"{said}, computed once{in_variations(self.views)}: {size(self.train + self.val)}"
+            once = f"{said}, computed once{in_variations(self.views)}: {about}{size(self.train + self.val)}"
             return f"{once}{rest}{self._of_test(plan)}"
         if self.val:
             why = f"{said}, computed in every epoch, for {self.why}"
-            return f"{why}; of val once: {size(self.val)}{self._of_test(plan)}"
+            return f"{why}; of val once: {about}{size(self.val)}{self._of_test(plan)}"
         return f"{said}, computed in every epoch: {self.why}"
 
     def _of_test(self, plan: Plan) -> str:
@@ -89,11 +93,12 @@ def forecast(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> Fore
     }
     why = why_not(cache, phase, mixes)
     if train is not None and "train" not in kept:
-        why = _lacks_room(wanted["train"][1].bytes, cache)
+        why = _lacks_room(wanted["train"][1], cache)
     sizes = {name: layout.bytes for name, (_, layout) in kept.items()}
     test = _of_test(cache, frontier, kept, concluding_part(data, plan, number, kept))
     views = train.views if train is not None and "train" in kept else None
-    return Forecast(frontier, sizes.get("train", 0), sizes.get("val", 0), test, why, views)
+    is_estimate = any(is_estimated(layout) for _, layout in kept.values())
+    return Forecast(frontier, sizes.get("train", 0), sizes.get("val", 0), test, why, views, is_estimate)
 
 
 def unused_views(cache: FrontierCache, plan: Plan) -> str:
@@ -124,8 +129,8 @@ def _of_test(
     return layout.bytes if fits or cache.is_kept(test, frontier) else 0
 
 
-def _lacks_room(needed: int, cache: FrontierCache) -> str:
-    settings = cache.settings
+def _lacks_room(layout: Layout, cache: FrontierCache) -> str:
+    settings, about = cache.settings, "about " if is_estimated(layout) else ""
     limited = cache.making.room.most() < settings.budget
     disk = f"the disk of {settings.place}" if limited else f"cache.disk={settings.disk:g}"
-    return f"{size(needed)} are more than {disk} and cache.ram={settings.ram:g} GiB leave"
+    return f"{about}{size(layout.bytes)} are more than {disk} and cache.ram={settings.ram:g} GiB leave"

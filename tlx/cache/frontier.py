@@ -117,7 +117,7 @@ class FrontierCache:
         self.seconds += time.monotonic() - began
 
     def layout(self, part: Part, frontier: int) -> Layout:
-        """How a split's values would lie; the lengths of texts are told from the first ones.
+        """How a split's values would lie; the lengths of texts are told from some of them.
 
         Raises:
             ConfigError: The network cannot be cut there, or such values cannot be stored.
