@@ -41,6 +41,14 @@ def test_what_is_free_of_a_source_is_free_of_those_that_it_is_made_of() -> None:
     assert found.other == (("source.of.1.flip", True, False),)
 
 
+def test_a_cache_that_keeps_something_else_may_round_otherwise_and_one_elsewhere_may_not() -> None:
+    found = changes_between(config(), config("cache=none"))
+    assert {key for key, _, _ in found.moved} == {"cache.ram", "cache.disk"}
+    assert not found.of_the_result and not found.free
+    elsewhere = changes_between(config(), config("cache.folder=/a"))
+    assert elsewhere.free == (("cache.folder", None, "/a"),) and not elsewhere.moved
+
+
 def test_another_logger_is_free() -> None:
     assert not changes_between(config(), config("logger=tensorboard")).of_the_result
 

@@ -22,17 +22,19 @@ def run_process(
     prepare: Callable[[], None] | None = None,
     ranks: int = 1,
     machines: int = 1,
+    make: Callable[..., Any] | None = None,
     **job: Any,
 ) -> list[int]:
     """Fit a small job in processes of its own; return their exit codes (-9: SIGKILL).
 
-    `ranks` are those of all machines together; each machine is told that it is one of several.
+    `ranks` are those of all machines together; each machine is told that it is one of several. `make`
+    takes the place of `small_job`.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     port = _free_port()
     started = [
-        context.Process(target=_work, args=(folder, kill, prepare, (rank, ranks, port, machines), job))
+        context.Process(target=_work, args=(folder, kill, prepare, (rank, ranks, port, machines), make, job))
         for rank in range(ranks)
     ]
     for process in started:
@@ -74,6 +76,7 @@ def _work(
     kill: tuple[Any, ...] | None,
     prepare: Callable[[], None] | None,
     place: tuple[int, int, int, int],
+    make: Callable[..., Any] | None,
     job: dict[str, Any],
 ) -> None:
     import torch
@@ -91,7 +94,7 @@ def _work(
         _arm(*kill)
     if prepare is not None:
         prepare()
-    fit(small_job(**job), folder, Console(quiet=True))
+    fit((make or small_job)(**job), folder, Console(quiet=True))
 
 
 def _join(rank: int, ranks: int, port: int, machines: int = 1) -> None:

@@ -35,11 +35,12 @@ Key = TypeVar("Key")
 class FrontierCache:
     """What the stages below a frontier give, for every sample of a split.
 
-    Values come from the store where they are, else from one pass that fills all frontiers that are
-    known to be needed. Blocks are read in index order and are of one shape, so that the bits do not
-    depend on the run or the rank that computes them. The ranks of a machine fill disjoint blocks of
-    the same files; each machine decides for itself, for it may hold or have room for something else
-    than another. What does not fit on the disk is held in memory, of one process alone.
+    Values come from the store where they are, else from one pass that fills all frontiers that are known to
+    be needed. Blocks are read in index order and are of one shape, so that the bits do not depend on the
+    run or the rank that computes them, and are the same again after an eviction. What is not kept is
+    computed with each batch, whose shape the bits of linear layers may depend on. The ranks of a machine
+    fill disjoint blocks of the same files; each machine decides for itself, for it may hold or have room
+    for something else than another. What does not fit on the disk is held in memory, of one process alone.
 
     Args:
         settings: What it may cost.

@@ -22,9 +22,7 @@ FREE = {
     "trainer.checkpoint_steps": "it only says when to save",
     "trainer.rank_timeout": "it only says when to give up",
     "data.worker_timeout": "it only says when to give up",
-    "cache.ram": "what is kept has the bits of what is computed anew",
-    "cache.disk": "what is kept has the bits of what is computed anew",
-    "cache.folder": "what is kept has the bits of what is computed anew",
+    "cache.folder": "what is kept is computed in the same blocks, wherever it lies",
     "page": "it only shows the figures, and tlx report makes it at any time",
     "logger": "it only shows the figures elsewhere",
 }
@@ -32,11 +30,18 @@ FREE |= {key.replace("data.", "source."): why for key, why in FREE.items() if ke
 """Keys that change no bit of the result, each with the reason."""
 
 MOVED = {
+    "cache.ram": "what is not kept is computed in other batches, which may round otherwise",
+    "cache.disk": "what is not kept is computed in other batches, which may round otherwise",
     "trainer.accelerator": "where a run computes may change",
     "trainer.devices": "where a run computes may change",
     "trainer.num_nodes": "where a run computes may change",
 }
-"""Keys that keep the order of the samples and all settings; sums are rounded in another order."""
+"""Keys that keep the order of the samples and all settings; sums are rounded in another order.
+
+Of the cache that holds for values which are kept before and not after, or the other way around, and where
+products of matrices lie in the frozen part: what convolutions give does not depend on the batch on a
+processor. What is kept before and after has the same bits, also if it was evicted in between.
+"""
 
 SETTLED = {
     "model": "the network is in the checkpoints",
@@ -61,7 +66,7 @@ class Changes:
 
     Args:
         free: Changes that keep every bit of the result.
-        moved: Changes of where the run computes.
+        moved: Changes of where, or in which batches, the run computes.
         planned: Changes that the plan shows.
         other: Changes of the result.
     """
