@@ -4,12 +4,14 @@ import importlib
 import importlib.metadata
 import inspect
 import linecache
+import shutil
 import sys
 import types
 import weakref
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from tests.faults.jobs import MadeUpSplit, small_backbone
@@ -22,6 +24,7 @@ from tlx.cache.address import (
     reading_digest,
     split_key,
 )
+from tlx.data.folder import Folder
 
 
 def test_the_digest_of_a_prefix_sees_every_value_below_the_frontier_and_none_above():
@@ -116,6 +119,24 @@ def test_samples_are_known_by_their_state_where_they_have_one():
     split = MadeUpSplit([1, 2], 0)
     assert split_key(split) == split.fingerprint() != split_key(MadeUpSplit([1, 3], 0))
     assert split_key(types.SimpleNamespace(state=lambda: "changed", fingerprint=lambda: "same")) == "changed"
+
+
+def test_photos_that_were_copied_are_other_samples_and_those_in_a_renamed_folder_are_not(tmp_path):
+    for number in range(20):
+        path = tmp_path / "photos" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (10 * number, 0, 0)).save(path)
+
+    def found(root):
+        train = Folder(str(root)).splits().train
+        return split_key(train), train.fingerprint()
+
+    key, contents = found(tmp_path / "photos")
+    shutil.copytree(tmp_path / "photos", tmp_path / "copy")  # sizes and times of modification stay
+    other, same = found(tmp_path / "copy")
+    assert other != key and same == contents
+    (tmp_path / "photos").rename(tmp_path / "renamed")
+    assert found(tmp_path / "renamed")[0] == key
 
 
 def test_arithmetic_names_the_device_the_versions_and_the_settings():
