@@ -9,6 +9,7 @@ from tlx.errors import unknown_name
 __all__ = [
     "COMMAND",
     "FIGURES",
+    "FORGETTING",
     "LAST_EPOCH",
     "OF_RUNS",
     "SEQUENCE",
@@ -92,7 +93,9 @@ FIGURES: dict[str, Figure] = {
     "coral": Figure("CORAL distance", "of the covariances on the last stage", False, False, least=0),
     "average_accuracy": Figure("Average accuracy", "mean accuracy over the tasks of a sequence", True, True),
     "backward_transfer": Figure("Backward transfer", "what later tasks gave earlier ones", True, True, True),
-    "forgetting": Figure("Forgetting", "what later tasks took of earlier ones", False, True, True),
+    "forgetting": Figure(
+        "Forgetting", "accuracy on what was known, minus that at the end", False, True, True
+    ),
     "forward_transfer": Figure("Forward transfer", "what earlier tasks gave later ones", True, True, True),
 }
 """Every figure, by the name behind `val/` and `test/`; one that is of no split has the name alone."""
@@ -112,6 +115,9 @@ TEXTS: dict[str, str] = {
     COMMAND: "Command",
 }
 """What questions answer in words, by its key in summary.json, with its title."""
+
+FORGETTING = "source/forgetting"
+"""What a run that has a source lost of it."""
 
 MEASURED_ON = ("", "test/", "val/", "held_out/")
 """What stands before a figure of an answer or a sequence: a split, samples held out of train, or nothing."""
@@ -162,8 +168,9 @@ def is_of_a_run(summary: Mapping[str, object]) -> bool:
 def columns_of(summary: Mapping[str, object], most: int | None = None) -> list[str]:
     """The keys of summary.json that a sweep compares, the headline first.
 
-    Runs are compared by validation and test figures, whether they have them or not; answers and sequences
-    by those that they have, each behind what it is measured on.
+    Runs are compared by validation and test figures, whether they have them or not, and by what they
+    forgot where they have a source; answers and sequences by those figures that they have, each behind what
+    it is measured on.
 
     >>> columns_of({"task": "regression"}, most=1), columns_of({"task": "rank", "logme": 0.5})
     (['val/mae', 'test/mae'], ['logme'])
@@ -174,7 +181,8 @@ def columns_of(summary: Mapping[str, object], most: int | None = None) -> list[s
     """
     names = figures_of(summary)
     if is_of_a_run(summary):
-        return [f"{split}/{name}" for name in names[:most] for split in ("val", "test")]
+        compared = [f"{split}/{name}" for name in names[:most] for split in ("val", "test")]
+        return [*compared, FORGETTING] if FORGETTING in summary else compared
     found = [f"{split}{name}" for name in names for split in MEASURED_ON if f"{split}{name}" in summary]
     return found[:most] or [names[0]]
 

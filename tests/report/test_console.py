@@ -96,3 +96,13 @@ def test_one_epoch_is_one(run_maker, tmp_path):
     summary = json.loads((run_maker(tmp_path / "run") / "summary.json").read_text())
     text = result_lines(summary | {"train/epochs": 1, "ended": "all epochs"})
     assert "all epochs, after 1 epoch and" in text
+
+
+def test_what_was_forgotten_of_a_source_is_said(run_maker, tmp_path):
+    summary = json.loads((run_maker(tmp_path / "run") / "summary.json").read_text())
+    known = {"source/accuracy_before": 0.9, "source/accuracy_after": 0.8, "source/forgetting": 0.1}
+    known |= {"source/forgetting_low": 0.05, "source/forgetting_high": 0.15, "source/samples": 200}
+    text = result_lines(summary | known).replace("\u00a0", " ")
+    said = "source   forgetting 10.0 points, 95 % interval 5.0 points to 15.0 points: 90.0 % before, "
+    assert f"{said}80.0 % after, 200 samples" in text
+    assert "forgetting" not in result_lines(summary)

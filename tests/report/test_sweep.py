@@ -270,3 +270,15 @@ def test_of_numbers_a_gain_is_the_error_that_was_saved(sweep_maker, tmp_path):
     page, _ = write_sweep(answers(sweep, *saved))
     assert "Test error saved" in page.read_text() and "none shown" in page.read_text()
     assert [row.figures["test/error_saved"].mean for row in sweep_table(sweep)] == [8.0, 2.0]
+
+
+def test_what_was_forgotten_is_compared_where_there_is_a_source(sweep):
+    page, table = write_sweep(sweep)
+    assert "forgetting" not in page.read_text() + table.read_text()
+    for seed in range(6):
+        set_summary(sweep / "jobs" / str(seed), **{"source/forgetting": 0.02 * seed})
+    page, table = write_sweep(sweep)
+    assert sweep_table(sweep)[0].figures["source/forgetting"].mean == pytest.approx(0.02)
+    assert "source/forgetting/mean" in table.read_text()
+    assert "Source forgetting" in page.read_text()
+    assert "test accuracy against forgetting" in page.read_text()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tlx.figures import LAST_EPOCH, TASK_FIGURES, TRAIN_FIGURE, figures_of
+from tlx.figures import FORGETTING, LAST_EPOCH, TASK_FIGURES, TRAIN_FIGURE, figures_of
 from tlx.report.evaluation import accuracy_interval
 from tlx.report.formats import (
     DASH,
@@ -14,7 +14,9 @@ from tlx.report.formats import (
     figure,
     finite,
     label,
+    percent,
     percent_range,
+    points,
     rate,
     words,
 )
@@ -70,7 +72,7 @@ def _rates(metrics: Mapping[str, float]) -> str:
 
 
 def result_lines(summary: Mapping[str, Any], page: Path | None = None) -> str:
-    """The end of a fit: the result, why it ended, where the page lies.
+    """The end of a fit: the result, what was forgotten of a source, why it ended, where the page lies.
 
     An accuracy comes with Wilson's 95 % interval. That of a mean error stands on the page, for a
     summary does not hold it; an average precision has none. Of several numbers, whose units may
@@ -83,6 +85,7 @@ def result_lines(summary: Mapping[str, Any], page: Path | None = None) -> str:
     headline, last = figures_of(summary)[0], summary.get("monitor") == LAST_EPOCH
     splits = [split for split in ("test", "val") if finite(summary.get(f"{split}/{headline}")) is not None]
     lines = [_split_line(summary, split) for split in splits]
+    lines += _source_line(summary)
     lines.append(
         f"weights  of epoch {count(summary.get('best/epoch'))}, "
         + ("the last" if last else f"the best by {label(summary.get('monitor', ''))}")
@@ -95,6 +98,17 @@ def result_lines(summary: Mapping[str, Any], page: Path | None = None) -> str:
     if page is not None:
         lines.append(f"page     {page}")
     return "\n".join(lines)
+
+
+def _source_line(summary: Mapping[str, Any]) -> list[str]:
+    lost = finite(summary.get(FORGETTING))
+    if lost is None:
+        return []
+    low, high = (finite(summary.get(f"{FORGETTING}_{end}")) for end in ("low", "high"))
+    interval = "" if low is None or high is None else f", 95 % interval {points(low)} to {points(high)}"
+    before, after = (percent(summary.get(f"source/accuracy_{when}")) for when in ("before", "after"))
+    known = f"{before} before, {after} after, {count(summary.get('source/samples'))} samples"
+    return [f"source   forgetting {points(lost)}{interval}: {known}"]
 
 
 def _split_line(summary: Mapping[str, Any], split: str) -> str:

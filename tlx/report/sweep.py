@@ -7,49 +7,26 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 from urllib.parse import quote
 
 from tlx.errors import CheckpointError
-from tlx.figures import COMMAND, TEXTS, columns_of, figure_of, is_of_a_run
-from tlx.functional.intervals import t_interval
+from tlx.figures import COMMAND, FORGETTING, TEXTS, columns_of, figure_of, is_of_a_run
 from tlx.report.document import render, write_text
 from tlx.report.formats import DASH, FIXED_SPACE, decimal, figure, finite, label, words
 from tlx.report.plots import comparison
 from tlx.report.run_files import read_json
+from tlx.report.statistic import COLUMNS, Statistic, columns, statistic
 from tlx.report.sweep_jobs import Job, missing_jobs, read_jobs
+from tlx.report.trade_off import trade_off
 
-__all__ = ["Row", "Statistic", "sweep_figures", "sweep_table", "write_sweep"]
+__all__ = ["Row", "sweep_figures", "sweep_table", "write_sweep"]
 
 TRAINING = {"train/seconds": "Train seconds", "train/epochs": "Epochs"}
 SHOWN = 2  # figures of each task on the page, the headline first; the table as CSV has them all
 PLOTTED = 40
 UNCHOSEN = ("val/probe_accuracy", "val/neighbour_accuracy", "val/few_shot_area")
 """Measured on validation samples that chose nothing."""
-COLUMNS = ("mean", "std", "low", "high", "min", "max")
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """One figure over the jobs of a combination.
-
-    Args:
-        values: Of each job, in the order of the seeds.
-        mean: Their mean.
-        std: Their standard deviation, with n - 1; None for one job.
-        interval: Student's 95 % interval of the mean, cut to what the figure can be; None for one job.
-    """
-
-    values: tuple[float, ...]
-    mean: float
-    std: float | None
-    interval: tuple[float, float] | None
-
-    @property
-    def n(self) -> int:
-        """How many jobs have the figure."""
-        return len(self.values)
 
 
 @dataclass(frozen=True)
@@ -140,15 +117,8 @@ def _figures(jobs: Sequence[Job]) -> dict[str, Statistic]:
         values = [number for job in jobs if (number := finite(job.summary.get(key))) is not None]
         if values:
             bounds = (0.0, math.inf) if key in TRAINING else figure_of(key).bounds
-            found[key] = _statistic(values, *bounds)
+            found[key] = statistic(values, *bounds)
     return found
-
-
-def _statistic(values: Sequence[float], least: float, most: float) -> Statistic:
-    interval = t_interval(values)
-    if interval is not None:
-        interval = max(interval[0], least), min(interval[1], most)
-    return Statistic(tuple(values), fmean(values), stdev(values) if len(values) > 1 else None, interval)
 
 
 def _main_figure(jobs: Sequence[Job], rows: Sequence[Row]) -> str:
@@ -197,6 +167,7 @@ def write_sweep(sweep: Path) -> tuple[Path, Path]:
         said=_said,
         shared=[(key, rows[0].overrides[key]) for key in keys if key not in varying] if rows else [],
         plot=_plot(rows, names, main),
+        forgotten=_forgotten(rows, names, main),
         plotted=PLOTTED,
         links={job.name: f"jobs/{quote(job.name)}/report.html" for job in jobs if job.has_page},
         left=[job for job in jobs if not job.finished],
@@ -230,6 +201,16 @@ def _plot(rows: Sequence[Row], names: Sequence[str], main: str) -> Any:
     intervals = [statistic.interval if statistic else None for statistic in found]
     better = "" if figure_of(main).higher else ", less is better"
     return comparison(names[:PLOTTED], values, intervals, _in_a_sentence(main) + better)
+
+
+def _forgotten(rows: Sequence[Row], names: Sequence[str], main: str) -> Any:
+    """What was learnt against what was forgotten; None where fewer than two rows know both."""
+    found = [
+        (name, row.figures[main], row.figures[FORGETTING])
+        for name, row in zip(names, rows, strict=True)
+        if main in row.figures and FORGETTING in row.figures
+    ]
+    return trade_off(found[:PLOTTED], _in_a_sentence(main)) if len(found) > 1 else None
 
 
 def _counted(said: Sequence[str]) -> list[tuple[str, int]]:
@@ -282,14 +263,6 @@ def _csv(rows: Sequence[Row], keys: Sequence[str], jobs: Sequence[Job]) -> str:
         line: list[str] = [row.overrides.get(key, "") for key in keys]
         line += [str(len(row.jobs)), " ".join(job.seed for job in row.jobs)]
         for key in figures:
-            line += _columns(row.figures.get(key))
+            line += columns(row.figures.get(key))
         writer.writerow([*line, *("; ".join(row.said(key)) for key in texts)])
     return out.getvalue()
-
-
-def _columns(statistic: Statistic | None) -> list[str]:
-    if statistic is None:
-        return [""] * len(COLUMNS)
-    low, high = statistic.interval or (None, None)
-    numbers = (statistic.mean, statistic.std, low, high, min(statistic.values), max(statistic.values))
-    return ["" if number is None else repr(number) for number in numbers]
