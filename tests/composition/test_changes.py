@@ -72,6 +72,25 @@ def test_what_was_settled_when_the_run_began_is_refused_with_its_reason(word: st
         changes_between(config(), config(word))
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "regularizer.ewc.samples=100",
+        "regularizer.ewc.estimator=sampled",
+        "regularizer.ewc.tasks=online",
+        "regularizer.replay.samples=7",
+        "regularizer.replay.selection=balanced",
+    ],
+)
+def test_what_was_made_of_the_source_when_the_run_began_is_not_made_again(word: str) -> None:
+    held = ("data@source=digits", "regularizer=[ewc,replay]")
+    with pytest.raises(ConfigError, match=r"was (made|filled) by it. Try: a new run"):
+        changes_between(config(*held), config(*held, word))
+    changed = changes_between(config(*held), config(*held, "regularizer.ewc.strength=7"))
+    assert [key for key, _, _ in changed.other] == ["regularizer.ewc.strength"]
+
+
 def test_every_key_that_is_listed_is_a_key_of_the_config() -> None:
-    known = {*keys(config("data=folder", "data.root=.", "data@source=folder", "source.root=."))}
+    held = ("data@source=folder", "source.root=.", "regularizer=[ewc,replay]")
+    known = {*keys(config("data=folder", "data.root=.", *held))}
     assert {*FREE, *MOVED, *SETTLED, *PLANNED} <= known

@@ -51,6 +51,13 @@ SETTLED = {
     "optimizer._target_": "the moments in the checkpoints are those of the other optimizer",
     "monitor": "the best epoch so far was chosen by it",
 }
+SETTLED |= {
+    f"regularizer.ewc.{key}": "the Fisher information was made by it"
+    for key in ("estimator", "samples", "draws", "tasks", "decay")
+}
+SETTLED |= {
+    f"regularizer.replay.{key}": "the buffer was filled by it" for key in ("samples", "selection")
+}
 """Keys that were settled when the run began, each with the reason."""
 
 INSIDE = re.compile(r"^(data|source)(\.of(\.\d+)?)+(?=\.)")
