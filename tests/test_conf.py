@@ -21,8 +21,6 @@ from tlx.verbs.protocol import QUESTIONS
 CHOICES = [(group, choice) for group in groups() for choice in choices(group)]
 OPEN = {
     "data_sets": ["sequence.tasks=['data=digits','data=digits']"],
-    "permuted_mnist": ["data.file=mnist.npz"],
-    "split_mnist": ["data.file=mnist.npz"],
     "data=torchvision": ["data.name=MNIST", "data.root=sets"],
     "by_classes": ["data.classes=[0,1]"],
     "folder": ["data.root=photos"],
@@ -49,14 +47,16 @@ LIBRARY = {
 """Arguments of other libraries that tlx leaves alone."""
 
 
-VERBS = {"sequence": "sequence", "split_mnist": "sequence", "permuted_mnist": "sequence"}
-"""The verb that reads a group, or what an experiment of it is for; else fit."""
+SEQUENCES = ("sequence", "split_mnist", "permuted_mnist")
+"""What begins so is read by that verb, be it a group or an experiment; all else by fit."""
 
 
 @functools.cache
 def composed(group: str, choice: str) -> dict[str, Any]:
-    verb = VERBS.get(group, VERBS.get(choice, "fit"))
-    return compose(verb, [f"{group}={choice}", *OPEN.get(f"{group}={choice}", OPEN.get(choice, []))]).config
+    verb = "sequence" if group in SEQUENCES or choice.startswith(SEQUENCES) else "fit"
+    given = OPEN.get(f"{group}={choice}", OPEN.get(choice, []))
+    given = ["data.file=mnist.npz"] if "mnist" in choice else given
+    return compose(verb, [f"{group}={choice}", *given]).config
 
 
 def node(group: str, choice: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from tlx.functional.intervals import t_interval
 
 __all__ = ["caption", "markdown", "verdict"]
 
-HEAD = ("experiment", "scenario", "method", "seeds", "average accuracy, %", "published, %", "reached")
+HEAD = ("experiment", "seeds", "average accuracy, %", "published, %", "reached")
 
 
 def markdown(result: Mapping[str, Any]) -> str:
@@ -26,7 +26,7 @@ def _row(case: Case, values: Sequence[float]) -> str:
     interval = t_interval(values)
     bounds = f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
     published = ", ".join(f"{value:g}" for value, _ in case.published)
-    cells = [case.experiment, case.scenario, case.method, str(len(values)), f"{fmean(values):.2f}{bounds}"]
+    cells = [f"`{case.experiment}`", str(len(values)), f"{fmean(values):.2f}{bounds}"]
     return f"| {' | '.join([*cells, published, verdict(values, case.published[0][0])])} |"
 
 

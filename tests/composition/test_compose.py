@@ -110,3 +110,20 @@ def test_only_a_plan_is_measured() -> None:
         compose("fit", ["+measure=true"])
     with pytest.raises(ConfigError, match="measure='yes'"):
         compose("plan", ["measure='yes'"])
+
+
+@pytest.mark.parametrize(
+    ("verb", "content", "key", "expected"),
+    [
+        ("gain", "gain:\n  seeds: 3\n", "gain", 3),
+        ("sequence", "scenario: domain\n", "scenario", "domain"),
+        ("fewshot", "fewshot:\n  seeds: 3\n", "fewshot", 3),
+    ],
+)
+def test_an_experiment_comes_after_what_a_verb_says_by_itself(
+    tmp_path: Path, verb: str, content: str, key: str, expected: object
+) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(f"# @package _global_\n# mine\n{content}")
+    found = compose(verb, ["experiment=mine"], [str(tmp_path)]).config[key]
+    assert (found["seeds"] if isinstance(found, dict) else found) == expected

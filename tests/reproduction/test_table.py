@@ -23,8 +23,8 @@ def result() -> dict[str, Any]:
 def test_a_row_has_mean_interval_and_what_was_published(result: dict[str, Any]) -> None:
     rows = markdown(result).splitlines()[2:]
     # 92 -+ 4.303 * 2 / sqrt(3)
-    none = "| split_mnist | task | none | 3 | 92.00 [87.03, 96.97] | 87.19, 93.46, 85.41 | yes |"
-    assert rows == [none, "| split_mnist | domain | lwf | 1 | 70.00 | 71.5, 71.02 | one seed |"]
+    none = "| `split_mnist_task_none` | 3 | 92.00 [87.03, 96.97] | 87.19, 93.46, 85.41 | yes |"
+    assert rows == [none, "| `split_mnist_domain_lwf` | 1 | 70.00 | 71.5, 71.02 | one seed |"]
 
 
 def test_the_caption_names_the_sources_of_what_is_there_and_what_failed(result: dict[str, Any]) -> None:

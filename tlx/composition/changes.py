@@ -55,9 +55,7 @@ SETTLED |= {
     f"regularizer.ewc.{key}": "the Fisher information was made by it"
     for key in ("estimator", "samples", "draws", "tasks", "decay")
 }
-SETTLED |= {
-    f"regularizer.replay.{key}": "the buffer was filled by it" for key in ("samples", "selection")
-}
+SETTLED |= {f"regularizer.replay.{key}": "the buffer was filled by it" for key in ("samples", "selection")}
 """Keys that were settled when the run began, each with the reason."""
 
 INSIDE = re.compile(r"^(data|source)(\.of(\.\d+)?)+(?=\.)")

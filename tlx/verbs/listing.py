@@ -41,8 +41,10 @@ def _cache(options: Sequence[str]) -> None:
 
 
 def _print_choices(group: str) -> None:
-    for choice in choices(group):
-        print(f"  {choice:22} {meaning(group, choice)}".rstrip())  # noqa: T201
+    found = choices(group)
+    width = max(map(len, found))
+    for choice in found:
+        print(f"  {choice:{width}}  {meaning(group, choice)}".rstrip())  # noqa: T201
 
 
 def _details(argv: Sequence[str]) -> None:
