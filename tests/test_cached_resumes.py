@@ -24,6 +24,7 @@ KILLED = -9
 FAMILIES = ("bert", "vit_b_32")
 MOMENTS = [("on_train_batch_start", 2), ("on_train_end", 0), ("on_train_batch_start", 7)]
 """In the midst of the first phase, between two frontiers, and below the lower one."""
+AT_LENGTH = [MOMENTS[1], *(pytest.param(MOMENTS[n], marks=pytest.mark.slow) for n in (0, 2))]
 
 
 def job(family: str, home: Path, cache: CacheSettings) -> Job:
@@ -49,7 +50,7 @@ def kept(home: Path) -> CacheSettings:
     return CacheSettings(ram=0.1, disk=0.1, folder=str(home / "features"))
 
 
-@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+@pytest.mark.parametrize("moment", AT_LENGTH, ids=str)
 def test_where_the_cache_is_gone_the_run_ends_in_the_same_bits(
     whole: tuple[str, Path], tmp_path: Path, moment: tuple[str, int]
 ) -> None:
