@@ -155,10 +155,12 @@ def test_what_is_made_of_the_original_network_is_computed_as_the_run_is(
 ) -> None:
     """Before there is a Trainer, which asks torch for the same."""
     asked = list[bool]()
+    monkeypatch.setattr("torch.utils.deterministic.fill_uninitialized_memory", True)
 
     class Asking(L2SP):
         def begin(self, origin: Origin) -> None:
             asked.append(torch.are_deterministic_algorithms_enabled())
+            assert not torch.utils.deterministic.fill_uninitialized_memory  # written twice for nothing
             super().begin(origin)
 
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
