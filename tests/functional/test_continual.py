@@ -40,7 +40,7 @@ def in_words(matrix):
         sum(r(tasks, i) for i in range(1, tasks + 1)) / tasks,
         sum(r(tasks, i) - r(i, i) for i in earlier) / (tasks - 1),
         sum(r(i - 1, i) - r(0, i) for i in range(2, tasks + 1)) / (tasks - 1),
-        sum(max(r(t, i) for t in range(1, tasks)) - r(tasks, i) for i in earlier) / (tasks - 1),
+        sum(max(r(t, i) for t in range(i, tasks)) - r(tasks, i) for i in earlier) / (tasks - 1),
     )
 
 
@@ -77,6 +77,21 @@ def test_what_was_before_the_first_task_matters_to_forward_transfer_alone(matrix
 
 def test_what_the_last_task_made_better_than_ever_is_forgetting_below_zero():
     assert forgetting([[0, 0], [0.5, 0], [0.8, 0.9]]) == pytest.approx(-0.3)
+
+
+@given(matrices, matrices)
+def test_what_a_task_had_before_it_was_learnt_is_not_forgotten(matrix, untrained):
+    """With a head for each task it is what a head of random values happens to tell right."""
+    tasks = len(matrix) - 1
+    other = [
+        [(untrained[t % len(untrained)] * tasks)[i] if t <= i else matrix[t][i] for i in range(tasks)]
+        for t in range(tasks + 1)
+    ]
+    assert forgetting(other) == forgetting(matrix)
+
+
+def test_tasks_that_stay_as_they_were_learnt_are_not_forgotten_at_all():
+    assert forgetting([[0.1, 0.9, 0.8], [0.6, 1.0, 0.2], [0.6, 0.7, 0.9], [0.6, 0.7, 0.8]]) == 0
 
 
 def test_of_a_single_task_only_the_average_is_known():

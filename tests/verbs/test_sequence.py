@@ -47,6 +47,20 @@ def test_tasks_are_learnt_one_after_another_and_all_measured_after_each(
     assert command.run(tmp_path, "report", "one").code == 0
 
 
+def test_where_no_task_changes_after_it_was_learnt_nothing_was_forgotten(
+    command: Server, tmp_path: Path
+) -> None:
+    """A frozen backbone and a head for each task: what answers a task is what it was."""
+    words = ("model=mlp", "model.hidden=[32]", "trainer=cpu", "data.per_class=6", "data.batch_size=8")
+    frozen = ("strategy=feature_extraction", "strategy.epochs=1", "scenario=task", "page=false")
+    assert command.run(tmp_path, "sequence", *words, *frozen, "run_dir=one").code == 0
+    found = json.loads((tmp_path / "one" / "result.json").read_text())
+    matrix = found["matrix"]
+    assert all(matrix[t][i] == matrix[i + 1][i] for i in range(5) for t in range(i + 1, 6))
+    assert any(matrix[t][i] > matrix[-1][i] for i in range(5) for t in range(1, i + 1))
+    assert found["test/forgetting"] == 0 == found["test/backward_transfer"]
+
+
 def test_a_killed_sequence_goes_on_to_the_same_bits(command: Server, tmp_path: Path) -> None:
     held = (*HELD, "page=false")
     whole = learnt(command, tmp_path / "whole", *held)

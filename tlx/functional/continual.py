@@ -88,18 +88,21 @@ def forward_transfer(accuracies: Tensor | Sequence[Sequence[float]]) -> float:
 
 
 def forgetting(accuracies: Tensor | Sequence[Sequence[float]]) -> float:
-    r"""How far the accuracy on earlier tasks fell from its best.
+    r"""How far the accuracy on earlier tasks fell from its best since they were learnt.
 
-    .. math:: \frac{1}{T-1} \sum_{i=1}^{T-1} \Bigl(\max_{1 \le t < T} R_{t,i} - R_{T,i}\Bigr)
+    .. math:: \frac{1}{T-1} \sum_{i=1}^{T-1} \Bigl(\max_{i \le t < T} R_{t,i} - R_{T,i}\Bigr)
 
-    Chaudhry, Dokania, Ajanthan and Torr, *Riemannian Walk for Incremental Learning*, 2018,
-    arXiv 1801.10112. Neither row 0 nor the last row is in the maximum, so that it is below 0 where
-    the last task made earlier ones better than they ever were. It is never less than minus the
-    backward transfer, which compares with the accuracy right after a task and not with the best.
+    After Chaudhry, Dokania, Ajanthan and Torr, *Riemannian Walk for Incremental Learning*, 2018,
+    arXiv 1801.10112, whose maximum is over all of 1 <= t < T, and so over rows from before the task
+    was learnt as well. What was not learnt yet cannot be forgotten: with a head for each task those
+    rows are of heads with random values, the best of which may tell more right than what is learnt,
+    and a network in which nothing changes would forget. The last row is not in the maximum, so that
+    it is below 0 where the last task made earlier ones better than they were since they were learnt.
+    It is never less than minus the backward transfer, which compares with the accuracy right after a
+    task and not with the best.
 
     Args:
-        accuracies: R, shape (T + 1, T), in [0, 1]; NaN where it was not measured. What a task had
-            before it was learnt counts where it was measured.
+        accuracies: R, shape (T + 1, T), in [0, 1]; NaN where it was not measured.
 
     Returns:
         In [-1, 1]; NaN of a single task, after which nothing was learnt, and where the accuracy on
@@ -114,7 +117,7 @@ def forgetting(accuracies: Tensor | Sequence[Sequence[float]]) -> float:
     matrix = _checked(accuracies)
     learnt, last = matrix[1:-1, :-1], matrix[-1, :-1]
     before = torch.ones_like(learnt).triu(1).bool()
-    best = learnt.masked_fill(before & learnt.isnan(), 0.0)
+    best = learnt.masked_fill(before, 0.0)
     return float((best.amax(dim=0) - last).mean()) if len(learnt) else float("nan")
 
 

@@ -22,8 +22,9 @@ DEFINITIONS = {
     "average_accuracy": "mean accuracy over the tasks, after the last one",
     "backward_transfer": "mean over the tasks but the last: accuracy after the last task minus accuracy "
     "right after the task itself (Lopez-Paz and Ranzato 2017)",
-    "forgetting": "mean over the tasks but the last: the best accuracy before the last task minus the "
-    "accuracy after it (Chaudhry et al. 2018)",
+    "forgetting": "mean over the tasks but the last: the best accuracy since the task was learnt, before "
+    "the last task, minus the accuracy after it (Chaudhry et al. 2018, who take the best over rows before "
+    "the task was learnt too)",
     "forward_transfer": "mean over the tasks but the first: accuracy right before the task minus accuracy "
     "before the first one (Lopez-Paz and Ranzato 2017)",
 }
