@@ -1,7 +1,7 @@
 import pytest
 
 from tests.sequences.given import given
-from tlx.errors import ConfigError
+from tlx.errors import ConfigError, DataError
 from tlx.sequences.data_sets import DataSets
 
 WORDS = ["data=folder data.root=one", "data=npz data.file=two.npz"]
@@ -34,9 +34,7 @@ def test_what_is_no_list_of_data_sets_is_refused_with_an_example(wrong: object) 
         DataSets(wrong)  # type: ignore[arg-type]
 
 
-def test_words_that_choose_no_data_and_names_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ConfigError, match="'model=tiny'"):
-        DataSets([f"{WORDS[0]} model=tiny", WORDS[1]]).tasks(given())
+def test_names_that_do_not_fit_are_refused() -> None:
     for names in (["one"], ["one", "one"]):
         with pytest.raises(ConfigError, match=r"sequence\.names"):
             DataSets(WORDS, names)
@@ -52,3 +50,32 @@ def test_words_are_divided_as_in_a_shell() -> None:
     assert first.data["root"] == "my photos"
     with pytest.raises(ConfigError, match="No closing quotation"):
         DataSets(["data=folder data.root='one", WORDS[1]]).tasks(given())
+
+
+def test_data_sets_made_of_others_are_chosen_as_on_a_command_line() -> None:
+    words = ["data=by_classes data@data.of=npz data.of.file=one.npz data.classes=[a,b]", WORDS[1]]
+    first, _ = DataSets(words).tasks(given("domain"))
+    assert first.data["_target_"] == "by_classes" and first.data["of.file"] == "one.npz"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "way_out"),
+    [
+        ("model=tiny", "model=tiny as a word of the sequence itself"),
+        ("data@source=digits", "the source of each task are the tasks before it"),
+        ("photos", "quotes around a word with spaces in it: 'data.root=MY PHOTOS'"),
+        ("+data.batch_size=4", "data.batch_size=4 as a word of the sequence itself"),
+    ],
+)
+def test_a_word_that_chooses_no_data_is_refused_with_a_way_out(wrong: str, way_out: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        DataSets([f"data=folder data.root=my {wrong}", WORDS[1]]).tasks(given())
+    assert way_out in refused.value.line()
+
+
+def test_what_is_wrong_with_a_data_set_is_said_with_the_name_of_its_task() -> None:
+    def broken(_: object) -> list[str]:
+        raise DataError("there are no photos")
+
+    with pytest.raises(DataError, match="there are no photos, drawings"):
+        DataSets(WORDS, ["drawings", "arrays"]).tasks(given()._replace(classes=broken))

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tests.command import Server, until
+from tlx.composition.compose import compose
+from tlx.verbs.sequence import prepared
 
 SMALL = (
     "model.weights=null", "trainer=cpu", "sequence.tasks=2", "strategy=full", "strategy.epochs=2",
@@ -124,6 +126,25 @@ def test_what_cannot_be_a_sequence_is_refused_before_there_is_a_directory(
     result = command.run(tmp_path, "sequence", *words)
     assert result.code == 2 and said in result.err
     assert not list(tmp_path.iterdir())
+
+
+OF = "{_target_: tlx.data.by_classes.ByClasses, of: {_target_: tlx.data.digits.Digits}, classes: [%s]}"
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "data=by_classes data.classes=[0,1] data@data.of=digits",
+        "data=by_classes data@data.of=portion data@data.of.of=digits data.classes=[0,1] data.of.train=0.5",
+        "data=few_shot data@data.of=digits data.shots=3",
+        "data=corrupted data@data.of=digits data.severity=2",
+        "data=permuted data@data.of=digits data.order_seed=1",
+        f"data=joined 'data.of=[{OF % '0,1'},{OF % '2,3'}]'",
+    ],
+)
+def test_a_task_may_be_data_made_of_data(task: str, tmp_path: Path) -> None:
+    words = ["sequence=data_sets", f'sequence.tasks=["data=digits","{task}"]', "trainer=cpu"]
+    assert callable(prepared(tmp_path, "sequence", compose("sequence", words)))
 
 
 def test_another_folder_is_not_overwritten(command: Server, tmp_path: Path) -> None:

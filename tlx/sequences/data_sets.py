@@ -3,13 +3,15 @@
 import shlex
 from collections.abc import Sequence
 
-from tlx.errors import ConfigError, bad_value
+from tlx.errors import ConfigError, TlxError, bad_value
 from tlx.data.node import LOADING, recipe_of, with_source
 from tlx.sequences.task import Given, LearnedTask, renamed
 
 __all__ = ["DataSets"]
 
 LOADED = frozenset(f"data.{name}" for name in LOADING)
+CHOOSING = ("data=", "data.", "data@data.")
+"""What a word of a task begins with: the choice, its arguments, and choices of what lies in it."""
 
 
 class DataSets:
@@ -19,7 +21,8 @@ class DataSets:
     its task. With `scenario=domain` all have the same classes.
 
     Args:
-        tasks: For each task its words in one text, such as `data=folder data.root=PHOTOS`; at least two.
+        tasks: For each task its words in one text, such as `data=folder data.root=PHOTOS`, or
+            `data=by_classes data@data.of=digits data.classes=[0,1]` of one made of another; at least two.
             How samples become batches, the sequence's own `data` says.
         names: What the tasks are called; None: task 1, task 2 and so on.
 
@@ -42,21 +45,17 @@ class DataSets:
 
     def tasks(self, given: Given) -> list[LearnedTask]:
         """A task for each data set."""
-        nodes = []
-        for task in self._tasks:
+        nodes, known = [], []
+        for name, task in zip(self._names, self._tasks, strict=True):
             words = _divided(task)
-            strange = [word for word in words if not word.startswith(("data=", "data."))]
-            if strange:
-                raise bad_value("sequence.tasks", strange[0], "words such as data=folder data.root=PHOTOS")
-            loading = [word for word in words if word.partition("=")[0] in LOADED]
-            if loading:
-                raise ConfigError(
-                    f"sequence.tasks holds {loading[0]!r}, and how samples become batches is the same in all "
-                    "tasks",
-                    fix=f"{loading[0]} as a word of the sequence itself",
-                )
-            nodes.append(given.composed(words))
-        known = [list(given.classes(node)) for node in nodes]
+            for word in words:
+                _check(word)
+            try:
+                nodes.append(given.composed(words))
+                known.append(list(given.classes(nodes[-1])))
+            except TlxError as error:
+                error.where = f"{error.where} of {name}" if error.where else name
+                raise
         if given.scenario == "domain":
             for name, classes in zip(self._names, known, strict=True):
                 if classes != known[0]:
@@ -72,6 +71,25 @@ class DataSets:
                 recipe = renamed(recipe, classes, [f"{each} of {name}" for each in classes])
             found.append(LearnedTask(name, with_source(given.data, recipe)))
         return found
+
+
+def _check(word: str) -> None:
+    """Refuse a word that is not about the data of one task."""
+    key = word.lstrip("+~").partition("=")[0]
+    if not word.lstrip("+~").startswith(CHOOSING):
+        if "=" not in word:
+            fix = "quotes around a word with spaces in it: 'data.root=MY PHOTOS'"
+        elif key.startswith("data@"):
+            fix = f"leave {key} out: the source of each task are the tasks before it, and no other data is read"
+        else:
+            fix = f"{word} as a word of the sequence itself"
+        expected = "words such as data=folder data.root=PHOTOS, or data=by_classes data@data.of=digits"
+        raise bad_value("sequence.tasks", word, expected, fix)
+    if key in LOADED:
+        raise ConfigError(
+            f"sequence.tasks holds {word!r}, and how samples become batches is the same in all tasks",
+            fix=f"{word.lstrip('+~')} as a word of the sequence itself",
+        )
 
 
 def _divided(task: str) -> list[str]:
