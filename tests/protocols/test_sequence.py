@@ -54,19 +54,19 @@ def test_one_head_goes_on_and_without_a_regularizer_no_source_is_read(tmp_path: 
 def test_the_figures_are_those_of_the_matrix() -> None:
     matrix = [[10, 20, 30], [90, 20, 30], [95, 80, 30], [70, 85, 90]]
     rows = [[Told(value, 100, "test") for value in row] for row in matrix]
-    found = results(CONFIG, TASKS, rows)
+    found = results(CONFIG, TASKS, rows, [2, 3])
     assert found["matrix"] == [[value / 100 for value in row] for row in matrix]
     assert found["test/average_accuracy"] == pytest.approx((0.7 + 0.85 + 0.9) / 3)
     assert found["test/backward_transfer"] == pytest.approx((0.7 - 0.9 + 0.85 - 0.8) / 2)
     assert found["test/forgetting"] == pytest.approx((0.95 - 0.7 + 0.8 - 0.85) / 2)
     assert found["test/forward_transfer"] == pytest.approx((0.2 - 0.2 + 0.3 - 0.3) / 2)
     assert found["tasks"] == ["a", "b", "c"] and found["samples"] == [100] * 3
-    assert found["regularizer"] == {"ewc": {"strength": 3.0}}
+    assert found["regularizer"] == {"ewc": {"strength": 3.0}} and found["held_on_in"] == [2, 3]
     assert found["measured_on"] == "test"
     rows[0][1] = rows[0][1]._replace(split="val")
-    mixed = results(CONFIG, TASKS, rows)
+    mixed = results(CONFIG, TASKS, rows, [2, 3])
     assert mixed["measured_on"] == "test and val" and not any("/" in key for key in mixed)
     assert mixed["forgetting"] == found["test/forgetting"]
     rows[0] = [each._replace(split="val") for each in rows[0]]
-    assert results(CONFIG, TASKS, rows)["val/average_accuracy"] == found["test/average_accuracy"]
+    assert results(CONFIG, TASKS, rows, [2, 3])["val/average_accuracy"] == found["test/average_accuracy"]
     assert not any(math.isnan(found[key]) for key in found if key.startswith("test/"))

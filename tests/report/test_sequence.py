@@ -62,6 +62,18 @@ def test_the_page_says_that_the_first_task_holds_on_to_nothing(tmp_path: Path) -
     assert "the second task on" not in written(tmp_path, regularizer={})
 
 
+def test_the_page_says_where_a_regularizer_had_nothing_to_hold_on_to(tmp_path: Path) -> None:
+    said = "ewc (strength 3.0, tasks online)"
+    assert f"{said}, from the second task on" in written(tmp_path, held_on_in=[2])
+    page = written(tmp_path, held_on_in=[])
+    assert f"nothing, although {said} was chosen: nothing trains that earlier tasks had left" in page
+    assert "from the second task on" not in page
+    three = {"tasks": ["a", "b", "c"], "samples": [5] * 3, "matrix": [[0.5] * 3] * 4}
+    assert f"{said}, in task 3 alone" in written(tmp_path, held_on_in=[3], **three)
+    four = {"tasks": [*"abcd"], "samples": [5] * 4, "matrix": [[0.5] * 4] * 5}
+    assert f"{said}, in tasks 2 and 4 alone" in written(tmp_path, held_on_in=[2, 4], **four)
+
+
 def test_figures_of_the_samples_that_chose_the_epochs_are_marked(tmp_path: Path) -> None:
     assert "There is no test split: the tasks are measured" in written(tmp_path, measured_on="val")
     mixed = written(tmp_path, measured_on="test and val")

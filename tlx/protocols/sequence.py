@@ -49,7 +49,7 @@ def learn(
     for number, task in enumerate(tasks):
         say(f"task {number + 1}/{len(tasks)}: {task.name}")
         if number == 0 and config.get("regularizer"):
-            say("no task came before it, so nothing is held on to: the weights it starts from move freely")
+            say("no task came before it, so nothing is held on to: what trains moves freely")
         makers.train(task_folder(folder, number), task_config(config, tasks, number, folder))
         rows.append(_row(config, tasks, number + 1, folder, makers))
         say(_said(rows[-1][: number + 1]))
@@ -86,11 +86,17 @@ def task_config(
 
 
 def results(
-    config: Mapping[str, Any], tasks: Sequence[LearnedTask], rows: list[list[Told]]
+    config: Mapping[str, Any], tasks: Sequence[LearnedTask], rows: list[list[Told]], held: Sequence[int]
 ) -> dict[str, Any]:
     """What a finished sequence is: the matrix, and the figures of it.
 
     Figures bear the split that measured all tasks, and none where some have a test split and others do not.
+
+    Args:
+        config: Of the sequence.
+        tasks: In the order in which they were learned.
+        rows: As `learn` gives them.
+        held: The tasks, counted from 1, in which earlier ones were held on to.
     """
     splits = sorted({each.split for each in rows[0]})
     measured_on = f"{splits[0]}/" if len(splits) == 1 else ""
@@ -109,6 +115,7 @@ def results(
         "task": "sequence",
         "scenario": config["scenario"],
         "regularizer": {name: _settings(node) for name, node in nodes.items()},
+        "held_on_in": list(held),
         "seed": config["seed"],
         "tasks": [task.name for task in tasks],
         "measured_on": " and ".join(splits),

@@ -108,20 +108,35 @@ def _facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         "task": "a head for each task, and it is known which one is asked",
         "domain": "one head for all tasks",
     }
-    held = result.get("regularizer") or {}
-    said = [
-        f"{name} ({', '.join(f'{key} {value}' for key, value in settings.items())})"
-        for name, settings in held.items()
-    ]
     return [
         ("Model", label(result["model"])),
         ("Strategy of each task", label(result["strategy"])),
         ("Scenario", f"{result['scenario']}: {scenario.get(str(result['scenario']), '')}"),
-        ("Held on to by", f"{'; '.join(said)}, from the second task on" if said else "nothing"),
+        ("Held on to by", _held(result)),
         ("Seed", str(result["seed"])),
         ("Samples measured", ", ".join(count(number) for number in result["samples"])),
         *command_of(result),
     ]
+
+
+def _held(result: Mapping[str, Any]) -> str:
+    """What held on to earlier tasks, and in which tasks it could."""
+    chosen = result.get("regularizer") or {}
+    named = "; ".join(
+        f"{name} ({', '.join(f'{key} {value}' for key, value in settings.items())})"
+        for name, settings in chosen.items()
+    )
+    if not named:
+        return "nothing"
+    later = list(range(2, len(result["tasks"]) + 1))
+    held = list(result.get("held_on_in", later))  # sequences of before do not tell
+    if held == later:
+        return f"{named}, from the second task on"
+    if not held:
+        return f"nothing, although {named} was chosen: nothing trains that earlier tasks had left"
+    *most, last = [str(number) for number in held]
+    where = f"tasks {', '.join(most)} and {last}" if most else f"task {last}"
+    return f"{named}, in {where} alone: in others nothing trains that earlier tasks had left"
 
 
 def _curves(matrix: Sequence[Sequence[float | None]], tasks: Sequence[str]) -> Markup:

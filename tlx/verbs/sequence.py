@@ -33,10 +33,12 @@ def prepared(folder: Path, verb: str, composed: Composed) -> Work:
 
 def _learnt(folder: Path, config: Mapping[str, Any], tasks: Any, built: Any) -> Found:
     from tlx.conclusion import versions
-    from tlx.protocols.sequence import learn, results
+    from tlx.protocols.holding import holding
+    from tlx.protocols.sequence import learn, results, task_folder
 
     rows = learn(config, tasks, folder, built, lambda line: print(line, flush=True))  # noqa: T201
-    found = results(config, tasks, rows) | {"versions": versions()}
+    held = holding(config, [task_folder(folder, number) for number in range(len(tasks))])
+    found = results(config, tasks, rows, held) | {"versions": versions()}
     return Found(found, found, found)
 
 
