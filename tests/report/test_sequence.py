@@ -6,6 +6,7 @@ import pytest
 
 from tlx.errors import CheckpointError
 from tlx.figures import TASK_FIGURES
+from tlx.functional.intervals import wilson
 from tlx.report.sequence import DEFINITIONS, result_lines, write_page
 
 RESULT: dict[str, Any] = {
@@ -62,6 +63,32 @@ def test_the_page_says_that_the_first_task_holds_on_to_nothing(tmp_path: Path) -
     assert "the second task on" not in written(tmp_path, regularizer={})
 
 
+def test_each_task_has_the_interval_of_its_last_accuracy_and_the_split_that_measured(tmp_path: Path) -> None:
+    page = written(tmp_path)
+    low, high = wilson(90, 120)
+    assert f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}\u00a0%" in page
+    assert page.count("<dt>Measured on</dt><dd><bdi>the test split of each task</bdi></dd>") == 1
+    assert "the val split of each task" in written(tmp_path, measured_on="val")
+    assert "the test split of each task, or val where there is none" in written(
+        tmp_path, measured_on="test and val"
+    )
+
+
+def test_an_accuracy_that_is_not_there_has_no_interval(tmp_path: Path) -> None:
+    page = written(tmp_path, matrix=[[0.5, 0.25], [0.975, 0.375], [None, 1.0]])
+    assert page.count("95.4\N{EN DASH}100.0") == 1 and page.count(f"{100 * wilson(90, 120)[0]:.1f}") == 0
+
+
+def test_the_foot_of_the_page_promises_no_pages_that_are_not_there(tmp_path: Path) -> None:
+    none = "No task has a page of its own: <code>tlx report SEQUENCE/tasks/01</code> writes"
+    assert none in written(tmp_path)
+    (tmp_path / "tasks" / "02").mkdir(parents=True)
+    (tmp_path / "tasks" / "02" / "report.html").touch()
+    page = written(tmp_path)
+    assert page.count('href="tasks/02/report.html"') == 2  # in the table of tasks and above the matrix
+    assert "A task's name leads to the page of its run." in page and "No task has a page" not in page
+
+
 def test_the_page_says_where_a_regularizer_had_nothing_to_hold_on_to(tmp_path: Path) -> None:
     said = "ewc (strength 3.0, tasks online)"
     assert f"{said}, from the second task on" in written(tmp_path, held_on_in=[2])
@@ -83,7 +110,7 @@ def test_figures_of_the_samples_that_chose_the_epochs_are_marked(tmp_path: Path)
 def test_of_many_tasks_none_is_named_in_the_plot(tmp_path: Path) -> None:
     many = [f"task number {number}" for number in range(20)]
     page = written(tmp_path, tasks=many, samples=[5] * 20, matrix=[[0.5] * 20] * 21)
-    assert page.count("task number 7") == 1  # in the table alone
+    assert page.count("task number 7") == 2  # in the tables alone
 
 
 def test_a_figure_that_is_not_there_is_a_dash(tmp_path: Path) -> None:

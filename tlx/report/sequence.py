@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from tlx.figures import FIGURES, SEQUENCE, columns_of
+from tlx.functional.intervals import wilson
 from tlx.report.answer import command_of
 from tlx.report.canvas import draw
 from tlx.report.document import render, write_text
-from tlx.report.formats import count, figure, finite, label
+from tlx.report.formats import count, figure, finite, label, percent, percent_range
 from tlx.report.run_files import read_json
 
 if TYPE_CHECKING:
@@ -35,6 +36,13 @@ UNTRAINED = (
     "trained, so about as well as by chance"
 )
 """Holds of what sequences with scenario=task show of such tasks."""
+
+MEASURED = {
+    "test": "the test split of each task",
+    "val": "the val split of each task",
+    "test and val": "the test split of each task, or val where there is none",
+}
+"""What `measured_on` of a result means."""
 
 NAMED = 12
 """Tasks whose curves bear their names; of more, each is told by its place alone."""
@@ -63,10 +71,11 @@ def write_page(folder: Path) -> Path:
         "sequence.html.jinja",
         title=f"{label(result['data'])}: {len(tasks)} tasks one after another",
         figures=figures,
-        tasks=[(name, _page_of(folder, number)) for number, name in enumerate(tasks)],
+        tasks=_tasks(folder, tasks, matrix, result["samples"]),
         rows=[_row(number, row) for number, row in enumerate(matrix)],
         plot=_curves(matrix, tasks),
         facts=_facts(result),
+        measured=_measured(result),
         measured_on=str(result["measured_on"]),
         untrained=untrained,
     )
@@ -83,6 +92,26 @@ def _definition(name: str, untrained: str) -> str:
     """What a figure is, and, of one of tasks before they are learnt, who answers them."""
     said = DEFINITIONS[name]
     return f"{said}. {untrained}" if name == "forward_transfer" and untrained else said
+
+
+def _tasks(
+    folder: Path, names: Sequence[str], matrix: Sequence[Sequence[float | None]], samples: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Of each task its page, and how well it is told right after it and after the last one."""
+    found = []
+    for place, (name, number) in enumerate(zip(names, samples, strict=True)):
+        last = matrix[-1][place]
+        found.append(
+            {
+                "name": name,
+                "link": _page_of(folder, place),
+                "samples": count(number),
+                "learnt": percent(matrix[place + 1][place]),
+                "last": percent(last),
+                "interval": percent_range(None if last is None else wilson(round(last * number), number)),
+            }
+        )
+    return found
 
 
 def _page_of(folder: Path, number: int) -> str | None:
@@ -114,9 +143,13 @@ def _facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Scenario", f"{result['scenario']}: {scenario.get(str(result['scenario']), '')}"),
         ("Held on to by", _held(result)),
         ("Seed", str(result["seed"])),
-        ("Samples measured", ", ".join(count(number) for number in result["samples"])),
+        ("Measured on", _measured(result)),
         *command_of(result),
     ]
+
+
+def _measured(result: Mapping[str, Any]) -> str:
+    return MEASURED.get(str(result["measured_on"]), str(result["measured_on"]))
 
 
 def _held(result: Mapping[str, Any]) -> str:
