@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from scripts.reproduction.table import caption, markdown
+from tlx.composition.compose import compose
 
 
 def entry(case: str, seed: int, accuracy: float) -> dict[str, Any]:
@@ -33,3 +34,26 @@ def test_the_caption_names_the_sources_of_what_is_there_and_what_failed(result: 
     assert "arXiv 1904.07734" in said and "Avalanche" not in said and "failed" not in said
     result["failed"] = [{"case": "split_mnist-task-none", "seed": 3, "reason": "killed"}]
     assert "1 sequences failed and are left out" in caption(result)
+
+
+def test_the_caption_says_what_differs_from_the_publications_without_a_method(result: dict[str, Any]) -> None:
+    assert caption(result).count("an Adam of its own for each task") == 1
+    result["runs"] = [run for run in result["runs"] if not run["case"].endswith("none")]
+    assert "Adam" not in caption(result)
+
+
+def test_the_caption_says_whose_orders_permuted_mnist_has(result: dict[str, Any]) -> None:
+    assert "sequence.seed" not in caption(result)
+    result["runs"].append(entry("permuted_mnist-domain-ewc_exact", 0, 0.9))
+    assert "`sequence.seed`, which follows `seed`" in caption(result)
+
+
+def test_each_seed_of_permuted_mnist_has_orders_of_its_own() -> None:
+    """What the caption says."""
+    found = [
+        compose("sequence", ["experiment=permuted_mnist", "data.file=x.npz", f"seed={seed}"]).config[
+            "sequence"
+        ]
+        for seed in (0, 1)
+    ]
+    assert [node["seed"] for node in found] == [0, 1]

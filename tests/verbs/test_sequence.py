@@ -107,6 +107,32 @@ def test_sequences_are_swept_and_compared(command: Server, tmp_path: Path) -> No
     assert again.code == 0 and again.out.count("is finished already") == 2
 
 
+@pytest.mark.slow
+def test_a_sweep_of_sequences_that_was_killed_goes_on_to_the_same_bits(
+    command: Server, tmp_path: Path
+) -> None:
+    words = (*SMALL, "regularizer=l2sp", "seed=0,1", "page=false", "sweep_dir=sweep")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    assert command.run(whole, "sequence", "-m", *words).code == 0
+    started = command.start(killed, "sequence", "-m", *words)
+    checkpoints = "jobs/*seed0*/tasks/02/checkpoints/*.ckpt"
+    until(lambda: any((killed / "sweep").glob(checkpoints)))
+    os.kill(started.pid, signal.SIGKILL)
+    assert started.wait().code == -signal.SIGKILL
+    assert not any((killed / "sweep").glob("jobs/*seed1*"))
+    again = command.run(tmp_path, "resume", "killed/sweep")
+    assert again.code == 0, again.err
+    found = sorted((whole / "sweep").glob("jobs/*/result.json"))
+    assert len(found) == 2
+    for path in found:
+        other = killed / path.relative_to(whole)
+        assert json.loads(other.read_text())["matrix"] == json.loads(path.read_text())["matrix"]
+        weights = path.parent / "tasks" / "02" / "bundle" / "model.safetensors"
+        assert weights.read_bytes() == (killed / weights.relative_to(whole)).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
