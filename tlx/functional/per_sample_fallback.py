@@ -1,12 +1,14 @@
 """Per-sample gradients without a kernel: exact for any network, and slower."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from tlx.functional.nested import replaced, sample_count, samples, tensors
 
@@ -43,7 +45,8 @@ def agrees(found: Tensor, exact: Tensor, floor: float, dtype: torch.dtype) -> bo
 class Fallback:
     """Squares of per-sample gradients by `torch.func`, or of one sample after the other.
 
-    `torch.func` is taken where it can be and where it gives, on one sample, what the sample alone gives.
+    `torch.func` is taken where it can be and where it gives, of the first and of another sample of a batch,
+    what each of them gives alone.
 
     Args:
         module: The network.
@@ -106,31 +109,64 @@ class Fallback:
             logits: Tensor = functional_call(called, own, (sample,))
             return logits.squeeze(0)
 
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _PaddingApart():
             warnings.filterwarnings("ignore", message="There is a performance drop")
             logits = vmap(logits_of_one)(copies, *tensors(inputs))
         _add_squares(into, logits, list(copies.values()), vectors, rows)
 
     def _batches_well(self, into: Mapping[str, Tensor], inputs: Any) -> bool:
-        pair, rows = samples(inputs, torch.tensor([0, 1 % sample_count(inputs)])), torch.arange(2)
-        exact, found = ({name: torch.zeros_like(sums) for name, sums in into.items()} for _ in range(2))
-        self.one(exact, samples(pair, slice(0, 1)), probing, rows[:1])
-        try:
-            self._by_func(found, pair, probing, rows)
-        except (
-            Exception
-        ):  # whatever torch.func cannot do, and what the network itself cannot is raised by `one`
-            return False
-        floor = CANCELLED * max(float(squares.max()) for squares in exact.values())
+        pair, first = samples(inputs, torch.tensor([0, -1])), torch.arange(1)
         dtypes = {name: tensor.dtype for name, tensor in self._module.named_parameters()}
-        return all(agrees(found[name], exact[name], floor, dtypes[name]) for name in into)
+        for place, rows in enumerate((torch.tensor([0, 1]), torch.tensor([1, 0]))):
+            exact, found = ({name: torch.zeros_like(sums) for name, sums in into.items()} for _ in range(2))
+            self.one(exact, samples(pair, slice(place, place + 1)), probing, first)
+            try:
+                self._by_func(found, pair, probing, rows)
+            except (
+                Exception
+            ):  # whatever torch.func cannot do, and what the network itself cannot is raised by `one`
+                return False
+            floor = CANCELLED * max(float(squares.max()) for squares in exact.values())
+            if not all(agrees(found[name], exact[name], floor, dtypes[name]) for name in into):
+                return False
+        return True
 
 
 def probing(logits: Tensor, rows: Tensor) -> Iterator[Tensor]:
-    """One vector that is nowhere 0 for the first sample, and 0 for all others."""
+    """One vector that is nowhere 0 for the sample whose row is 0, and 0 for all others."""
     vector = torch.zeros_like(logits)
     vector[rows == 0] = torch.cos(torch.arange(1.0, logits.shape[1] + 1)).to(vector)
     yield vector
+
+
+class _PaddingApart(TorchFunctionMode):
+    """Keeps the gradient of padding out of embeddings by their outputs.
+
+    `vmap` looks up all samples in one table that is as many times as long, where `padding_idx` is a row of
+    the first sample alone: that of every other would get a gradient.
+    """
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is F.embedding:
+            return _embedded(*args, **kwargs)
+        return func(*args, **kwargs)
+
+
+def _embedded(
+    input: Tensor, weight: Tensor, padding_idx: int | None = None, *args: Any, **kwargs: Any
+) -> Tensor:
+    found = F.embedding(input, weight, None, *args, **kwargs)
+    if padding_idx is None:
+        return found
+    is_padding = (input == padding_idx % weight.shape[0]).unsqueeze(-1)
+    return torch.where(is_padding, found.detach(), found)
 
 
 class _Called(nn.Module):
