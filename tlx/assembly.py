@@ -22,6 +22,7 @@ from tlx.forgetting import bytes_noted
 from tlx.job import Job
 from tlx.modules.network import Network
 from tlx.origin.origin import SOURCE, Origin, measured
+from tlx.origin.seen import warn_of_seen
 from tlx.plan import Plan
 from tlx.plan_rates import scaled
 from tlx.plan_table import plan_table
@@ -148,6 +149,8 @@ def origin_of(job: Job, network: Network, plan: Plan, folder: Path, world: World
     if job.source is not None:
         origin.need_head(SOURCE)
         origin.labels(job.source.splits.train)
+        if world.is_first:
+            warn_of_seen(origin)
     for regularizer in job.regularizers:
         regularizer.check(origin)
     return origin

@@ -16,6 +16,7 @@ from tlx.evaluation import to_device
 from tlx.functional.class_groups import within_groups
 from tlx.functional.intervals import paired_difference
 from tlx.origin.origin import Origin, measured
+from tlx.origin.seen import seen
 from tlx.trainer import World
 from tlx.types import FrontierValues, Inputs
 
@@ -62,7 +63,7 @@ def forgetting(
 
     Both are shares of the source's samples whose original class is the original head's first choice
     among all of its classes; where several heads are kept, the first choice of the one that knows the
-    class. Nothing was made of these samples. Negative forgetting is a gain. The
+    class. Nothing was made of these samples, but of those that are seen. Negative forgetting is a gain. The
     interval is that of paired shares, see `paired_difference`.
 
     Args:
@@ -74,6 +75,7 @@ def forgetting(
     after = told_right(origin, answer, place)
     lost, won = int((before & ~after).sum()), int((after & ~before).sum())
     low, high = paired_difference(lost, won, len(after))
+    known = seen(origin)
     return {
         "source/accuracy_before": float(before.mean()),
         "source/accuracy_after": float(after.mean()),
@@ -81,6 +83,7 @@ def forgetting(
         "source/forgetting_low": low,
         "source/forgetting_high": high,
         "source/samples": len(after),
+        "source/samples_seen": None if known is None else int(known.sum()),
     }
 
 

@@ -4,7 +4,7 @@ import zlib
 import numpy as np
 import pytest
 
-from tlx.data.duplicates import duplicates_between, report_duplicates
+from tlx.data.duplicates import copies_in, duplicates_between, report_duplicates
 from tlx.errors import DataError
 
 
@@ -40,6 +40,13 @@ def test_only_samples_of_a_size_that_two_splits_share_are_hashed():
     train, val = Counted(["a", "bb", "ccc", "ddd"]), Counted(["xxx", "yyyy"])
     assert duplicates_between({"train": train, "val": val}) == []
     assert (train.hashed, val.hashed) == (2, 1)
+
+
+def test_samples_that_other_splits_hold_are_found_and_few_are_hashed():
+    split, train, val = Counted(["aa", "b", "cc", "dddd"]), Counted(["cc", "xx", "eee"]), Counted(["aa"])
+    assert copies_in(split, (train, val)).tolist() == [True, False, True, False]
+    assert (split.hashed, train.hashed, val.hashed) == (2, 2, 1)
+    assert copies_in(split, ()).tolist() == [False] * 4
 
 
 def test_pairs_are_refused_or_said_or_left(caplog):

@@ -13,6 +13,7 @@ SUMMARY: dict[str, Any] = {
     "source/forgetting_low": -0.01,
     "source/forgetting_high": 0.11,
     "source/samples": 500,
+    "source/samples_seen": 0,
 }
 
 
@@ -35,6 +36,20 @@ def test_points_and_their_interval_are_shown() -> None:
 )
 def test_a_verdict_is_given_by_the_interval_not_by_the_point(low: float, high: float, said: str) -> None:
     assert said in shown(summary={"source/forgetting_low": low, "source/forgetting_high": high})["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (0, "of which nothing was made"),
+        (44, "44 of these 500 are in train or val"),
+        (None, "is not known"),
+    ],
+)
+def test_nothing_was_made_of_samples_only_where_the_data_does_not_hold_them(seen: Any, said: str) -> None:
+    found = shown(summary={"source/samples_seen": seen})["samples"]
+    assert said in found
+    assert ("of which nothing was made" in found) is (seen == 0)
 
 
 def test_what_held_on_is_named() -> None:

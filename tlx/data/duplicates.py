@@ -17,6 +17,7 @@ __all__ = [
     "Duplicates",
     "check_between",
     "comparable",
+    "copies_in",
     "duplicates_between",
     "duplicates_within",
     "report_duplicates",
@@ -102,6 +103,24 @@ def duplicates_between(parts: Mapping[str, Contents]) -> list[tuple[str, str]]:
         if one.digest(i) == other.digest(j):
             pairs.append((int(later), (one.name(i), other.name(j))))
     return [names for _, names in sorted(pairs)]
+
+
+def copies_in(split: Contents, others: Sequence[Contents]) -> NDArray[np.bool_]:
+    """Which samples of a split have their exact bytes in other splits, (N,). Hashes only where sizes agree.
+
+    Args:
+        split: The samples.
+        others: Where they may be as well.
+    """
+    sizes = np.concatenate([np.empty(0, dtype=np.int64), *(other.sizes for other in others)])
+    suspects = np.flatnonzero(np.isin(split.sizes, sizes))
+    looked_for = split.sizes[suspects]
+    known = [other.short_digests(np.flatnonzero(np.isin(other.sizes, looked_for))) for other in others]
+    found = np.zeros(len(split.sizes), dtype=bool)
+    found[suspects] = np.isin(
+        split.short_digests(suspects), np.concatenate([np.empty(0, dtype=np.uint64), *known])
+    )
+    return found
 
 
 def duplicates_within(split: Contents) -> int:

@@ -27,6 +27,7 @@ def forgotten(files: RunFiles) -> dict[str, Any] | None:
         ],
         "held_on_by": ", ".join(_regularizers(files)) or "nothing but what stayed frozen",
         "verdict": _verdict(known),
+        "samples": _samples(given.get("source/samples"), given.get("source/samples_seen")),
     }
 
 
@@ -38,6 +39,16 @@ def _regularizers(files: RunFiles) -> list[str]:
         f"{name} at strength {node['strength']:g}" if isinstance(node, dict) and "strength" in node else name
         for name, node in nodes.items()
     ]
+
+
+def _samples(measured: Any, seen: Any) -> str:
+    """What is known of the measured samples beside that both accuracies are of them."""
+    if seen is None:
+        return "whether the data holds them too is not known"
+    if not seen:
+        return "of which nothing was made"
+    both = f"{count(seen)} of these {count(measured)}"
+    return f"{both} are in train or val of the data too, so something was made of them"
 
 
 def _bare(share: float) -> str:

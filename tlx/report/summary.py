@@ -40,7 +40,8 @@ SOURCE_KEYS: dict[str, str] = {
     "source/forgetting": "accuracy before minus accuracy after",
     "source/forgetting_low": "lower end of its 95 % interval, from samples that only one told right",
     "source/forgetting_high": "upper end of it",
-    "source/samples": "source samples that were measured, of which nothing was made",
+    "source/samples": "source samples that were measured",
+    "source/samples_seen": "those of them that are in train or val too; null: that is not known",
 }
 CALIBRATION_KEYS: dict[str, str] = {
     "val/temperature": "what divides logits for calibrated probabilities, fitted on the validation samples",
