@@ -12,7 +12,7 @@ from tlx.errors import CheckpointError, ConfigError, unknown_name
 from tlx.functional.buffer import balanced, reservoir
 from tlx.functional.class_groups import within_groups
 from tlx.origin.origin import Origin
-from tlx.origin.ranges import check_count, check_positive, check_strength
+from tlx.origin.ranges import check_count, check_ratio, check_strength
 from tlx.types import Step
 
 __all__ = ["Replay"]
@@ -34,7 +34,7 @@ class Replay(Callback):
         strength: Of the term, >= 0.
         samples: Size of the buffer, >= 1.
         selection: `reservoir` or `balanced`.
-        ratio: Buffered samples for each sample of a batch, > 0.
+        ratio: Buffered samples for each sample of a batch, > 0 and <= 100.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -51,7 +51,7 @@ class Replay(Callback):
         check_count("regularizer.replay.samples", samples)
         if selection not in SELECTIONS:
             raise unknown_name("regularizer.replay.selection", selection, SELECTIONS)
-        check_positive("regularizer.replay.ratio", ratio)
+        check_ratio("regularizer.replay.ratio", ratio)
         self.strength, self.samples, self.selection, self.ratio = strength, samples, selection, ratio
 
     def check(self, origin: Origin) -> None:
