@@ -82,3 +82,24 @@ def test_a_group_without_a_choice_is_named(word: str) -> None:
         compose("fit", ["seed=null", word])
     assert str(refused.value).startswith(f"{word} names no choice")
     assert f"tlx list {group} shows the choices" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "what", "fix"),
+    [
+        ("regularizer=[ewc,ewc]", "names ewc twice", "regularizer=[ewc]"),
+        ("regularizer=[lwf, 'ewc' ,lwf]", "names lwf twice", "regularizer=[lwf,ewc]"),
+        ("regularizer=[ewc,none]", "none beside others", "regularizer=[ewc], or regularizer=none"),
+        ("regularizer=none,[ewc,ewc]", "names ewc twice", "regularizer=[ewc]"),
+    ],
+)
+def test_a_list_that_names_a_choice_twice_or_nothing_beside_something_is_refused(
+    word: str, what: str, fix: str
+) -> None:
+    with pytest.raises(ConfigError, match=what) as refused:
+        compose("fit", [word])
+    assert refused.value.fix == fix
+
+
+def test_other_lists_pass() -> None:
+    check_words(["regularizer=[ewc,lwf]", "regularizer=none,[ewc,lwf],[ewc]", "model.hidden=[64,64]"])

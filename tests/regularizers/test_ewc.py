@@ -193,6 +193,32 @@ def test_other_weights_that_train_have_another_information(tmp_path: Path) -> No
     assert len(list((tmp_path / "features").glob("*/meta.json"))) == 2
 
 
+@pytest.mark.parametrize("estimator", ["exact", "empirical", "batched"])
+def test_draws_of_an_estimator_that_draws_nothing_are_refused(estimator: str) -> None:
+    with pytest.raises(ConfigError, match=f"ewc.draws=5.* 1 of estimator={estimator}") as refused:
+        EWC(estimator=estimator, draws=5)
+    assert refused.value.fix == "regularizer.ewc.estimator=sampled"
+    EWC(estimator=estimator, draws=1)
+
+
+def test_draws_are_said_to_be_unread_where_auto_becomes_exact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin, _ = origin_on(tmp_path)
+    (line,) = EWC(draws=5).said(origin)
+    assert line.startswith("regularizer.ewc.draws=5 is not read")
+    assert EWC().said(origin) == EWC(estimator="sampled", draws=5).said(origin) == []
+    monkeypatch.setattr("tlx.regularizers.ewc.FEW_CLASSES", 2)
+    assert EWC(draws=5).said(origin) == []
+
+
+def test_a_decay_is_said_to_count_later_where_nothing_is_taken_over(tmp_path: Path) -> None:
+    origin, _ = origin_on(tmp_path)
+    (line,) = EWC(tasks="online", decay=0.5).said(origin)
+    assert "takes over nothing" in line and "decay=0.5" in line
+    assert EWC(tasks="online").said(origin) == []
+
+
 @pytest.mark.parametrize("setting", [{"strength": -1.0}, {"estimator": "all"}, {"samples": 0}, {"draws": 0}])
 def test_values_out_of_their_range_are_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"regularizer.ewc.{next(iter(setting))}"):

@@ -60,11 +60,32 @@ def check_words(overrides: Sequence[str]) -> None:
     refuse_secret_words(overrides)
     for word in overrides:
         if "=" in word or word.startswith("~"):
+            _check_lists(word)
             continue
         group = next((group for group in groups() if word in choices(group)), None)
         key = nearest(word, groups())
         fix = f"{group}={word}" if group else f"{key}={choices(key)[0]}" if key else "key=value"
         raise ConfigError(f"{word!r} is not written as key=value", fix=fix)
+
+
+def _check_lists(word: str) -> None:
+    """Refuse a list of choices that names one twice, or nothing beside something."""
+    key, _, value = word.lstrip("+").partition("=")
+    if key not in groups():
+        return
+    for listed in re.findall(r"\[([^][]*)\]", value):
+        named = [choice.strip(" '\"") for choice in listed.split(",")]
+        if twice := next((choice for choice in named if named.count(choice) > 1), ""):
+            others = ",".join(dict.fromkeys(named))
+            raise ConfigError(
+                f"{key}=[{listed}] names {twice} twice, and it has one place, {key}.{twice}",
+                fix=f"{key}=[{others}]",
+            )
+        if "none" in named and len(named) > 1:
+            others = ",".join(choice for choice in named if choice != "none")
+            raise ConfigError(
+                f"{key}=[{listed}] names none beside others", fix=f"{key}=[{others}], or {key}=none"
+            )
 
 
 def _composition(text: str, overrides: Sequence[str], known: Callable[[], Sequence[str]]) -> ConfigError:

@@ -8,11 +8,14 @@ from torch import Tensor
 from tlx.errors import ConfigError, unknown_name
 from tlx.functional.buffer import reservoir
 from tlx.origin.origin import Origin
-from tlx.origin.ranges import check_count, check_positive
+from tlx.origin.ranges import check_count, check_ratio
 from tlx.origin.recall import Recall
 from tlx.types import Step
 
-__all__ = ["Answers", "Comparison"]
+__all__ = ["RATIO", "SAMPLES", "Answers", "Comparison"]
+
+SAMPLES, RATIO = 500, 1.0
+"""How many samples of the source are kept, and seen for each sample of a batch, where nobody says."""
 
 INPUTS = ("auto", "source", "target")
 
@@ -43,7 +46,7 @@ class Comparison:
         name: Of the regularizer, for messages.
         inputs: `source`, `target`, or `auto`: source where there is one.
         samples: Of the source that are kept, >= 1.
-        ratio: Samples of the source for each sample of a batch, > 0.
+        ratio: Samples of the source for each sample of a batch, > 0 and <= 100.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -53,7 +56,12 @@ class Comparison:
         if inputs not in INPUTS:
             raise unknown_name(f"regularizer.{name}.inputs", inputs, INPUTS)
         check_count(f"regularizer.{name}.samples", samples)
-        check_positive(f"regularizer.{name}.ratio", ratio)
+        check_ratio(f"regularizer.{name}.ratio", ratio)
+        if inputs == "target" and (unread := _unread(name, samples, ratio)):
+            raise ConfigError(
+                f"regularizer.{name}.inputs=target asks about no source sample, and {unread} is about them",
+                fix=f"regularizer.{name}.inputs=source, or leave out {unread}",
+            )
         self.name, self.inputs, self.samples, self.ratio = name, inputs, samples, ratio
         self._recall: Recall | None = None
         self._before = torch.empty(0)
@@ -75,6 +83,13 @@ class Comparison:
                 f"regularizer.{self.name}.inputs=source, and there is no source",
                 fix=f"data@source=folder source.root=FOLDER, or regularizer.{self.name}.inputs=target",
             )
+
+    def said(self, origin: Origin) -> list[str]:
+        """Which settings are not read as there is no source, in lines for people."""
+        unread = _unread(self.name, self.samples, self.ratio) if origin.source is None else ""
+        return [f"{unread} is not read: there is no source, so {self.name} asks about the target"] * bool(
+            unread
+        )
 
     def begin(self, origin: Origin) -> None:
         """Draw the samples, where there is a source to be compared on."""
@@ -103,3 +118,11 @@ class Comparison:
         ids = self._origin.draw(self._recall, self.ratio, step)
         now = self._origin.answer(self._recall.take(ids, device))
         return Answers(now, self._before[ids].to(device), sizes)
+
+
+def _unread(name: str, samples: int, ratio: float) -> str:
+    """What of the settings is about samples of the source, where it is not what it is by default."""
+    given = {"samples": (samples, SAMPLES), "ratio": (ratio, RATIO)}
+    return " ".join(
+        f"regularizer.{name}.{key}={value:g}" for key, (value, default) in given.items() if value != default
+    )

@@ -6,9 +6,11 @@ from typing import NamedTuple
 from safetensors import safe_open
 
 from tlx.checkpoint.durable import is_whole
+from tlx.errors import ConfigError
 from tlx.origin.origin import Origin
+from tlx.run.directory import shown
 
-__all__ = ["ANCHOR", "TASKS", "HandedOn", "handed_on", "newest_task"]
+__all__ = ["ANCHOR", "TASKS", "HandedOn", "check_taken_over", "handed_on", "newest_task", "taken_over"]
 
 ANCHOR = "anchor/"
 """Begins the name of where a weight is pulled to, where that is not where it was before the run."""
@@ -62,3 +64,58 @@ def newest_task(origin: Origin, count: int | None) -> tuple[int, str]:
     data, ids = origin.asked(count, group, newest=True)
     parts = len(getattr(data.splits.train, "starts", ()))
     return len(ids), f"the last of the {parts} sources in source.of" if parts > 1 else f"the {data.node}"
+
+
+def check_taken_over(origin: Origin, file: str, tasks: str, count: int | None) -> None:
+    """Refuse what the run before held on to in another way, and a newest task without samples.
+
+    Args:
+        origin: Of the run that goes on from that one.
+        file: What the run before left, by its name.
+        tasks: How this run holds on to several tasks.
+        count: How many samples it measures at most; None: all.
+
+    Raises:
+        ConfigError: With a way out.
+    """
+    handed = handed_on(origin.earlier, file)
+    if handed is None:
+        return
+    if other := handed.other_mode(tasks):
+        raise ConfigError(
+            f"regularizer.ewc.tasks={tasks}, and {shown(handed.run)}, which this run goes on from, "
+            f"held on to its tasks by tasks={other}: what it knows of them would be lost",
+            fix=f"regularizer.ewc.tasks={other}, or init_head=new, which lets go of them",
+        )
+    left, of = newest_task(origin, count)
+    if handed.fits(tasks) and not left:
+        named = ", ".join(origin.classes[n] for n in origin.groups[-1][:3])
+        raise ConfigError(
+            f"regularizer=ewc measures the newest task, and {of} has no sample of its classes, {named}",
+            fix="source.of in the order in which the tasks were learned, or samples of them",
+        )
+
+
+def taken_over(origin: Origin, file: str, tasks: str, decay: float, count: int | None) -> list[str]:
+    """What becomes of the tasks that the run before held on to, in lines for people.
+
+    Args:
+        origin: As in `check_taken_over`.
+        file: As there.
+        tasks: As there.
+        decay: What of the information of earlier tasks counts after each further one.
+        count: As there.
+    """
+    handed = handed_on(origin.earlier, file)
+    if handed is None and decay != 1:
+        return [
+            f"ewc takes over nothing, so regularizer.ewc.decay={decay:g} counts in runs that go on from this"
+        ]
+    if handed is None:
+        return []
+    told = f"what {shown(handed.run)} held on to"
+    if not handed.fits(tasks):
+        why = "it left no place to be pulled to; regularizer.ewc.tasks=online takes it over"
+        return [f"ewc does not take over {told}: {why}"]
+    left, of = newest_task(origin, count)
+    return [f"ewc takes over {told}, and measures the newest task alone: {left:,} samples of {of}"]

@@ -17,11 +17,10 @@ from tlx.errors import CheckpointError, ConfigError, bad_value, unknown_name
 from tlx.functional.consolidation import Pull, both_pulls
 from tlx.functional.drift import drift
 from tlx.functional.fisher import DiagonalFisher
-from tlx.origin.handed_on import ANCHOR, TASKS, HandedOn, handed_on, newest_task
+from tlx.origin.handed_on import ANCHOR, TASKS, check_taken_over, handed_on, taken_over
 from tlx.origin.origin import Origin
 from tlx.origin.ranges import check_count, check_strength
 from tlx.origin.sharing import share
-from tlx.run.directory import shown
 from tlx.types import Step
 
 __all__ = ["ANCHOR", "EWC"]
@@ -87,6 +86,12 @@ class EWC(Callback):
             raise unknown_name("regularizer.ewc.estimator", estimator, get_args(Choice))
         check_count("regularizer.ewc.samples", 1 if samples is None else samples, ", or null for all")
         check_count("regularizer.ewc.draws", draws)
+        if draws > 1 and estimator not in ("sampled", "auto"):
+            allowed, way = (
+                f"1 of estimator={estimator}, which draws nothing",
+                "regularizer.ewc.estimator=sampled",
+            )
+            raise bad_value("regularizer.ewc.draws", draws, allowed, way)
         if tasks not in get_args(Tasks):
             raise unknown_name("regularizer.ewc.tasks", tasks, get_args(Tasks))
         if not 0 <= decay <= 1:
@@ -105,37 +110,18 @@ class EWC(Callback):
                 f"regularizer.ewc.estimator={self.estimator} needs original labels, and there is no source",
                 fix="data@source=folder source.root=FOLDER, or regularizer.ewc.estimator=sampled",
             )
-        handed = handed_on(origin.earlier, FILE)
-        if handed is not None and not (origin.folder / FILE).is_file():
-            self._check_handed_on(origin, handed)
-
-    def _check_handed_on(self, origin: Origin, handed: HandedOn) -> None:
-        """Refuse what the run before held on to in another way, and a newest task without samples."""
-        if other := handed.other_mode(self.tasks):
-            raise ConfigError(
-                f"regularizer.ewc.tasks={self.tasks}, and {shown(handed.run)}, which this run goes on from, "
-                f"held on to its tasks by tasks={other}: what it knows of them would be lost",
-                fix=f"regularizer.ewc.tasks={other}, or init_head=new, which lets go of them",
-            )
-        count, of = newest_task(origin, self.samples)
-        if handed.fits(self.tasks) and not count:
-            named = ", ".join(origin.classes[n] for n in origin.groups[-1][:3])
-            raise ConfigError(
-                f"regularizer=ewc measures the newest task, and {of} has no sample of its classes, {named}",
-                fix="source.of in the order in which the tasks were learned, or samples of them",
-            )
+        if not (origin.folder / FILE).is_file():
+            check_taken_over(origin, FILE, self.tasks, self.samples)
 
     def said(self, origin: Origin) -> list[str]:
-        """What becomes of the tasks that the run before held on to, in lines for people."""
-        handed = handed_on(origin.earlier, FILE)
-        if handed is None:
-            return []
-        told = f"what {shown(handed.run)} held on to"
-        if not handed.fits(self.tasks):
-            why = "it left no place to be pulled to; regularizer.ewc.tasks=online takes it over"
-            return [f"ewc does not take over {told}: {why}"]
-        count, of = newest_task(origin, self.samples)
-        return [f"ewc takes over {told}, and measures the newest task alone: {count:,} samples of {of}"]
+        """What becomes of earlier tasks and of settings that are not read, in lines for people."""
+        lines = taken_over(origin, FILE, self.tasks, self.decay, self.samples)
+        if self.draws > 1 and {self._chosen(group) for group in origin.groups} == {"exact"}:
+            lines.append(
+                f"regularizer.ewc.draws={self.draws} is not read: of at most {FEW_CLASSES} classes "
+                "estimator=auto is exact; regularizer.ewc.estimator=sampled draws"
+            )
+        return lines
 
     def bytes_kept(self, origin: Origin) -> int:
         """A number for each weight that ever trains and was pre-trained; of separate tasks two."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tlx.errors import unknown_name
 from tlx.functional.distillation import divergence
-from tlx.origin.comparison import Comparison
+from tlx.origin.comparison import RATIO, SAMPLES, Comparison
 from tlx.origin.origin import Origin
 from tlx.origin.ranges import check_strength
 from tlx.types import Step
@@ -31,7 +31,7 @@ class KL(Callback):
         direction: `reverse`, which lets go of answers that were unlikely, or `forward`, which covers all.
         inputs: What is answered: `source`, `target`, or `auto`: source where there is one.
         samples: Of the source that are kept in memory, >= 1.
-        ratio: Samples of the source for each sample of a batch, > 0.
+        ratio: Samples of the source for each sample of a batch, > 0 and <= 100.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -45,8 +45,8 @@ class KL(Callback):
         strength: float = 1.0,
         direction: str = "reverse",
         inputs: str = "auto",
-        samples: int = 500,
-        ratio: float = 1.0,
+        samples: int = SAMPLES,
+        ratio: float = RATIO,
     ) -> None:
         check_strength("regularizer.kl.strength", strength)
         if direction not in DIRECTIONS:
@@ -61,6 +61,10 @@ class KL(Callback):
 
     def check(self, origin: Origin) -> None:
         self.comparison.check(origin)
+
+    def said(self, origin: Origin) -> list[str]:
+        """Which settings are not read, in lines for people."""
+        return self.comparison.said(origin)
 
     def bytes_kept(self, origin: Origin) -> int:
         return 0

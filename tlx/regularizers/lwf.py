@@ -6,7 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
 from tlx.functional.distillation import distillation
-from tlx.origin.comparison import Comparison
+from tlx.origin.comparison import RATIO, SAMPLES, Comparison
 from tlx.origin.origin import Origin
 from tlx.origin.ranges import check_positive, check_strength
 from tlx.types import Step
@@ -30,7 +30,7 @@ class LwF(Callback):
         scaled: Whether to multiply by T squared, so that the pull does not weaken as T grows.
         inputs: What is answered: `source`, `target`, or `auto`: source where there is one.
         samples: Of the source that are kept in memory, >= 1.
-        ratio: Samples of the source for each sample of a batch, > 0.
+        ratio: Samples of the source for each sample of a batch, > 0 and <= 100.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -45,8 +45,8 @@ class LwF(Callback):
         temperature: float = 2.0,
         scaled: bool = True,
         inputs: str = "auto",
-        samples: int = 500,
-        ratio: float = 1.0,
+        samples: int = SAMPLES,
+        ratio: float = RATIO,
     ) -> None:
         check_strength("regularizer.lwf.strength", strength)
         check_positive("regularizer.lwf.temperature", temperature)
@@ -60,6 +60,10 @@ class LwF(Callback):
 
     def check(self, origin: Origin) -> None:
         self.comparison.check(origin)
+
+    def said(self, origin: Origin) -> list[str]:
+        """Which settings are not read, in lines for people."""
+        return self.comparison.said(origin)
 
     def bytes_kept(self, origin: Origin) -> int:
         return 0
