@@ -15,7 +15,7 @@ from tlx.regularizers.lwf import LwF
 def test_it_is_nothing_until_a_weight_moves_and_pulls_back_then(inputs: str, tmp_path: Path) -> None:
     origin, network = origin_on(tmp_path)
     network.eval()
-    term = LwF(inputs=inputs, samples=10)
+    term = LwF(inputs=inputs)
     term.begin(origin)
     started(term)
     first = term.loss_term(network, step_of(network))
@@ -41,6 +41,21 @@ def test_on_the_target_it_compares_the_steps_own_answer(tmp_path: Path) -> None:
     torch.testing.assert_close(term.loss_term(network, step), expected)
 
 
+@pytest.mark.parametrize("inputs", ["source", "target"])
+def test_t_squared_multiplies_the_term_only_where_it_is_scaled(inputs: str, tmp_path: Path) -> None:
+    origin, network = origin_on(tmp_path)
+    network.eval()
+    terms = [LwF(temperature=3.0, scaled=scaled, inputs=inputs) for scaled in (True, False)]
+    for term in terms:
+        term.begin(origin)
+        term.comparison._recall = terms[0].comparison._recall  # the same draw
+        started(term)
+    moved(network, 0.05)
+    scaled, bare = (term.loss_term(network, step_of(network)).item() for term in terms)
+    assert bare > 1e-5
+    assert scaled == pytest.approx(9.0 * bare, rel=1e-4)
+
+
 def test_while_only_the_head_trains_nobody_is_asked(tmp_path: Path) -> None:
     origin, network = origin_on(tmp_path, trains=("head",))
     for inputs in ("source", "target"):
@@ -59,6 +74,8 @@ def test_while_only_the_head_trains_nobody_is_asked(tmp_path: Path) -> None:
         ({"inputs": "both"}, "inputs"),
         ({"samples": 0}, "samples"),
         ({"ratio": 0.0}, "ratio"),
+        ({"ratio": 1e9}, "ratio"),
+        ({"inputs": "target", "samples": 7}, "inputs=target"),
     ],
 )
 def test_values_out_of_their_range_are_refused(setting: dict[str, Any], said: str) -> None:

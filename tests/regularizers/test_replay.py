@@ -10,6 +10,7 @@ from tests.origin.known import SOURCE, known_job, origin_on
 from tests.regularizers.steps import started, step_of
 from tlx.errors import CheckpointError, ConfigError
 from tlx.regularizers.replay import Replay
+from tlx.trainer import World
 
 
 def test_it_is_the_loss_of_a_draw_from_the_buffer(tmp_path: Path) -> None:
@@ -41,6 +42,30 @@ def test_the_buffer_has_its_size_and_depends_on_the_seed_alone(selection: str, t
         assert np.bincount(labels).tolist() == [3, 3, 3]
 
 
+def test_each_rank_draws_its_own_share_of_a_step_from_one_buffer(tmp_path: Path) -> None:
+    """`ratio` for each sample of the whole batch, every draw as likely as any, on all ranks together."""
+    drawn: list[list[torch.Tensor]] = []
+    for rank in (0, 1):
+        origin, network = origin_on(tmp_path)
+        origin.world = World(rank, 2)
+        term = Replay(samples=SOURCE, ratio=2.0)
+        term.begin(origin)
+        taken, take = list[torch.Tensor](), term._buffer.take
+        term._buffer.take = lambda ids, device, taken=taken, take=take: taken.append(ids) or take(ids, device)  # type: ignore[method-assign,misc]
+        for batch in range(50):
+            origin.position = lambda batch=batch: batch  # type: ignore[misc]
+            term.loss_term(network, step_of(network))
+        drawn.append(taken)
+    assert {len(ids) for own in drawn for ids in own} == {12}  # twice a share of six samples
+    assert not any(torch.equal(*both) for both in zip(*drawn, strict=True))
+    together = torch.bincount(torch.cat([ids for own in drawn for ids in own]), minlength=SOURCE)
+    assert together.sum() == 50 * 24
+    expected = 50 * 24 / SOURCE
+    assert (
+        float(((together - expected) ** 2 / expected).sum()) < 2 * SOURCE
+    )  # chi square, of 39 degrees: p < 1e-4
+
+
 def test_another_buffer_than_the_run_began_with_is_refused(tmp_path: Path) -> None:
     term = Replay(samples=9)
     term.begin(origin_on(tmp_path)[0])
@@ -64,7 +89,7 @@ def test_while_only_the_head_trains_nothing_is_replayed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", [{"strength": -1.0}, {"samples": 0}, {"selection": "last"}, {"ratio": float("inf")}]
+    "setting", [{"strength": -1.0}, {"samples": 0}, {"selection": "last"}, {"ratio": 1e9}]
 )
 def test_values_out_of_their_range_are_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"regularizer.replay.{next(iter(setting))}"):

@@ -30,9 +30,9 @@ GROUPS = (("left", "right"), ("top", "never"))
 RECIPE = {"_target_": "tlx.heads.linear.Linear"}
 
 
-def job_with_heads(continues: bool = False) -> Job:
+def job_with_heads(continues: bool = False, several: tuple[tuple[str, ...], ...] = GROUPS) -> Job:
     job = known_job()
-    groups = (("left", "right", "top"),) if continues else GROUPS
+    groups = (("left", "right", "top"),) if continues else several
     torch.manual_seed(3)
     heads = [nn.Linear(8, len(names)) for names in groups]
     job.backbone.know([KnownHead(RECIPE, names) for names in groups], heads)
@@ -166,6 +166,25 @@ def test_weights_that_the_run_before_left_frozen_are_measured_on_all_tasks(
         assert torch.allclose(held[name], expected, rtol=1e-4, atol=1e-8), name
         if tasks == "separate" and name in resting:
             assert torch.equal(held[ANCHOR + name], before)
+
+
+def test_online_each_further_task_fades_what_is_measured_late_of_the_oldest(tmp_path: Path) -> None:
+    settings = {"samples": None, "tasks": "online", "decay": 0.5}
+    three = (("left", "a"), ("right", "b"), ("top", "c"))
+    first, _ = origin_with(tmp_path / "first", job_with_heads(several=three))
+    EWC(**settings).begin(first)  # type: ignore[arg-type]
+    path = tmp_path / "first" / "ewc.safetensors"
+    known = {name: value for name, value in load_file(path).items() if "block1.conv" not in name}
+    write_durably(path, lambda to: save_file(known, to), sidecar=True)
+    origin, _ = origin_with(tmp_path / "second", job_with_heads(several=three), earlier=tmp_path / "first")
+    EWC(**settings).begin(origin)  # type: ignore[arg-type]
+    held = load_file(tmp_path / "second" / "ewc.safetensors")
+    oldest, older, newest = (naive_information(origin, group) for group in origin.groups)
+    resting = [name for name, _, _ in origin.pairs if "block1.conv" in name]
+    assert resting and all(float(oldest[name].max()) > 0 for name in resting)
+    for name in resting:
+        expected = 0.25 * oldest[name] + 0.5 * older[name] + newest[name]
+        assert torch.allclose(held[name], expected, rtol=1e-4, atol=1e-8), name
 
 
 def test_online_the_information_fades_and_the_last_weights_are_held_on_to(tmp_path: Path) -> None:
