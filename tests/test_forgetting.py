@@ -7,9 +7,12 @@ import torch
 
 from tests.origin.known import known_job, origin_on
 from tlx.errors import ConfigError
-from tlx.forgetting import Place, bytes_noted, forgetting, note_before, told_right
+from tlx.forgetting import Place, bytes_noted, forgetting, in_words, note_before, told_right
 from tlx.functional.intervals import paired_difference
 from tlx.origin.origin import Origin, measured
+from tlx.regularizers.ewc import EWC
+from tlx.regularizers.lwf import LwF
+from tlx.regularizers.replay import Replay
 from tlx.trainer import World
 from tlx.types import FrontierValues, Inputs
 
@@ -56,6 +59,22 @@ def test_what_is_lost_is_before_minus_after_on_the_same_samples(tmp_path: Path) 
         "source/samples_seen": None,  # made-up samples have no bytes to compare
     }
     assert low < 3 / 17 < high
+
+
+def test_words_say_what_was_measured_and_what_settings_became(tmp_path: Path) -> None:
+    origin, _ = origin_on(tmp_path)
+    terms = (EWC(draws=3), EWC(estimator="sampled"), LwF(), LwF(temperature=3.5, scaled=False), Replay())
+    assert in_words(origin, terms) == {
+        "source/data": "MadeUp",
+        "source/split": "test",
+        "source/held_on_by": [
+            "ewc at strength 1000 (exact Fisher information)",
+            "ewc at strength 1000 (sampled Fisher information)",
+            "lwf at strength 1 (T 2, multiplied by T squared)",
+            "lwf at strength 1 (T 3.5, not multiplied by T squared)",
+            "replay at strength 1",
+        ],
+    }
 
 
 def test_a_byte_is_kept_for_each_measured_sample(tmp_path: Path) -> None:

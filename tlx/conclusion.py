@@ -22,7 +22,7 @@ from tlx.data.overlap import write_samples
 from tlx.data.stored import Chosen, Stored
 from tlx.evaluation import evaluate, show_mistakes, to_device
 from tlx.figures import TASK_FIGURES
-from tlx.forgetting import Place, forgetting
+from tlx.forgetting import Place, forgetting, in_words
 from tlx.job import Run
 from tlx.made_by import PACKAGES, version
 from tlx.metrics.moments import FeatureMoments
@@ -227,7 +227,8 @@ def _forgetting(run: Run) -> dict[str, Any]:
         return {}
     place = Place(run.world, run.job.trainer.device(run.world), run.job.trainer.precision_context)
     network = run.network.to(place.device).eval()
-    return forgetting(run.origin, network.original_logits, place)
+    words = in_words(run.origin, run.job.regularizers)
+    return forgetting(run.origin, network.original_logits, place) | words
 
 
 def _meta(run: Run, summary: dict[str, Any]) -> dict[str, Any]:

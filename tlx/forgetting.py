@@ -1,6 +1,6 @@
 """What is forgotten: how well the original classes are told apart before a run and after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,17 +10,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tlx.cache.meta import named
 from tlx.checkpoint.durable import is_whole, write_durably
 from tlx.checkpoint.space import AROUND
 from tlx.evaluation import to_device
 from tlx.functional.class_groups import within_groups
 from tlx.functional.intervals import paired_difference
 from tlx.origin.origin import Origin, measured
+from tlx.origin.regularizer import Regularizer
 from tlx.origin.seen import seen
 from tlx.trainer import World
 from tlx.types import FrontierValues, Inputs
 
-__all__ = ["Place", "bytes_noted", "forgetting", "note_before", "told_right"]
+__all__ = ["Place", "bytes_noted", "forgetting", "in_words", "note_before", "told_right"]
 
 NAME = "source_before.npy"
 """Which samples the original network told right, a byte each."""
@@ -85,6 +87,27 @@ def forgetting(
         "source/samples": len(after),
         "source/samples_seen": None if known is None else int(known.sum()),
     }
+
+
+def in_words(origin: Origin, regularizers: Sequence[Regularizer]) -> dict[str, Any]:
+    """The words of a summary: what was measured, and what held on to it.
+
+    Args:
+        origin: With a source.
+        regularizers: Of the run.
+    """
+    source = origin.source_at_hand
+    words = named(origin.network.backbone, source.source, {})
+    return {
+        "source/data": " ".join(words[key] for key in ("data", "root") if key in words),
+        "source/split": "val" if source.splits.test is None else "test",
+        "source/held_on_by": [_held_on_by(each, origin) for each in regularizers],
+    }
+
+
+def _held_on_by(regularizer: Regularizer, origin: Origin) -> str:
+    detail = f" ({regularizer.detail(origin)})" if hasattr(regularizer, "detail") else ""
+    return f"{regularizer.name} at strength {regularizer.strength:g}{detail}"
 
 
 def told_right(

@@ -58,5 +58,15 @@ def test_what_held_on_is_named() -> None:
     assert shown(regularizer=nodes)["held_on_by"] == "ewc at strength 1000, replay at strength 0.5"
 
 
+def test_the_source_its_split_and_what_settings_became_are_named() -> None:
+    held = ["ewc at strength 1000 (exact Fisher information)", "replay at strength 0.5"]
+    told = {"source/data": "folder /photos", "source/split": "test", "source/held_on_by": held}
+    found = shown(summary=told, regularizer={"ewc": {"strength": 1000.0}})
+    assert (found["source"], found["split"]) == ("folder /photos", "test")
+    assert found["held_on_by"] == ", ".join(held)
+    nothing = shown(summary=told | {"source/held_on_by": []})
+    assert nothing["held_on_by"] == "nothing but what stayed frozen"
+
+
 def test_without_a_source_there_is_nothing_to_show() -> None:
     assert forgotten(RunFiles(Path("run"), summary={"val/accuracy": 0.5})) is None

@@ -12,7 +12,8 @@ __all__ = ["Regularizer"]
 class Regularizer(LossTerm, Protocol):
     """A loss term that holds on to what was known before a run.
 
-    With a method `said(origin)`, its lines are shown with the plan.
+    With a method `said(origin)`, its lines are shown with the plan; with a method `detail(origin)`, what it
+    gives in a few words stands beside its name on the page.
 
     Attributes:
         name: Of its choice in `conf/regularizer`; `train/NAME` in metrics.csv is what it added.

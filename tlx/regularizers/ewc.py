@@ -123,6 +123,11 @@ class EWC(Callback):
             )
         return lines
 
+    def detail(self, origin: Origin) -> str:
+        """Which estimator it is."""
+        chosen = sorted({self._chosen(group) for group in origin.groups})
+        return f"{' and '.join(chosen)} Fisher information"
+
     def bytes_kept(self, origin: Origin) -> int:
         """A number for each weight that ever trains and was pre-trained; of separate tasks two."""
         sizes = (

@@ -65,6 +65,10 @@ class LwF(Callback):
         """Which settings are not read, in lines for people."""
         return self.comparison.said(origin)
 
+    def detail(self, origin: Origin) -> str:
+        """The temperature, and what is done about it."""
+        return f"T {self.temperature:g}, {'' if self.scaled else 'not '}multiplied by T squared"
+
     def bytes_kept(self, origin: Origin) -> int:
         return 0
 

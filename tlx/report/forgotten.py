@@ -25,6 +25,8 @@ def forgotten(files: RunFiles) -> dict[str, Any] | None:
             ("Forgetting", points(lost)),
             ("95 % interval", MISSING if known is None else f"{_bare(known[0])} to {points(known[1])}"),
         ],
+        "source": str(given.get("source/data") or ""),
+        "split": str(given.get("source/split") or ""),
         "held_on_by": ", ".join(_regularizers(files)) or "nothing but what stayed frozen",
         "verdict": _verdict(known),
         "samples": _samples(given.get("source/samples"), given.get("source/samples_seen")),
@@ -32,6 +34,9 @@ def forgotten(files: RunFiles) -> dict[str, Any] | None:
 
 
 def _regularizers(files: RunFiles) -> list[str]:
+    told = files.summary.get("source/held_on_by")  # runs of before have none
+    if isinstance(told, list):
+        return [str(each) for each in told]
     nodes = files.settings.get("regularizer")
     if not isinstance(nodes, dict):
         return []
