@@ -56,7 +56,12 @@ def test_a_run_that_holds_on_is_resumed_to_the_bit(name: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "moment", [("before tlx.regularizers.ewc.save_file", 0), ("after tlx.regularizers.ewc.write_durably", 0)]
+    "moment",
+    [
+        ("after tlx.functional.fisher.DiagonalFisher.add", 1),
+        ("before tlx.regularizers.ewc.save_file", 0),
+        ("after tlx.regularizers.ewc.write_durably", 0),
+    ],
 )
 def test_a_kill_around_the_fisher_information_is_resumed_to_the_bit(
     moment: tuple[str, int], tmp_path: Path
@@ -64,6 +69,7 @@ def test_a_kill_around_the_fisher_information_is_resumed_to_the_bit(
     job = {"strategy": UPPER, "regularizers": REGULARIZERS["ewc"], "knows": SOURCE}
     assert run_process(tmp_path / "whole", **job) == [0]
     assert run_process(tmp_path / "killed", kill=moment, **job) == [KILLED]
+    assert (tmp_path / "killed/known/ewc.safetensors").exists() == ("write_durably" in moment[0])
     assert run_process(tmp_path / "killed", **job) == [0]
     assert differences(outcome(tmp_path / "killed"), outcome(tmp_path / "whole")) == []
     written = [folder / "known/ewc.safetensors" for folder in (tmp_path / "killed", tmp_path / "whole")]
