@@ -19,6 +19,23 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
     5: ("a kill at an epoch's end", ("test_exact_resume::on_train_epoch_end",)),
     6: ("a kill in a validation", ("test_exact_resume::on_validation_batch_start",)),
     7: ("a kill around an unfreezing", ("test_every_plan::test_what_trains", "test_every_strategy::killed")),
+    8: (
+        "a kill in a later task under EWC, and in its Fisher pass",
+        (
+            "verbs/test_sequence::test_a_killed_sequence",
+            "test_every_regularizer::around_the_fisher",
+            "test_every_regularizer::around_a_copied_fisher",
+        ),
+    ),
+    9: ("the same under LwF", ("test_every_regularizer::that_holds_on_is_resumed",)),
+    10: (
+        "the same under replay",
+        ("verbs/test_sequence::test_a_killed_sequence", "test_every_regularizer::that_holds_on_is_resumed"),
+    ),
+    11: (
+        "a kill in a draw of few samples and a probe of them",
+        ("verbs/test_protocol::test_a_killed_answer",),
+    ),
     12: ("other loading processes after a resume", ("test_exact_resume::test_workers_that_change",)),
     13: (
         "another batch size or accumulation",

@@ -18,6 +18,11 @@ SWEEP = (
     "trainer=cpu", "cache=none", "trainer.limit_val_batches=1",
 )  # fmt: skip
 
+SHOTS = (
+    "fewshot", "fewshot.arms=[strategy,probe]", "fewshot.shots=[1,2]", "fewshot.seeds=1", "strategy=partial",
+    "strategy.epochs=2", "trainer=cpu", "cache=none",
+)  # fmt: skip
+
 
 def test_an_answer_has_a_place_of_its_own_a_page_and_is_not_overwritten(
     command: Server, tmp_path: Path
@@ -46,14 +51,20 @@ def test_an_answer_has_a_place_of_its_own_a_page_and_is_not_overwritten(
     assert changed.code == 2 and "is an answer, and goes on with what it was asked with" in changed.err
 
 
-def test_a_killed_answer_goes_on_with_the_runs_that_it_has(command: Server, tmp_path: Path) -> None:
-    whole = command.run(tmp_path, *SWEEP, "run_dir=whole")
+@pytest.mark.parametrize(
+    ("words", "first_run"), [(SWEEP, "plan/rate1-seed0"), (SHOTS, "partial/shots1-rate1-seed0")]
+)
+def test_a_killed_answer_goes_on_with_the_runs_that_it_has(
+    words: tuple[str, ...], first_run: str, command: Server, tmp_path: Path
+) -> None:
+    whole = command.run(tmp_path, *words, "run_dir=whole")
     assert whole.code == 0, whole.err
-    started = command.start(tmp_path, *SWEEP, "run_dir=cut")
+    started = command.start(tmp_path, *words, "run_dir=cut")
     runs = tmp_path / "cut" / "runs"
-    first = runs / "plan" / "rate1-seed0" / "summary.json"
+    first = runs / first_run / "summary.json"
     until(lambda: len(list(runs.glob("*/*/config.yaml"))) > 1)  # the page of the first is written as well
     assert first.is_file()
+    assert not (tmp_path / "cut" / "result.json").exists()
     os.killpg(started.pid, signal.SIGKILL)
     started.wait()
     before = first.stat().st_mtime_ns
