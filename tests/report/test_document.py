@@ -37,6 +37,6 @@ def test_where_nothing_can_be_written_the_old_file_stays(tmp_path):
 def values(**given):
     empty = {"shown": [], "shared": [], "left": [], "missing": [], "argv": [], "links": {}}
     empty |= {"titles": {"val/accuracy": "Val accuracy"}, "texts": {}, "commands": [], "leans": True}
-    numbers = {"finished": 0, "total": 0, "plotted": 1, "main": "val/accuracy"}
+    numbers = {"finished": 0, "total": 0, "plotted": 1, "forgotten": None, "main": "val/accuracy"}
     row = type("Row", (), {"jobs": [], "seeds_repeat": False, "figures": {}})
     return empty | numbers | {"rows": [("all", row)]} | given
