@@ -69,9 +69,7 @@ def caption(result: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {text}" for name, text in sorted(result["versions"].items()))
     failed = f" {len(result['failed'])} sequences failed and are left out." if result["failed"] else ""
     notes = NONE if any(case.method == "none" for case in CASES if case.name in measured) else ""
-    notes += (
-        ORDERS if any(case.experiment == "permuted_mnist" for case in CASES if case.name in measured) else ""
-    )
+    notes += ORDERS if any(name.startswith("permuted_mnist") for name in measured) else ""
     return (
         f"{result['date']}. Means over seeds with Student's 95 % interval; `reached` holds the first of the "
         f"published values against it. Published by, in this order where they have a value: "
