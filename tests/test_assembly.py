@@ -162,3 +162,12 @@ def test_a_folder_that_goes_while_a_run_is_on_its_way_does_not_end_it(tmp_path: 
     log = (tmp_path / "run" / "log.txt").read_text()
     assert f"the frozen part is computed in every epoch, since cache.folder={folder} cannot be used" in log
     assert (tmp_path / "run" / "summary.json").is_file()
+
+
+def test_a_plan_counts_no_memory_for_processes_that_will_share_a_machine(tmp_path: Path) -> None:
+    cache = CacheSettings(ram=1, disk=0, folder=str(tmp_path))
+    for devices, kept in ((1, True), (2, False)):
+        job = small_job(cache=cache, augment="none", devices=devices)
+        plan, text = describe_plan(job)
+        assert (plan["phases"][0]["cache_bytes"] > 0) == kept
+        assert ("of several processes none holds them in memory" in text) != kept

@@ -70,7 +70,7 @@ def kept_in(job: Job, plan: Plan, begins: bool) -> list[str]:
         ConfigError: It begins, and there is no other place.
     """
     if begins:
-        check_place(job.cache)
+        check_place(job.cache, job.trainer.devices)
     why = obstacle(job.cache)
     if not why or not any(frontier_of(plan, number) for number in range(len(plan.phases))):
         return []
@@ -105,7 +105,7 @@ def held_on_to(job: Job, origin: Origin | None) -> list[str]:
 def frontier_cache(job: Job, network: Network, world: World) -> FrontierCache:
     """What computes the frozen part once; it speaks once it has a run."""
     settings = job.trainer
-    return FrontierCache(
+    found = FrontierCache(
         job.cache,
         network,
         job.data,
@@ -116,6 +116,8 @@ def frontier_cache(job: Job, network: Network, world: World) -> FrontierCache:
         lambda line: None,
         job.names,
     )
+    found.processes = max(world.local_size, settings.devices)
+    return found
 
 
 def origin_of(job: Job, network: Network, plan: Plan, folder: Path, world: World) -> Origin | None:

@@ -8,13 +8,16 @@ import shutil
 import sys
 import types
 import weakref
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
-from tests.faults.jobs import MadeUpSplit, small_backbone
+from tests.cache.caches import cache_of
+from tests.faults.jobs import MadeUp, MadeUpSplit, small_backbone
 from tlx.cache.address import (
     address,
     arithmetic,
@@ -23,7 +26,9 @@ from tlx.cache.address import (
     preprocessing_digest,
     reading_digest,
     split_key,
+    values_address,
 )
+from tlx.cache.part import Part
 from tlx.data.folder import Folder
 
 
@@ -155,3 +160,43 @@ def test_arithmetic_names_the_device_the_versions_and_the_settings():
 @pytest.mark.parametrize("other", [{"a": 2}, {"a": 1, "b": None}, {"b": 1}])
 def test_any_other_part_is_another_address(other):
     assert address(**other) != address(a=1)
+
+
+CHANGED = {
+    "weights below the frontier": lambda given: next(given["backbone"].net.stem.parameters()).data.add_(1),
+    "frontier": lambda given: given.update(frontier=2),
+    "samples": lambda given: given.update(part=Part("train", MadeUp(first=7).splits().train, 2)),
+    "variations": lambda given: given.update(part=replace(given["part"], views=3)),
+    "no variations": lambda given: given.update(part=replace(given["part"], views=None)),
+    "seed of the variations": lambda given: setattr(given["data"], "seed", 5),
+    "mirroring": lambda given: setattr(given["data"], "source", replace(given["data"].source, flip=True)),
+    "size of a block": lambda given: setattr(given["data"], "eval_batch_size", 7),
+    "arithmetic": lambda given: given.update(settings={"precision": "bf16-mixed"}),
+    "what reads": lambda given: given["monkeypatch"].setattr(
+        "tlx.cache.address.reading_digest", lambda *_: "other code"
+    ),
+    "more": lambda given: given.update(more={"what": "else"}),
+}
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_whatever_the_bits_depend_on_is_another_address(what, monkeypatch):
+    cache = cache_of(Path("unused"))
+    given = {
+        "backbone": cache.network.backbone,
+        "frontier": 1,
+        "data": cache.data,
+        "part": Part("train", cache.data.splits.train, 2),
+        "settings": {"precision": "32-true"},
+        "monkeypatch": monkeypatch,
+        "more": {},
+    }
+
+    def addressed():
+        backbone, frontier, data, part, settings, _, more = given.values()
+        return values_address(backbone, frontier, data, part, torch.device("cpu"), settings, **more)
+
+    before = addressed()
+    assert addressed() == before
+    CHANGED[what](given)
+    assert addressed() != before

@@ -57,3 +57,10 @@ def test_the_usual_folder_is_named_too(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(ConfigError, match=rf"folder=null, which is {tmp_path}/file/tlx/features cannot be"):
         check_place(CacheSettings(ram=0))
+
+
+def test_of_several_processes_none_holds_anything_in_memory(tmp_path):
+    (tmp_path / "file").touch()
+    check_place(of(tmp_path / "file", ram=1), processes=1)
+    with pytest.raises(ConfigError, match="2 processes of a machine hold nothing in memory.* or cache=none"):
+        check_place(of(tmp_path / "file", ram=1), processes=2)

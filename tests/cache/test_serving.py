@@ -5,7 +5,7 @@ import pytest
 
 from tests.cache.caches import ALL, cache_of
 from tests.faults.processes import run_ranks
-from tlx.cache.serving import serve, training_part, why_not
+from tlx.cache.serving import serve, training_part, wanted_parts, why_not
 from tlx.plan import HEAD, Phase, Plan
 from tlx.trainer import World
 
@@ -89,8 +89,9 @@ def test_there_are_as_many_variations_as_asked_for_and_no_more_than_epochs_that_
 ):
     cache = cache_of(tmp_path, views=3)
     head, more, _ = (replace(phase, epochs=epochs) for phase in PLAN.phases)
-    assert training_part(cache, more, False).views == views
-    assert training_part(cache, head, False).views is None
+    plan = Plan(PLAN.stages, (head, more))
+    assert training_part(cache, plan, more, False).views == views
+    assert training_part(cache, plan, head, False).views is None
 
 
 @pytest.mark.parametrize("room", [0.1, 1e-9], ids=["room", "no room"])
@@ -109,5 +110,17 @@ def test_variations_come_back_only_above_a_frozen_part_whether_or_not_it_is_kept
 
 def test_why_training_samples_are_read_anew_is_said(tmp_path):
     cache = cache_of(tmp_path)
-    assert [why_not(cache, phase, False) for phase in PLAN.phases[:2]] == ["", "pictures vary"]
-    assert why_not(cache, PLAN.phases[0], mixes=True) == "pictures are mixed"
+    assert [why_not(cache, PLAN, phase, False) for phase in PLAN.phases[:2]] == ["", "pictures vary"]
+    assert why_not(cache, PLAN, PLAN.phases[0], mixes=True) == "pictures are mixed"
+
+
+def test_phases_share_their_variations_so_that_one_pass_fills_all_their_frontiers(tmp_path):
+    cache = cache_of(tmp_path, views=5)
+    phases = tuple(
+        replace(phase, epochs=epochs) for phase, epochs in zip(PLAN.phases, (9, 2, 9), strict=True)
+    )
+    lower = replace(phases[1], trains=phases[1].trains | {"block0": 1e-3}, epochs=1)
+    plan = Plan(PLAN.stages, (*phases[:2], lower, phases[2]))
+    cache.network.freeze_except(plan.phases[1].trains)
+    (part, frontiers), _ = wanted_parts(cache, plan, 1, False)
+    assert part.views == 3 and frontiers == (2, 1)

@@ -78,7 +78,7 @@ def forecast(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> Fore
     frontier, data, phase = frontier_of(plan, number), cache.data, plan.phases[number]
     if not frontier or not cache.settings.is_on:
         return Forecast(frontier, why="cache=none")
-    train, val = training_part(cache, phase, mixes), Part("val", data.splits.val)
+    train, val = training_part(cache, plan, phase, mixes), Part("val", data.splits.val)
     try:
         cache.network.to(cache.device)
         parts = [part for part in (train, val) if part is not None]
@@ -91,7 +91,7 @@ def forecast(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> Fore
         for name, (part, layout) in wanted.items()
         if name in fitting or cache.is_kept(part, frontier)
     }
-    why = why_not(cache, phase, mixes)
+    why = why_not(cache, plan, phase, mixes)
     if train is not None and "train" not in kept:
         why = _lacks_room(wanted["train"][1], cache)
     sizes = {name: layout.bytes for name, (_, layout) in kept.items()}
@@ -109,10 +109,9 @@ def unused_views(cache: FrontierCache, plan: Plan) -> str:
         for number, phase in enumerate(plan.phases)
     ):
         return ""
-    return (
-        f"cache.views={views} changes nothing: no phase has both a frozen part and pictures that vary "
-        "(data.augment=always varies them while the head alone trains)"
-    )
+    said = f"cache.views={views} changes nothing: in no phase do pictures vary above frozen first stages"
+    is_read = any(frontier_of(plan, number) for number in range(len(plan.phases)))
+    return f"{said} (data.augment=always varies them while the head alone trains)" if is_read else said
 
 
 def _of_test(
@@ -133,4 +132,4 @@ def _lacks_room(layout: Layout, cache: FrontierCache) -> str:
     settings, about = cache.settings, "about " if is_estimated(layout) else ""
     limited = cache.making.room.most() < settings.budget
     disk = f"the disk of {settings.place}" if limited else f"cache.disk={settings.disk:g}"
-    return f"{about}{size(layout.bytes)} are more than {disk} and cache.ram={settings.ram:g} GiB leave"
+    return f"{about}{size(layout.bytes)} are more than {settings.room_said(disk, cache.processes)}"

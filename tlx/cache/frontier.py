@@ -72,6 +72,7 @@ class FrontierCache:
             settings, data, world, device, precision, lambda line: self.say(line), names or {}
         )
         self.seconds = 0.0
+        self.processes = world.local_size  # of this machine; before they are started, those that will be
         self._open: dict[str, tuple[str, StoredRows]] = {}  # by the name of the part: address and rows
         self._cuts: dict[int, Cut] = {}
 
@@ -142,7 +143,7 @@ class FrontierCache:
     @property
     def memory(self) -> int:
         """Bytes that this process may hold in memory; ranks that share files hold none."""
-        return self.settings.memory if self.world.local_size == 1 else 0
+        return self.settings.memory if self.processes == 1 else 0
 
     def _all(self, wanted: Sequence[tuple[Part, Sequence[int]]], others: set[str]) -> dict[str, StoredRows]:
         began, found = time.monotonic(), dict[str, StoredRows]()

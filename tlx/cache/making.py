@@ -105,7 +105,7 @@ class Making:
         budget = f"cache.disk={self.settings.disk:g}"
         self.say_once(
             f"frozen part of {part.name} to {cut.reach} takes {size(needed)}, more than "
-            f"{budget if lacking == BUDGET else lacking} and cache.ram={self.settings.ram:g} GiB leave: "
+            f"{self.settings.room_said(budget if lacking == BUDGET else lacking, self.world.local_size)}: "
             "it is computed in every epoch"
         )
 

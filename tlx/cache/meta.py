@@ -18,7 +18,7 @@ __all__ = ["META", "described", "named", "parsed_meta", "write_meta"]
 
 META = "meta.json"
 SEAL = "seal"
-PLACES = ("root", "file")
+PLACES = ("root", "file", "train")
 """Arguments of a source that say where its samples lie."""
 
 

@@ -34,19 +34,28 @@ def obstacle(settings: CacheSettings) -> str:
     return "" if Store(folder, settings.budget).entries() else "it cannot be written to"
 
 
-def check_place(settings: CacheSettings) -> None:
+def check_place(settings: CacheSettings, processes: int = 1) -> None:
     """Refuse a folder that can never hold anything where no memory stands in for it, as of cache=disk.
+
+    Args:
+        settings: Of the cache.
+        processes: That will share the machine; of several none holds values in memory.
 
     Raises:
         ConfigError: There is no place for anything.
     """
     why = obstacle(settings)
-    if why and not settings.memory:
-        raise ConfigError(
-            f"{named_place(settings)} cannot be used: {why}; and cache.ram={settings.ram:g} GiB leave no "
-            "other place for the frozen part",
-            fix="cache.folder=FOLDER, cache=auto, which holds it in memory, or cache=none",
-        )
+    if not why or (settings.memory and processes == 1):
+        return
+    no_place = f"cache.ram={settings.ram:g} GiB leave no other place"
+    if processes > 1:
+        no_place = f"{processes} processes of a machine hold nothing in memory"
+    raise ConfigError(
+        f"{named_place(settings)} cannot be used: {why}; and {no_place} for the frozen part",
+        fix="cache.folder=FOLDER, "
+        + ("" if processes > 1 else "cache=auto, which holds it in memory, ")
+        + "or cache=none",
+    )
 
 
 def named_place(settings: CacheSettings) -> str:

@@ -24,7 +24,7 @@ def serve(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> None:
         mixes: Whether training pictures are mixed.
     """
     data, phase, frontier = cache.data, plan.phases[number], frontier_of(plan, number)
-    train = training_part(cache, phase, mixes)
+    train = training_part(cache, plan, phase, mixes)
     data.augmenting = data.phase_augments(phase)
     data.views = train.views if frontier and train is not None else None
     data.stored = {}  # what the phase before read may go from memory
@@ -48,10 +48,10 @@ def wanted_parts(
         Each with the frontiers that one pass can fill for this phase and for later ones, its own first.
     """
     data, frontier = cache.data, frontier_of(plan, number)
-    train = training_part(cache, plan.phases[number], mixes)
+    train = training_part(cache, plan, plan.phases[number], mixes)
 
     def is_read_alike(phase: Phase) -> bool:
-        return training_part(cache, phase, mixes) == train
+        return training_part(cache, plan, phase, mixes) == train
 
     wanted = [(Part("val", data.splits.val), frontiers_ahead(plan, number, lambda phase: True))]
     if train is not None:
@@ -63,21 +63,30 @@ def wanted_parts(
     ]
 
 
-def training_part(cache: FrontierCache, phase: Phase, mixes: bool) -> Part | None:
-    """The training samples as a phase reads them above a frozen part; None where every epoch reads others."""
+def training_part(cache: FrontierCache, plan: Plan, phase: Phase, mixes: bool) -> Part | None:
+    """The training samples as a phase reads them above a frozen part; None where every epoch reads others.
+
+    There are no more variations than epochs that read them, counted over all phases, which share them.
+    """
     data, views = cache.data, cache.settings.views
     if mixes:
         return None
     if not data.phase_augments(phase):
         return Part("train", data.splits.train)
-    return None if views is None else Part("train", data.splits.train, min(views, phase.epochs))
+    return None if views is None else Part("train", data.splits.train, min(views, varied_epochs(data, plan)))
 
 
-def why_not(cache: FrontierCache, phase: Phase, mixes: bool) -> str:
+def varied_epochs(data: TransferData, plan: Plan) -> int:
+    """Epochs of all phases that have a frozen part and in which pictures vary; 1 where there are none."""
+    phases = [phase for number, phase in enumerate(plan.phases) if frontier_of(plan, number)]
+    return max(1, sum(phase.epochs for phase in phases if data.phase_augments(phase)))
+
+
+def why_not(cache: FrontierCache, plan: Plan, phase: Phase, mixes: bool) -> str:
     """Why a phase with a frozen part reads its training samples anew; empty where it does not."""
     if mixes:
         return "pictures are mixed"
-    return "pictures vary" if training_part(cache, phase, mixes) is None else ""
+    return "pictures vary" if training_part(cache, plan, phase, mixes) is None else ""
 
 
 def concluding_part(data: TransferData, plan: Plan, number: int, kept: Collection[str]) -> Part | None:

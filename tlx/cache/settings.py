@@ -23,8 +23,8 @@ class CacheSettings:
             1e9; those used longest ago go first. 0: nothing is written, so nothing is shared between runs.
         folder: Where values lie; None: `tlx/features` in the user's cache folder.
         views: Where training pictures vary and part of the network is frozen: so many variations of each,
-            at most as many as the phase has epochs, are computed once and read in turn. None: what varies
-            is not kept. >= 1.
+            at most as many as epochs read them, are computed once, epoch e reading variation e modulo their
+            number. None: what varies is not kept. >= 1.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -68,6 +68,17 @@ class CacheSettings:
             return Path(self.folder).expanduser().absolute()
         home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         return Path(home, "tlx", "features")
+
+    def room_said(self, disk: str, processes: int) -> str:
+        """What has no room, for people: of several processes of a machine none holds values in memory.
+
+        Args:
+            disk: What there is on the disk.
+            processes: That share the machine.
+        """
+        if processes > 1:
+            return f"{disk} leaves, and of several processes none holds them in memory"
+        return f"{disk} and cache.ram={self.ram:g} GiB leave"
 
     def keeps(self, split: str, views: int | None, frontier: int) -> bool:
         """Whether the values of a split below a frontier are to be kept, where they fit."""

@@ -21,6 +21,7 @@ def check_cache(saved: Mapping[str, Any], trust: Iterable[str] = ()) -> None:
     Raises:
         ConfigError: Nothing of the frozen part could be kept.
     """
-    node = resolve.resolved(saved).get("cache")
+    plain = resolve.resolved(saved)
+    node, devices = plain.get("cache"), plain.get("trainer", {}).get("devices", 1)
     if node is not None:
-        check_place(build(node, importable(trust)))
+        check_place(build(node, importable(trust)), devices if isinstance(devices, int) else 1)

@@ -102,7 +102,7 @@ def foretold(job: Job, short: Job, network: Network, plan: Plan, folder: Path) -
     for number, phase in enumerate(plan.phases):
         network.freeze_except(phase.trains, plan.norms)
         told.append(forecast(cache, plan, number, mixes))
-        train = training_part(cache, phase, mixes)
+        train = training_part(cache, plan, phase, mixes)
         if train is not None and told[-1].train:
             kept.add((train.name, train.views, told[-1].frontier))
         if told[-1].val:
