@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.answers import table as answers
-from scripts.bench import cost
+from scripts.bench import cost, fisher
 from scripts.bench.table import caption, markdown
 from scripts.forgetting import table as forgetting
 from scripts.reproduction import table as reproduction
@@ -56,6 +56,12 @@ def benchmark_table() -> str:
 def cost_table() -> str:
     """What `scripts.bench.cost` measured last."""
     return _table(newest(RESULTS, "cost-*.json"), cost.table, cost.caption)
+
+
+def fisher_table() -> str:
+    """What `scripts.bench.fisher` measured last."""
+    found = newest(RESULTS, "fisher-*.json")
+    return _table(found, lambda result: fisher.table(result["cases"]), fisher.caption)
 
 
 FORGETTING = Path(__file__).parent / "forgetting" / "results"
@@ -110,6 +116,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "answers": answers_table,
     "benchmark": benchmark_table,
     "cost": cost_table,
+    "fisher": fisher_table,
 }
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from scripts.bench.fisher import CASES, GOALS, measured, table
+from scripts.bench.fisher import CASES, GOALS, caption, measured, table
 from scripts.bench.rows.fisher_loops import case, error, loops
 
 
@@ -18,6 +18,19 @@ def test_the_table_says_of_each_goal_whether_it_is_reached() -> None:
     assert "1.50 [" in well and "goal 1.4: reached" in well and "missed" not in well
     assert "0.01 of vmap-8" in well
     assert badly.count("missed") == 3 and "reached" not in badly
+
+
+def test_a_goal_that_the_interval_reaches_below_is_reached_by_the_mean_alone() -> None:
+    found = result(1.5, 2**20, 1e-5)
+    found["seconds"] = {"naive": [1.2, 2.4], "tlx": [1.0, 1.0], "vmap-8": [2.0, 2.0]}
+    assert "goal 1.4: the mean reaches it" in table({"bert": found})
+
+
+def test_the_caption_says_how_many_samples_there_were() -> None:
+    of = {"date": "2026-01-02", "processor": {"name": "A processor"}}
+    case = {**result(2, 1, 0), "versions": {"torch": "2.15.0+cu132"}}
+    said = caption({**of, "cases": {"bert": case}})
+    assert said.startswith("2026-01-02, A processor, one thread, torch 2.15.0; samples: 10 of BERT")
 
 
 def test_every_case_has_a_goal() -> None:
