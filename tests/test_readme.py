@@ -24,7 +24,7 @@ def test_a_readme_without_a_table_is_noticed() -> None:
     with pytest.raises(SystemExit, match="'models'"):
         filled(TEXT.replace("<!-- models -->", ""))
     lists = {"strategies", "models", "data", "tasks", "regularizers", "sequences", "summary"}
-    assert set(TABLES) == lists | {"forgetting", "reproduction", "answers", "benchmark", "cost"}
+    assert set(TABLES) == lists | {"forgetting", "reproduction", "answers", "benchmark", "cost", "fisher"}
 
 
 def test_every_verb_is_explained() -> None:
