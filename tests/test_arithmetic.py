@@ -42,7 +42,7 @@ def test_what_agrees_is_used_and_said(tmp_path):
     settings, said = settle(job, network, tmp_path)
     assert settings == job.trainer
     assert said[0].startswith(
-        "trainer.precision=bf16-mixed trainer.memory_format=channels_last: features differ by"
+        "trainer.precision=bf16-mixed trainer.memory_format=channels_last is used: features differ by"
     )
     assert network.backbone.net.block0.conv.weight.is_contiguous(memory_format=torch.channels_last)
 

@@ -81,7 +81,7 @@ def settled(
         found = world.agree(_found(settings, network, data, folder, world) if world.is_first else None)
         asked = f"trainer.precision={settings.precision} trainer.memory_format={settings.memory_format}"
         if found.agrees:
-            say(f"{asked}: {found.words()}")
+            say(f"{asked} is used: {found.words()}")
         else:
             say(f"{asked} is not used, for {found.words()}")
             settings = plain

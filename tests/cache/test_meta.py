@@ -68,4 +68,10 @@ def test_where_samples_lie_is_told_in_one_line_also_of_data_made_of_data(recipe,
 
 def test_what_has_no_name_of_a_choice_is_called_what_it_is():
     found = named(known_backbone(), of(_target_="tlx.data.folder.Folder"), {})
-    assert (found["model"], found["data"]) == ("tests.faults.jobs.known_backbone", "Folder")
+    assert (found["model"], found["data"]) == ("tests.faults.jobs.known_backbone", "folder")
+
+
+def test_data_made_of_data_is_called_after_both():
+    inner = {"_target_": "tlx.data.by_classes.ByClasses", "of": {"_target_": "mine.Own"}}
+    few = of(_target_="tlx.data.few_shot.FewShot", of=inner)
+    assert named(known_backbone(), few, {"data": "few_shot"})["data"] == "few_shot of by_classes of Own"

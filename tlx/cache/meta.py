@@ -81,11 +81,21 @@ def named(backbone: StagedBackbone, source: Source, names: Mapping[str, str]) ->
     found = {
         "model": names.get("model") or str(recipe.get("name") or recipe.get("_target_") or ""),
         "weights": backbone.weights,
-        "data": names.get("data") or str(plain.get("_target_", "")).rpartition(".")[2],
+        "data": _chosen(plain, names.get("data", "")),
         "root": _place(plain),
     }
     known = without_withheld({key: value for key, value in found.items() if value})
     return {key: label(value, LONG_NAME) for key, value in known.items()}
+
+
+def _chosen(recipe: Any, name: str = "") -> str:
+    """A source by its choice, and one made of another by both; ours are called after their modules."""
+    if not isinstance(recipe, Mapping):
+        return name
+    module, _, kind = str(recipe.get("_target_", "")).rpartition(".")
+    own = name or (module.removeprefix("tlx.data.") if module.startswith("tlx.data.") else kind)
+    inner = _chosen(recipe.get("of"))
+    return f"{own} of {inner}" if inner else own
 
 
 def _place(recipe: Any) -> str:
