@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.faults.jobs import small_job
+from tlx.composition.compose import compose
 from tlx.errors import ConfigError, DataError
 from tlx.protocols.frozen import drawn, sampled, shares_of, stage_features
+from tlx.verbs.protocol import answer
 
 
 def names(part: object) -> set[str]:
@@ -72,3 +76,9 @@ def test_several_devices_are_refused_with_a_way_out() -> None:
     job = small_job(knows=8, devices=2)
     with pytest.raises(ConfigError, match=r"2 processes.*trainer.devices=1"):
         stage_features(job, lambda line: None)
+
+
+@pytest.mark.parametrize("verb", ["probe", "distance"])
+def test_variations_are_refused_where_pictures_are_read_as_they_are(verb: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cache.views=2 .*as they are.* Try: cache.views=null"):
+        answer(tmp_path, verb, compose(verb, ["cache.views=2", "trainer=cpu"]))

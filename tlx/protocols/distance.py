@@ -19,7 +19,7 @@ from tlx.functional.kid import kid, polynomial_mmd
 from tlx.functional.mmd import mmd, mmd_test
 from tlx.functional.same_domain import Compared, beside_same_domain
 from tlx.job import Job
-from tlx.protocols.frozen import drawn, stage_features
+from tlx.protocols.frozen import check_views, drawn, stage_features
 from tlx.protocols.given import Given, data_named
 from tlx.protocols.unread import refuse_unread_settings
 from tlx.types import Split
@@ -145,6 +145,7 @@ class Distance:
     def check(self, given: Given) -> None:
         """Refuse stages that there are not, and a source that is nowhere."""
         job = given.makers.job(given.config)
+        check_views(job)
         self._chosen(tuple(job.backbone.stages))
         if job.source is None and not given.config["init_from"]:
             raise ConfigError(

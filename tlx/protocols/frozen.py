@@ -12,13 +12,13 @@ from tlx.cache.part import Part
 from tlx.cache.stage_features import StageFeatures
 from tlx.data.datamodule import TransferData
 from tlx.data.stratified import held_out, in_proportion
-from tlx.errors import ConfigError, DataError
+from tlx.errors import ConfigError, DataError, bad_value
 from tlx.job import Job
 from tlx.probing.linear_probe import LinearProbe
 from tlx.trainer import World
 from tlx.types import Split
 
-__all__ = ["Read", "Sampled", "Shares", "sampled", "shares_of", "stage_features"]
+__all__ = ["Read", "Sampled", "Shares", "check_views", "sampled", "shares_of", "stage_features"]
 
 HELD_OUT = 0.2
 """Of the training samples, for choosing, where the data has no test split and val is reported."""
@@ -104,6 +104,18 @@ def stage_features(job: Job, say: Callable[[str], None], data: TransferData | No
         say,
         job.names if data is None else {"model": job.names.get("model", "")},
     )
+
+
+def check_views(job: Job) -> None:
+    """Refuse variations of pictures where nothing but features of them as they are is read.
+
+    Raises:
+        ConfigError: They are asked for.
+    """
+    if job.cache.views is not None:
+        raise bad_value(
+            "cache.views", job.cache.views, "null: pictures are read as they are", "cache.views=null"
+        )
 
 
 def shares_of(data: TransferData, most: int, seed: int) -> Shares:

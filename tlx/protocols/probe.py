@@ -9,7 +9,7 @@ from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.functional.neighbours import nearest, neighbour_classes
 from tlx.probing.linear_probe import Labelled, LinearProbe, linear_probe
 from tlx.probing.strengths import SEARCHES
-from tlx.protocols.frozen import Read, Sampled, sampled, shares_of, stage_features
+from tlx.protocols.frozen import Read, Sampled, check_views, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
 
 __all__ = ["Probe", "ProbeResult", "StageProbe"]
@@ -124,6 +124,7 @@ class Probe:
         job = given.makers.job(given.config)
         if job.task.targets != "class":
             raise ConfigError("a probe tells classes apart, one for each sample", fix="task=multiclass")
+        check_views(job)
         self._chosen(tuple(job.backbone.stages))
 
     def answer(self, given: Given) -> ProbeResult:
