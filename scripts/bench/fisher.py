@@ -69,7 +69,7 @@ def caption(result: dict[str, Any]) -> str:
         f"{result['date']}, {result['processor']['name']}, one thread, torch {', '.join(versions)}; samples: "
         f"{samples}. Processor seconds, ratios paired by repetition with 95 % intervals. Extra memory: the "
         "most beyond what there was before. Error: of the loop against double precision, of the others "
-        "against the loop."
+        f"against the loop. {result.get('surroundings', '')}".rstrip()
     )
 
 
