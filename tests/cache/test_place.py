@@ -64,3 +64,8 @@ def test_of_several_processes_none_holds_anything_in_memory(tmp_path):
     check_place(of(tmp_path / "file", ram=1), processes=1)
     with pytest.raises(ConfigError, match="2 processes of a machine hold nothing in memory.* or cache=none"):
         check_place(of(tmp_path / "file", ram=1), processes=2)
+
+
+def test_a_file_in_the_place_of_the_locks_is_told(tmp_path):
+    (tmp_path / "locks").touch()
+    assert obstacle(of(tmp_path)) == f"{tmp_path}/locks is no folder"

@@ -131,6 +131,21 @@ def test_clearing_removes_all_and_says_how_much(kept):
     assert cache_details([f"folder={kept}"]).startswith("0 entries")
 
 
+def test_clearing_says_what_stays_because_it_is_in_use(store):
+    filled(store, name("kept"))
+    begun(store, "filled", 2 * KB)
+    with store.locked(name("filled")):
+        said = cache_details([f"folder={store.folder}", "clear=true"])
+    assert said.endswith(f"removed from {store.folder}; 1 entry, 2.0 kB, stay: in use")
+    assert cache_details([f"folder={store.folder}", "clear=true"]) == f"2.0 kB removed from {store.folder}"
+
+
+def test_a_folder_that_is_none_is_said_to_be_none(tmp_path):
+    (tmp_path / "file").touch()
+    assert cache_details([f"folder={tmp_path}/none"]).endswith("/none, which is not there")
+    assert cache_details([f"folder={tmp_path}/file"]).endswith("/file, which is no folder")
+
+
 def test_an_empty_machine_has_nothing_and_clears_nothing(tmp_path):
     assert cache_details([f"folder={tmp_path}/none"]).startswith("0 entries, 0.0 kB")
     assert cache_details([f"folder={tmp_path}/none", "clear=true"]).startswith("0.0 kB removed")

@@ -3,7 +3,7 @@
 import os
 
 from tlx.cache.settings import CacheSettings
-from tlx.cache.store import Store, may
+from tlx.cache.store import LOCKS, Store, may
 from tlx.errors import ConfigError
 
 __all__ = ["check_place", "named_place", "obstacle"]
@@ -27,6 +27,9 @@ def obstacle(settings: CacheSettings) -> str:
         return f"{there} is a file"
     if not there.is_dir():
         return f"{there} leads to no folder"
+    locks = folder / LOCKS
+    if os.path.lexists(locks) and not locks.is_dir():
+        return f"{locks} is no folder"
     if may(there, ENTER_AND_WRITE):
         return ""
     if there != folder:

@@ -14,7 +14,7 @@ from typing import Any
 from tlx.cache.meta import META, parsed_meta, write_meta
 from tlx.cache.scratch import remove_left
 
-__all__ = ["DONE", "OFFSETS", "PART", "Entry", "Remains", "Store", "bytes_in", "data_file", "may"]
+__all__ = ["DONE", "LOCKS", "OFFSETS", "PART", "Entry", "Remains", "Store", "bytes_in", "data_file", "may"]
 
 PART = ".part"
 LOCKS = "locks"

@@ -35,7 +35,7 @@ def cache_details(argv: Sequence[str]) -> str:
     settings = CacheSettings(folder=options.get("folder"))
     store = Store(settings.place, settings.budget)
     if clear == "true":
-        return f"{size(_cleared(store))} removed from {settings.place}"
+        return f"{size(_cleared(store))} removed from {settings.place}{_in_use(store)}"
     entries = sorted(store.entries(), key=lambda entry: -entry.used)
     remains, scratch = store.remains(entries), scratch_folders(settings.place)
     lines = [*map(_line, entries), *map(_line_of_remains, remains), *map(_scratch_line, scratch)]
@@ -43,7 +43,7 @@ def cache_details(argv: Sequence[str]) -> str:
     others = [*(left.size for left in remains), *(folder.size for folder in scratch)]
     if others:
         total += f", and {_counted(len(others), 'other', 'others')}, {size(sum(others))}"
-    return "\n".join([*lines, f"{total}, in {settings.place}"])
+    return "\n".join([*lines, f"{total}, in {settings.place}{_missing(store)}"])
 
 
 def _cleared(store: Store) -> int:
@@ -52,6 +52,18 @@ def _cleared(store: Store) -> int:
     if not store.is_usable():
         raise ConfigError(f"{store.folder} cannot be written to", fix="the user whose folder it is")
     return store.clear()
+
+
+def _in_use(store: Store) -> str:
+    """What clearing left, because somebody uses it or it is not this user's to remove."""
+    left = [*(entry.size for entry in store.entries()), *(each.size for each in store.remains())]
+    return f"; {_counted(len(left), 'entry', 'entries')}, {size(sum(left))}, stay: in use" if left else ""
+
+
+def _missing(store: Store) -> str:
+    if store.folder.is_dir():
+        return ""
+    return ", which is no folder" if store.folder.exists() else ", which is not there"
 
 
 def _line(entry: Entry) -> str:
