@@ -218,6 +218,7 @@ class TrainerSettings:
         training. On the processor freed memory is kept, see `tlx.process.allocator`.
         """
         torch.use_deterministic_algorithms(self.deterministic)
+        # torch puts an object with this property in the place of its module, which mypy does not see
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         if self.deterministic:
             os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when CUDA is used first

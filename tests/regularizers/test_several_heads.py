@@ -150,12 +150,12 @@ def test_weights_that_the_run_before_left_frozen_are_measured_on_all_tasks(
 ) -> None:
     settings = {"samples": None, "tasks": tasks, "decay": 0.5 if tasks == "online" else 1.0}
     first, _ = origin_with(tmp_path / "first", job_with_heads())
-    EWC(**settings).begin(first)  # type: ignore[arg-type]
+    EWC(**settings).begin(first)  # type: ignore[arg-type]  # of mixed types
     path = tmp_path / "first" / "ewc.safetensors"
     known = {name: value for name, value in load_file(path).items() if "block1.conv" not in name}
     write_durably(path, lambda to: save_file(known, to), sidecar=True)
     origin, _ = origin_with(tmp_path / "second", job_with_heads(), earlier=tmp_path / "first")
-    EWC(**settings).begin(origin)  # type: ignore[arg-type]
+    EWC(**settings).begin(origin)  # type: ignore[arg-type]  # of mixed types
     held = load_file(tmp_path / "second" / "ewc.safetensors")
     older, newest = (naive_information(origin, group) for group in origin.groups)
     resting = [name for name, _, _ in origin.pairs if "block1.conv" in name]
@@ -172,12 +172,12 @@ def test_online_each_further_task_fades_what_is_measured_late_of_the_oldest(tmp_
     settings = {"samples": None, "tasks": "online", "decay": 0.5}
     three = (("left", "a"), ("right", "b"), ("top", "c"))
     first, _ = origin_with(tmp_path / "first", job_with_heads(several=three))
-    EWC(**settings).begin(first)  # type: ignore[arg-type]
+    EWC(**settings).begin(first)  # type: ignore[arg-type]  # of mixed types
     path = tmp_path / "first" / "ewc.safetensors"
     known = {name: value for name, value in load_file(path).items() if "block1.conv" not in name}
     write_durably(path, lambda to: save_file(known, to), sidecar=True)
     origin, _ = origin_with(tmp_path / "second", job_with_heads(several=three), earlier=tmp_path / "first")
-    EWC(**settings).begin(origin)  # type: ignore[arg-type]
+    EWC(**settings).begin(origin)  # type: ignore[arg-type]  # of mixed types
     held = load_file(tmp_path / "second" / "ewc.safetensors")
     oldest, older, newest = (naive_information(origin, group) for group in origin.groups)
     resting = [name for name, _, _ in origin.pairs if "block1.conv" in name]
@@ -190,10 +190,10 @@ def test_online_each_further_task_fades_what_is_measured_late_of_the_oldest(tmp_
 def test_online_the_information_fades_and_the_last_weights_are_held_on_to(tmp_path: Path) -> None:
     settings = {"samples": None, "tasks": "online", "decay": 0.5}
     first, _ = origin_with(tmp_path / "first", job_with_heads())
-    EWC(**settings).begin(first)  # type: ignore[arg-type]
+    EWC(**settings).begin(first)  # type: ignore[arg-type]  # of mixed types
     known = load_file(tmp_path / "first" / "ewc.safetensors")
     origin, network = origin_with(tmp_path / "second", job_with_heads(), earlier=tmp_path / "first")
-    term = EWC(**settings)  # type: ignore[arg-type]
+    term = EWC(**settings)  # type: ignore[arg-type]  # of mixed types
     term.begin(origin)
     held = load_file(tmp_path / "second" / "ewc.safetensors")
     newest = naive_information(origin, origin.groups[-1])

@@ -21,15 +21,6 @@ from tlx.run.directory import (
 from tlx.run.lock import release
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "run"
-    write_text(folder / "config.yaml", "seed: 0\n")
-    begin(folder)
-    return folder
-
-
 def test_a_run_lives_where_it_is_wished_or_after_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,15 +10,6 @@ from tlx.run.directory import begin, check_free, check_run, claimed, read_state,
 from tlx.run.record import record_death, record_interruption, recorded
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "run"
-    write_text(folder / "config.yaml", "seed: 0\n")
-    begin(folder)
-    return folder
-
-
 def test_state_goes_from_running_to_finished(run: Path) -> None:
     assert read_state(run) | {
         "status": "running",

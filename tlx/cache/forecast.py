@@ -8,7 +8,7 @@ from tlx.cache.frontier import FrontierCache
 from tlx.cache.layout import Layout
 from tlx.cache.lengths import is_estimated
 from tlx.cache.part import Part, in_variations
-from tlx.cache.serving import concluding_part, training_part, why_not
+from tlx.cache.serving import concluding_part, training_part, varied_epochs, why_not
 from tlx.errors import ConfigError
 from tlx.plan import Plan
 from tlx.report.formats import size
@@ -104,10 +104,7 @@ def forecast(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> Fore
 def unused_views(cache: FrontierCache, plan: Plan) -> str:
     """The sentence for people where variations are asked for that no phase reads; else empty."""
     views = cache.settings.views
-    if views is None or any(
-        frontier_of(plan, number) and cache.data.phase_augments(phase)
-        for number, phase in enumerate(plan.phases)
-    ):
+    if views is None or varied_epochs(cache.data, plan):
         return ""
     said = f"cache.views={views} changes nothing: in no phase do pictures vary above frozen first stages"
     is_read = any(frontier_of(plan, number) for number in range(len(plan.phases)))

@@ -8,7 +8,7 @@ from tlx.cache.part import Part
 from tlx.data.datamodule import TransferData
 from tlx.plan import Phase, Plan
 
-__all__ = ["concluding_part", "serve", "training_part", "wanted_parts", "why_not"]
+__all__ = ["concluding_part", "serve", "training_part", "varied_epochs", "wanted_parts", "why_not"]
 
 
 def serve(cache: FrontierCache, plan: Plan, number: int, mixes: bool) -> None:
@@ -73,13 +73,15 @@ def training_part(cache: FrontierCache, plan: Plan, phase: Phase, mixes: bool) -
         return None
     if not data.phase_augments(phase):
         return Part("train", data.splits.train)
-    return None if views is None else Part("train", data.splits.train, min(views, varied_epochs(data, plan)))
+    if views is None:
+        return None
+    return Part("train", data.splits.train, max(1, min(views, varied_epochs(data, plan))))
 
 
 def varied_epochs(data: TransferData, plan: Plan) -> int:
-    """Epochs of all phases that have a frozen part and in which pictures vary; 1 where there are none."""
+    """Epochs of all phases that have a frozen part and in which pictures vary."""
     phases = [phase for number, phase in enumerate(plan.phases) if frontier_of(plan, number)]
-    return max(1, sum(phase.epochs for phase in phases if data.phase_augments(phase)))
+    return sum(phase.epochs for phase in phases if data.phase_augments(phase))
 
 
 def why_not(cache: FrontierCache, plan: Plan, phase: Phase, mixes: bool) -> str:

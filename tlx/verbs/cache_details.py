@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from tlx.cache.part import in_variations
 from tlx.cache.scratch import Scratch, scratch_folders
 from tlx.cache.settings import CacheSettings
 from tlx.cache.store import PART, Entry, Remains, Store
@@ -73,8 +74,7 @@ def _line(entry: Entry) -> str:
     of = f"{what['of']} of {model}" if "of" in what else f"{model} to {what.get('stage', '?')}"
     data = " ".join(str(what[key]) for key in ("data", "root") if what.get(key))
     samples = f"{what.get('samples', '?')} of {what.get('split', '?')}{f' of {data}' if data else ''}"
-    if what.get("views"):
-        samples += f" in {_counted(what['views'], 'variation', 'variations')}"
+    samples += in_variations(what.get("views"))
     weights = f", weights {what['weights']}" if what.get("weights") else ""
     return f"  {entry.address[:8]}  {size(entry.size):>9}  used {day}  {of}, {samples}{weights}"
 
