@@ -63,7 +63,7 @@ def test_little_memory_changes_nothing(name: str, max_bytes: int) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_convolutions_of_any_settings(data: st.DataObject) -> None:
-    """The seven settings, at sizes down to the smallest that a kernel fits; by groups and by columns."""
+    """The seven settings, at sizes down to the smallest that a kernel fits; by each of the three ways."""
     draw, axes = data.draw, data.draw(st.integers(1, 2))
     groups = draw(st.integers(1, 3))
     kernel = [draw(st.integers(1, 4)) for _ in range(axes)]
@@ -87,14 +87,44 @@ def test_convolutions_of_any_settings(data: st.DataObject) -> None:
         draw(st.booleans()), mode,
     )  # fmt: skip
     inputs = torch.randn(3, layer.in_channels, *size, generator=torch.Generator().manual_seed(0)).double()
-    thresholds = (per_sample_kernels.THIN, per_sample_kernels.LARGE)
+    usual = (per_sample_kernels.THIN, per_sample_kernels.LARGE, per_sample_kernels.HEAVY)
+    together, one_by_one = (0, 0, 0), (99, 0, 0)
+    set_to = draw(st.sampled_from([usual, together, one_by_one]))
     try:
-        if draw(st.booleans()):
-            per_sample_kernels.THIN, per_sample_kernels.LARGE = 0, 0
+        per_sample_kernels.THIN, per_sample_kernels.LARGE, per_sample_kernels.HEAVY = set_to
         error, without_kernel = compared(Pooled(filled(layer)).double(), inputs, 2000)
     finally:
-        per_sample_kernels.THIN, per_sample_kernels.LARGE = thresholds
+        per_sample_kernels.THIN, per_sample_kernels.LARGE, per_sample_kernels.HEAVY = usual
     assert error < 1e-10 and not without_kernel
+
+
+@pytest.mark.parametrize(
+    ("layer", "size", "at_once"),
+    [
+        (nn.Conv2d(3, 64, 7, 2, 3), 224, [1] * 6),  # the first of a ResNet: few channels become many
+        (nn.Conv2d(3, 16, 3, 1, 1), 32, None),  # the same, so small that calls would cost more
+        (nn.Conv2d(16, 16, 3, 1, 1), 32, [6]),
+        (nn.Conv2d(64, 64, 3, 1, 1), 7, None),  # a small map
+        (nn.Conv2d(64, 16, 1), 32, None),  # a product of matrices in itself
+        (nn.Conv2d(32, 32, 3, 1, 1, groups=32), 7, [6]),  # depthwise
+        (nn.Conv2d(32, 32, 3, 1, 1, groups=8), 32, None),  # grouped, with few channels each
+    ],
+)
+def test_convolutions_go_the_faster_way(layer, size, at_once, monkeypatch) -> None:
+    """Which way a layer goes was measured; both ways give the same sums."""
+    taken, by_groups = [], per_sample_kernels._by_groups
+    monkeypatch.setattr(
+        per_sample_kernels, "_by_groups", lambda *of: (taken.append(len(of[0])), by_groups(*of))[1]
+    )
+    draws = torch.Generator().manual_seed(0)
+    inputs = torch.randn(6, layer.in_channels, size, size, generator=draws)
+    gradients = torch.randn(layer(inputs).shape, generator=draws)
+    how = per_sample_kernels.Convolution(
+        layer.stride, ((layer.padding[0],) * 2,) * 2, layer.dilation, layer.groups
+    )
+    sums = {"weight": torch.zeros(layer.weight.shape)}
+    per_sample_kernels.add_conv(sums, inputs, gradients, how, 10**9)
+    assert taken == (at_once or [])
 
 
 @pytest.mark.parametrize("padding", [None, 0, -1])

@@ -30,9 +30,10 @@ __all__ = [
 Role: TypeAlias = Literal["weight", "bias"]
 Sums: TypeAlias = Mapping[Role, Tensor]
 
-THIN, WIDE, LARGE = 8, 64, 256
-"""Channels from which and up to which, and positions from which, torch's own kernel of a grouped convolution
-beats a product of matrices: measured with one thread on two processors."""
+THIN, LARGE, HEAVY = 8, 256, 2**16
+"""Channels from which, with `LARGE` positions, torch's own kernel beats a product of matrices; of fewer it
+does if it is called for one sample after the other, each with a gradient of `HEAVY` numbers. Measured with
+one thread, by the instructions of AVX2 and of AVX-512."""
 FEW = 8
 """Gradients that are squared one by one: each is read once, while it is still in the processor's cache."""
 
@@ -154,9 +155,9 @@ class Convolution:
 def add_conv(into: Sums, inputs: Tensor, gradients: Tensor, how: Convolution, limit: int) -> None:
     r"""Of a convolution over 1, 2 or 3 axes.
 
-    Each sample's gradient is a convolution of its input with its output's gradient. Over large maps of
-    few channels it is computed as one convolution with a group for each sample, otherwise as one product
-    of matrices for each sample.
+    Each sample's gradient is a convolution of its input with its output's gradient. On a processor it is
+    computed as one convolution with a group for each sample where the layer is depthwise or its maps are
+    large, sample by sample where few channels become many, and otherwise as one product of matrices for each.
 
     Args:
         into: Of a weight (out, in / groups, *kernel) and a bias (out,).
@@ -170,12 +171,23 @@ def add_conv(into: Sums, inputs: Tensor, gradients: Tensor, how: Convolution, li
     weight = into.get("weight")
     if weight is None:
         return
-    positions = gradients[0, 0].numel()
-    grouped = not weight.is_cuda and THIN <= weight.shape[1] <= WIDE and positions >= LARGE
-    columns = inputs[0].numel() if grouped else inputs.shape[1] * weight[0, 0].numel() * positions
-    make = _by_groups if grouped else _by_columns
-    for block in _blocks(len(inputs), columns * weight.element_size() + weight.nbytes, limit):
+    at_once = _directly(weight, gradients, how)
+    columns = inputs.shape[1] * weight[0, 0].numel() * gradients[0, 0].numel()
+    each = (inputs[0].numel() if at_once else columns) * weight.element_size() + weight.nbytes
+    make = _by_groups if at_once else _by_columns
+    for block in _blocks(len(inputs), each, min(limit, at_once * each) if at_once else limit):
         _add_squares(weight, make(inputs[block], gradients[block], weight.shape, how))
+
+
+def _directly(weight: Tensor, gradients: Tensor, how: Convolution) -> int:
+    """For how many samples at once torch's own kernel is the faster one; 0 where it is not."""
+    channels, taps, positions = weight.shape[1], weight[0, 0].numel(), gradients[0, 0].numel()
+    if weight.is_cuda or taps == 1:
+        return 0
+    depthwise = channels == 1 and len(weight) == how.groups > 1
+    if depthwise or (channels >= THIN and positions >= LARGE):
+        return len(gradients)
+    return int(channels < THIN and how.groups == 1 and gradients[0].numel() >= HEAVY)
 
 
 def _by_groups(inputs: Tensor, gradients: Tensor, shape: torch.Size, how: Convolution) -> Tensor:
