@@ -188,6 +188,12 @@ ADVICE: tuple[Case, ...] = (
         (*SQUEEZENET, "model.image_size=128", *ANTS_BEES, "advise.budget=200"),
     ),
     Case(
+        "advise-sketch",
+        "advise",
+        "SqueezeNet, PACS sketch",
+        (*SMALLER, *_pacs("sketch"), "advise.budget=200"),
+    ),
+    Case(
         "advise-scicite",
         "advise",
         "MiniLM, scicite",
