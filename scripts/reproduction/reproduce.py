@@ -5,8 +5,8 @@
 Every case is a sweep of `tlx sequence experiment=...` over five seeds. A sequence that is finished is not
 learned again, and one that was cut off goes on. The result file holds every sequence of every case in it,
 those of earlier commands with the same file too; the table is printed, and README shows that of the newest
-`scripts/reproduction/results/mnist-*.json`. A sequence of split MNIST takes a core about two minutes; one of
-permuted MNIST, with five times as many steps of a larger network, was not timed yet.
+`scripts/reproduction/results/mnist-*.json`. A sequence of split MNIST takes a core about two minutes, one of
+permuted MNIST, with five times as many steps of a larger network, about half an hour.
 """
 
 import argparse
