@@ -27,6 +27,18 @@ def test_an_answer_is_typed_and_read_the_second_time(
     assert "rising rates" not in capsys.readouterr().out
 
 
+def test_an_answer_to_other_words_is_refused_and_not_read(tmp_path: Path) -> None:
+    place = str(tmp_path / "answer")
+    tlx.lr("tiny", "digits", run_dir=place, **SMALL)
+    with pytest.raises(ConfigError, match=r"holds another answer: .*seed=0 there and 3 here"):
+        tlx.lr("tiny", "digits", run_dir=place, seed=3, **SMALL)
+    with pytest.raises(ConfigError, match=r"data\.per_class=2 there and 3 here"):
+        tlx.lr("tiny", "digits", run_dir=place, **{**SMALL, "data__per_class": 3})
+    with pytest.raises(ConfigError, match="is of tlx lr, not of probe"):
+        tlx.probe("tiny", "digits", run_dir=place, trainer="cpu")
+    tlx.lr("tiny", "digits", run_dir=place, data__num_workers=1, **SMALL)  # what is loaded is the same
+
+
 def test_a_key_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"lr\.steps"):
         tlx.lr(lr__step=5)

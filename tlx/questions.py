@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tlx.api import words
 from tlx.composition.compose import compose
-from tlx.verbs.protocol import RESULT, answer, folder_of, is_complete
+from tlx.verbs.protocol import RESULT, answer, check_same, folder_of, is_complete
 
 if TYPE_CHECKING:
     from tlx.protocols.advise_result import AdviseResult
@@ -47,7 +47,8 @@ def fewshot(model: str = "tiny", data: str = "digits", **overrides: Any) -> "Few
 def gain(model: str = "tiny", data: str = "digits", **overrides: Any) -> "GainResult":
     """Did transfer help: the pre-trained network against the same one from scratch.
 
-    An answer that is there already is read, and one that was cut off is gone on with.
+    An answer that is there already is read, and one that was cut off is gone on with; a `run_dir` that holds
+    one to other words is refused.
 
     Args:
         model: A choice of `conf/model`.
@@ -91,6 +92,7 @@ def _asked(verb: str, kind: type[Result], overrides: dict[str, Any]) -> Result:
     composed = compose(verb, words(overrides))
     folder = folder_of(verb, composed)
     if is_complete(folder):
+        check_same(folder, verb, composed)
         return typed(kind, read_json(folder / RESULT))
     found: Result = answer(folder, verb, composed)
     return found

@@ -56,9 +56,8 @@ def test_those_of_the_winners_length_are_compared_sample_by_sample(asked: list[s
         f"strategy={name}" for name in ("best", "near", "short", "scratch")
     ]
     assert (found[0].behind, found[1].behind, found[2].behind) == (0.0, 0.25, None)
-    low, high = crossed_interval(torch.tensor([[0.0, 0, 1, 0]]))
-    assert high > 1
-    assert (found[1].behind_low, found[1].behind_high) == (low, 1.0)
+    bounds = crossed_interval(torch.tensor([[0.0, 0, 1, 0]]), reach=1.0)
+    assert (found[1].behind_low, found[1].behind_high) == bounds
     assert (found[2].low, found[2].high) == wilson(1, 4)
     assert sorted(asked) == ["best val", "near val"]
 
@@ -68,7 +67,7 @@ def test_scratch_is_held_against_the_run_of_its_length(asked: list[str]) -> None
     risk = runs.risk(margin=0.01)
     assert risk is not None
     assert (risk.gain, risk.epochs, risk.verdict) == (0.25, 1, "none shown")
-    assert (risk.low, risk.high) == (crossed_interval(torch.tensor([[1.0, 0, 0, 0]]))[0], 1.0)
+    assert (risk.low, risk.high) == crossed_interval(torch.tensor([[1.0, 0, 0, 0]]), reach=1.0)
     runs.risk(margin=0.5)
     assert len(asked) == 2
 
@@ -82,7 +81,8 @@ def test_nothing_is_compared_where_nothing_was_run(asked: list[str]) -> None:
 def test_a_gain_over_a_scratch_that_was_cut_short_cannot_be_told(
     asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(WORTH, "best", [1.0] * 4)
+    monkeypatch.setitem(WORTH, "best", [1.0] * 12)
+    monkeypatch.setitem(WORTH, "scratch", [0.0] * 12)
     verdicts = [compared((BEST, SCRATCH), full).risk(0.01) for full in (True, False)]
     assert [risk and risk.verdict for risk in verdicts] == ["positive transfer", "cannot be told"]
     harm = compared((SCRATCH, BEST), full=False).risk(0.01)

@@ -70,7 +70,7 @@ def worths(name: str) -> tuple[Tensor, Tensor]:
 
 
 def compare(name: str, transfer: Tensor, scratch: Tensor) -> Measured:
-    return compared(name, transfer, scratch, True, 0.01)
+    return compared(name, transfer, scratch, "accuracy", 0.01)
 
 
 def on_digits(names: tuple[str, ...], source: Source, split: str = "test") -> Any:

@@ -41,6 +41,20 @@ def test_the_configs_own_strategy_is_an_arm(tmp_path: Path) -> None:
     assert (tmp_path / "own" / "runs" / "feature_extraction" / "shots2-rate1-seed0").is_dir()
 
 
+def test_the_own_strategy_beside_the_same_at_its_defaults_has_runs_of_its_own(tmp_path: Path) -> None:
+    words = [*SMALL, "fewshot.arms=[strategy,feature_extraction]", "fewshot.shots=[2]", "fewshot.seeds=1"]
+    own = ["strategy=feature_extraction", "strategy.epochs=1"]
+    found: FewshotResult = answer(tmp_path / "both", "fewshot", compose("fewshot", [*words, *own]))
+    assert {curve.name for curve in found.curves} == {"feature_extraction as given", "feature_extraction"}
+    epochs = {
+        folder.name: json.loads((folder / "shots2-rate1-seed0" / "summary.json").read_text())["train/epochs"]
+        for folder in (tmp_path / "both" / "runs").iterdir()
+    }
+    assert epochs["feature_extraction-as-given"] == 1 < epochs["feature_extraction"]
+    with pytest.raises(ConfigError, match="one of strategy and feature_extraction, which are the same"):
+        answer(tmp_path / "same", "fewshot", compose("fewshot", [*words, own[0]]))
+
+
 def test_every_point_is_a_mean_over_seeds_with_its_interval(answered: Any) -> None:
     folder, found = answered
     for point in found.curves[1].points:

@@ -8,7 +8,7 @@ from typing import Any
 from tlx.composition.resolve import differences
 from tlx.errors import ConfigError
 
-__all__ = ["FREE", "MOVED", "SETTLED", "Change", "Changes", "changes_between"]
+__all__ = ["FREE", "MOVED", "SETTLED", "Change", "Changes", "changes_between", "differing"]
 
 Change = tuple[str, Any, Any]
 """A dotted key, its value before, and its value now."""
@@ -144,6 +144,16 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Chan
         kind = next((k for k, keys in kinds.items() if any(_below(said, key) for key in keys)), "other")
         sorted_out[kind].append(change)
     return Changes(**{kind: tuple(changes) for kind, changes in sorted_out.items()})
+
+
+def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """The differences of two configs in words, without those that are free to change; empty where none is."""
+    found = [
+        change
+        for change in differences(before, after)
+        if not any(_below(INSIDE.sub(r"\1", change[0]), key) for key in FREE)
+    ]
+    return _told(found) if found else ""
 
 
 def _below(key: str, node: str) -> bool:

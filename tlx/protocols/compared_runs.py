@@ -99,5 +99,4 @@ class ComparedRuns:
 
 def _bounds(difference: Tensor) -> tuple[float, float]:
     """Of the mean difference of two accuracies, in [-1, 1]."""
-    low, high = crossed_interval(difference[None])
-    return max(low, -1.0), min(high, 1.0)
+    return crossed_interval(difference[None], reach=1.0)

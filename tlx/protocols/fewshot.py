@@ -102,7 +102,7 @@ class Fewshot:
                 if name == PROBE
                 else self._trained(given, name, seeds, reported_on)
             )
-            tables.append((str(given.config["names"]["strategy"]) if name == OWN else name, table))
+            tables.append((self._label(given, name), table))
         curves = ordered_curves(self.shots, tables)
         number = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
         few = [f"{number}: five or more make the bands worth reading."] if len(seeds) < 5 else []
@@ -118,16 +118,26 @@ class Fewshot:
     def _arm(self, given: Given, name: str, shots: int) -> Arm:
         """A strategy with so many labels of each class; the last epoch counts."""
         if name == OWN:
-            own_name = str(given.config["names"]["strategy"])
-            return Arm(own_name, self._drawing(given, given.config, shots))
+            return Arm(self._label(given, name).replace(" ", "-"), self._drawing(given, given.config, shots))
         words = shlex.split(name) if "=" in name else [f"strategy={name}"]
         strange = next((word for word in words if not word.startswith(("strategy=", "strategy."))), None)
         if strange is not None:
             known = [PROBE, "fine_tune", "strategy=full strategy.epochs=10"]
             raise unknown_name("arm of fewshot", strange, known)
         composed = given.makers.composed(words)
+        if OWN in self.arms and composed["strategy"] == given.config["strategy"]:
+            raise bad_value(
+                "fewshot.arms", list(self.arms), f"one of {OWN} and {name}, which are the same here"
+            )
         folder = name.replace("strategy=", "").replace("strategy.", "").replace(" ", "-").replace("/", "_")
         return Arm(folder, self._drawing(given, composed, shots))
+
+    def _label(self, given: Given, name: str) -> str:
+        """What an arm is called; the config's own by its strategy, told from one of that name."""
+        own = str(given.config["names"]["strategy"])
+        if name != OWN:
+            return name
+        return f"{own} as given" if {own, f"strategy={own}"} & set(self.arms) else own
 
     def _drawing(self, given: Given, chosen: Mapping[str, Any], shots: int) -> dict[str, Any]:
         names = {**given.config["names"], "strategy": chosen["names"]["strategy"]}

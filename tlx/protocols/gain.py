@@ -226,7 +226,7 @@ class _Comparison:
         return on_corrupted(self.corruptions, self.question.severity, split, clean, asked, self._measured)
 
     def _measured(self, name: str, transfer: Tensor, scratch: Tensor) -> Measured:
-        return compared(name, transfer, scratch, self.higher, self.question.margin)
+        return compared(name, transfer, scratch, self.figure, self.question.margin)
 
     def _arm(
         self, arm: Arm, rate: float, means: Mapping[float, float], runs: Sequence[Finished], table: Tensor

@@ -5,6 +5,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from tlx.figures import FIGURES, higher_is_better
 from tlx.functional.crossed_interval import crossed_interval
 
 __all__ = ["Measured", "Verdict", "compared", "verdict_of"]
@@ -37,18 +38,18 @@ class Measured:
     verdict: str
 
 
-def compared(name: str, transfer: Tensor, scratch: Tensor, higher: bool, margin: float) -> Measured:
+def compared(name: str, transfer: Tensor, scratch: Tensor, figure: str, margin: float) -> Measured:
     """Both arms on the same samples, paired by seed and by sample.
 
     Args:
         name: Of the set.
         transfer: What each answer of each run is worth, shape (R, N).
         scratch: The same from scratch.
-        higher: Whether more of it is better.
+        figure: What it is worth: a figure of `tlx.figures.FIGURES`.
         margin: How far beyond 0 the interval has to lie.
     """
-    difference = (transfer - scratch) * (1 if higher else -1)
-    low, high = crossed_interval(difference)
+    difference = (transfer - scratch) * (1 if higher_is_better(f"val/{figure}") else -1)
+    low, high = crossed_interval(difference, reach=1.0 if FIGURES[figure].share else None)
     means = float(transfer.mean()), float(scratch.mean())
     verdict = verdict_of(low, high, margin)
     return Measured(name, transfer.shape[1], *means, float(difference.mean()), low, high, verdict)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tlx.composition import app
+from tlx.composition.changes import differing
 from tlx.composition.command import asked_by
 from tlx.composition.compose import Composed
 from tlx.composition.resolve import from_yaml, to_yaml
@@ -39,6 +40,7 @@ __all__ = [
     "Work",
     "answer",
     "ask",
+    "check_same",
     "folder_of",
     "is_complete",
     "protocol_of",
@@ -174,13 +176,29 @@ def answer(folder: Path, verb: str, composed: Composed) -> Any:
         CheckpointError: Another process finds it.
     """
     refuse_links(folder, depth=3)
-    words, path = PROTOCOLS[verb], folder / f"{verb}.yaml"
-    if path.is_file() and from_yaml(path) != composed.config:
-        raise ConfigError(f"{shown(folder)} holds another {words.what}", fix="run_dir=ANOTHER_FOLDER")
+    check_same(folder, verb, composed)
     check_not_running(folder)
     with warned_once():  # the runs of one question read the same data
-        work: Work = importlib.import_module(words.prepared).prepared(folder, verb, composed)
+        prepared = importlib.import_module(PROTOCOLS[verb].prepared).prepared
+        work: Work = prepared(folder, verb, composed)
         return _answered(folder, verb, composed, work)
+
+
+def check_same(folder: Path, verb: str, composed: Composed) -> None:
+    """Refuse a folder that holds what was asked by another verb, or with other words.
+
+    Raises:
+        ConfigError: It does.
+    """
+    what, begun = PROTOCOLS[verb].what, protocol_of(folder)
+    if begun not in (None, verb):
+        raise ConfigError(f"{shown(folder)} is of tlx {begun}, not of {verb}", fix="run_dir=ANOTHER_FOLDER")
+    if begun is None:
+        return
+    if found := differing(from_yaml(folder / f"{verb}.yaml"), composed.config):
+        raise ConfigError(
+            f"{shown(folder)} holds another {what}: {found}", fix="run_dir=ANOTHER_FOLDER, or delete it"
+        )
 
 
 def _answered(folder: Path, verb: str, composed: Composed, work: Work) -> Any:
