@@ -31,7 +31,7 @@ def test_the_page_shows_the_gain_its_interval_and_its_verdict(tmp_path: Path) ->
         "+25.0 points",
         "10.0 points to 40.0 points",
         "positive transfer",
-        "Always the commonest class",
+        "Always the commonest answer",
         "Nearest neighbours, nothing trained",
         "40.0 %",
     ):

@@ -9,7 +9,7 @@ from torch import Tensor
 from tlx.errors import bad_value, unknown_name
 from tlx.functional.score_inputs import checked_features, checked_labels, classes
 
-__all__ = ["METRICS", "Neighbours", "nearest", "neighbour_classes"]
+__all__ = ["METRICS", "Neighbours", "nearest", "neighbour_classes", "neighbour_means"]
 
 METRICS = ("cosine", "euclidean")
 ROUNDED = 2.0**-32
@@ -112,21 +112,51 @@ def neighbour_classes(neighbours: Neighbours, labels: Tensor, temperature: float
     >>> neighbour_classes(found, labels).item(), neighbour_classes(found, labels, temperature=0.07).item()
     (8, 3)
     """
-    if temperature is not None and not 0 < temperature < math.inf:
-        raise bad_value("temperature", temperature, "a number > 0, or none", "temperature=0.07")
     present, places = classes(checked_labels(labels, len(labels)))
     if neighbours.indices.numel() and int(neighbours.indices.max()) >= len(labels):
         raise bad_value("labels of shape", tuple(labels.shape), "one for each row that was chosen from")
     voted = places[neighbours.indices]
-    weights = torch.ones_like(neighbours.distances)
-    if temperature is not None:
-        weights = ((neighbours.distances[:, :1] - neighbours.distances) / temperature).exp()
+    weights = _weights(neighbours, temperature)
     votes = weights.new_zeros(len(voted), len(present))
     for place in range(voted.shape[1]):
         chosen = slice(place, place + 1)
         votes.scatter_add_(1, voted[:, chosen], weights[:, chosen])
     winner = votes.gather(1, voted).argmax(dim=1, keepdim=True)
     return present[voted.gather(1, winner)[:, 0]]
+
+
+def neighbour_means(neighbours: Neighbours, values: Tensor, temperature: float | None = None) -> Tensor:
+    """The mean of what is known of the neighbours of each query, weighed as in `neighbour_classes`.
+
+    Args:
+        neighbours: Of `nearest`.
+        values: Of each row that was chosen from, shape (N, K).
+        temperature: T > 0; None counts.
+
+    Returns:
+        Shape (M, K), float64.
+
+    Raises:
+        ConfigError: Values are too few, or the temperature is not above 0.
+
+    >>> found = nearest(torch.tensor([[0.0], [1.0], [9.0]]), torch.tensor([[0.4]]), k=2, metric="euclidean")
+    >>> neighbour_means(found, torch.tensor([[1.0], [2.0], [7.0]])).tolist()
+    [[1.5]]
+    """
+    if neighbours.indices.numel() and int(neighbours.indices.max()) >= len(values):
+        raise bad_value("values of shape", tuple(values.shape), "one row for each that was chosen from")
+    weights = _weights(neighbours, temperature)
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    return torch.einsum("mk,mkd->md", weights, values.double()[neighbours.indices])
+
+
+def _weights(neighbours: Neighbours, temperature: float | None) -> Tensor:
+    """Of each neighbour's vote, shape (M, k); that of the nearest is 1."""
+    if temperature is None:
+        return torch.ones_like(neighbours.distances)
+    if not 0 < temperature < math.inf:
+        raise bad_value("temperature", temperature, "a number > 0, or none", "temperature=0.07")
+    return ((neighbours.distances[:, :1] - neighbours.distances) / temperature).exp()
 
 
 def _smallest(squares: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Did transfer help: the pre-trained network against the same one from scratch, tuned alike."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,11 +10,9 @@ import torch
 from torch import Tensor
 
 from tlx.assembly import plan_of
-from tlx.cache.part import Part
 from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value
 from tlx.figures import TRAIN_FIGURE, higher_is_better
-from tlx.functional.neighbours import nearest, neighbour_classes
 from tlx.inference import split_of, worth_of_each
 from tlx.protocols.arms import Arm, Finished, train_arm, tuned
 from tlx.protocols.corruptions import (
@@ -24,17 +22,14 @@ from tlx.protocols.corruptions import (
     kept_worths,
     on_corrupted,
 )
-from tlx.protocols.frozen import sampled, stage_features
 from tlx.protocols.gain_result import ArmResult, GainResult, Label, doubts
 from tlx.protocols.given import Given, data_named
 from tlx.protocols.measured import Measured, compared
 from tlx.protocols.saved import saved
 from tlx.protocols.unread import refuse_unread, refuse_unread_settings
+from tlx.protocols.zero_effort import constant_figure, neighbour_figure
 
 __all__ = ["Gain"]
-
-NEIGHBOURS, TEMPERATURE = 20, 0.07
-"""Of the vote by cosines (Wu et al. 2018, arXiv 1805.01978)."""
 
 LATE = 0.9
 """A best epoch beyond this share of the epochs says that training was cut short."""
@@ -174,8 +169,8 @@ class _Comparison:
             max_epochs=self.epochs,
             transfer=arms[1],
             scratch=arms[0],
-            majority=self._majority(),
-            neighbours=self._neighbours(),
+            majority=constant_figure(self.targets, self.train_labels, self.labels),
+            neighbours=neighbour_figure(self.given._replace(config=self.transfer.config), self.reported_on),
             saved=saved(self.given, (self.transfer, runs[1]), (self.scratch, runs[0])),
             labels=labels,
             all_labels=self._per_class(),
@@ -264,21 +259,3 @@ class _Comparison:
                 break
             each //= 2
         return tuple(found)
-
-    def _majority(self) -> float | None:
-        if self.train_labels.ndim != 1:
-            return None
-        return float((self.labels == np.bincount(self.train_labels).argmax()).mean())
-
-    def _neighbours(self) -> float | None:
-        """What nearest neighbours tell by the pre-trained features, before anything trains."""
-        if self.train_labels.ndim != 1:
-            return None
-        job = self.given.makers.job(self.transfer.config)
-        job.trainer = replace(job.trainer, devices=1, num_nodes=1)
-        features = stage_features(job, self.given.say)
-        known = sampled(features, Part("train", job.data.splits.train))
-        asked = sampled(features, Part(self.reported_on, getattr(job.data.splits, self.reported_on)))
-        last = features.stages[-1]
-        found = nearest(known.features[last], asked.features[last], min(NEIGHBOURS, len(known.labels)))
-        return float((neighbour_classes(found, known.labels, TEMPERATURE) == asked.labels).double().mean())

@@ -36,10 +36,14 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
             f"{label(arm['strategy'])}, rates times {arm['rate']:g}"
         )
     if result["majority"] is not None:
-        lines.append(f"always the commonest class: {figure(result['figure'], result['majority'])}")
+        lines.append(f"always {_constant(result)}: {figure(result['figure'], result['majority'])}")
         near = figure(result["figure"], result["neighbours"])
         lines.append(f"nearest neighbours on frozen features, nothing trained: {near}")
     return [*lines, *_corrupted(result), *result["warnings"]]
+
+
+def _constant(result: Mapping[str, Any]) -> str:
+    return "the commonest answer" if FIGURES[result["figure"]].share else "the medians"
 
 
 def _corrupted(result: Mapping[str, Any]) -> list[str]:
@@ -124,7 +128,7 @@ def _arms(result: Mapping[str, Any]) -> Section:
             [title, label(arm["strategy"]), figure(name, arm["mean"]), values, rate(arm["rate"]), of_rates]
         )
     if result["majority"] is not None:
-        rows.append(["Always the commonest class", DASH, figure(name, result["majority"]), DASH, DASH, DASH])
+        rows.append([f"Always {_constant(result)}", DASH, figure(name, result["majority"]), DASH, DASH, DASH])
         near = figure(name, result["neighbours"])
         rows.append(["Nearest neighbours, nothing trained", DASH, near, DASH, DASH, DASH])
     return Section(
