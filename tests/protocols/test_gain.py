@@ -12,7 +12,7 @@ from PIL import Image
 from tlx.composition.compose import Composed, compose
 from tlx.composition.job import make_job
 from tlx.data.corrupted import Corrupted
-from tlx.errors import ConfigError
+from tlx.errors import ConfigError, DataError
 from tlx.functional.crossed_interval import crossed_interval
 from tlx.inference import worth_of_each
 from tlx.protocols.gain import Gain
@@ -39,6 +39,9 @@ SMALL = (
 )
 
 
+SMALL_ALSO = ("also.val_fraction=0.06", "also.test_fraction=0.06")
+
+
 def asked(folder: Path, *more: str) -> tuple[GainResult, Composed]:
     composed = compose("gain", [*SMALL, *more])
     found: GainResult = answer(folder, "gain", composed)
@@ -62,7 +65,7 @@ def test_knowing_letters_helps_with_digits_and_the_interval_is_that_of_every_pai
         said = [json.loads((run / "summary.json").read_text())["test/accuracy"] for run in runs]
         assert arm.values == pytest.approx(said)
     assert found.gain == pytest.approx(float((tables[0] - tables[1]).mean()))
-    assert (found.low, found.high) == pytest.approx(crossed_interval(tables[0] - tables[1]))
+    assert (found.low, found.high) == pytest.approx(crossed_interval(tables[0] - tables[1], reach=1.0))
 
 
 def makers(composed: Composed) -> Any:
@@ -113,7 +116,9 @@ def test_labels_are_halved_while_transfer_is_as_good_as_scratch_with_all(answere
     _, found, _ = answered
     assert found.all_labels == 4
     assert [each.per_class for each in found.labels] == [2]
-    assert found.labels[0].reaches == (found.labels[0].mean >= found.scratch.mean)
+    fewer = found.labels[0]
+    assert fewer.gain == pytest.approx(fewer.mean - found.scratch.mean)
+    assert fewer.low < fewer.gain < fewer.high and fewer.reaches == (fewer.low > -found.margin)
 
 
 def test_the_same_networks_are_measured_on_corrupted_images_and_on_their_mean(answered: Any) -> None:
@@ -129,7 +134,7 @@ def test_the_same_networks_are_measured_on_corrupted_images_and_on_their_mean(an
     corrupted = found.corrupted
     assert corrupted is not None
     assert corrupted.each == tuple(
-        compared(name, *pair, higher=True, margin=0.01) for name, pair in tables.items()
+        compared(name, *pair, "accuracy", margin=0.01) for name, pair in tables.items()
     )
     assert corrupted.mean == replace(corrupted.each[0], name="mean"), "the mean of those that change images"
     assert corrupted.each[0].transfer < found.transfer.mean, "digits of little contrast are harder to read"
@@ -193,7 +198,17 @@ def test_the_same_network_in_both_arms_has_no_gain(tmp_path: Path) -> None:
         ],
     )
     found: GainResult = answer(tmp_path / "same", "gain", composed)
-    assert (found.gain, found.low, found.high, found.verdict) == (0.0, 0.0, 0.0, "none shown")
+    assert (found.gain, found.verdict) == (0.0, "none shown")
+    assert found.low == -found.high < 0, "few samples are no certainty"
+
+
+def test_further_samples_that_were_trained_on_are_refused_and_others_have_a_line(tmp_path: Path) -> None:
+    """The same digits, divided otherwise: most of those to be asked about are trained on here."""
+    own = ["data@also=digits", "data.per_class=null", "data.split_seed=0"]
+    with pytest.raises(DataError, match=r"\d+ of the \d+ samples of data@also \(digits, test\) are among"):
+        asked(tmp_path / "seen", *own, "also.split_seed=1")
+    composed = compose("gain", [*SMALL, *own, "also.split_seed=0", *SMALL_ALSO])
+    prepared(tmp_path / "same", "gain", composed)  # the same test samples are nobody's
 
 
 def test_what_has_random_values_has_nothing_to_transfer(tmp_path: Path) -> None:

@@ -44,13 +44,25 @@ def test_of_numbers_it_is_the_error_that_was_saved() -> None:
 
 
 def test_what_is_thin_about_a_gain_is_said_and_nothing_of_who_is_ahead() -> None:
-    cut = replace(ARM, values=(0.5, 0.6), cut_short=2)
+    cut = replace(ARM, name="scratch", values=(0.5, 0.6), cut_short=2)
     late = (
         "2 of 2 runs from scratch were best in the last tenth of their epochs: with more of them scratch may "
         "do better. The gain is that of this budget."
     )
     few = "seeds: a demonstration. Five or more make the interval worth reading."
-    assert doubts("test", cut) == (late, f"2 {few}")
-    assert doubts("test", replace(ARM, values=(0.5,))) == (f"1 {few.replace('seeds', 'seed')}",)
-    (val,) = doubts("val", replace(ARM, values=(0.5,) * 5, cut_short=2))
+    assert doubts("test", cut, ARM) == (late, f"2 {few}")
+    (one,) = doubts("test", replace(ARM, values=(0.5,)), ARM)
+    assert one.startswith("1 seed: a demonstration. The verdict is on these two runs")
+    (val,) = doubts("val", replace(ARM, values=(0.5,) * 5, cut_short=2), ARM)
     assert val.startswith("There is no test split")
+
+
+def test_a_rate_at_the_end_of_the_grid_is_a_doubt() -> None:
+    grid = {"0.3": 0.5, "1": 0.6, "3": 0.4}
+    within = replace(ARM, values=(0.5,) * 5, rates=grid, rate=1.0)
+    high = replace(within, name="scratch", rate=3.0)
+    assert doubts("test", replace(high, rate=1.0), within) == ()
+    (said,) = doubts("test", high, within)
+    assert said.startswith("The best rate from scratch is the highest that was tried: one beyond it")
+    (both,) = doubts("test", high, replace(within, rate=0.3))
+    assert "from scratch is the highest that was tried and with transfer is the lowest" in both

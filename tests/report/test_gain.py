@@ -47,12 +47,16 @@ def test_each_verdict_is_told_in_words(tmp_path: Path, verdict: str, said: str) 
     assert said in page(tmp_path, verdict=verdict)
 
 
+LABELS = (Label(5, 0.6, 0.1, -0.01, 0.2, True), Label(2, 0.2, -0.3, -0.4, -0.2, False))
+
+
 def test_labels_and_further_samples_have_their_parts_where_they_were_measured(tmp_path: Path) -> None:
     bare = page(tmp_path)
     assert "Labels saved" not in bare and "networks on other samples" not in bare
     also = (Measured("corrupted, test", 8, 0.5, 0.75, -0.25, -0.4, -0.1, "negative transfer"),)
-    found = page(tmp_path, labels=(Label(5, 0.6, True), Label(2, 0.2, False)), all_labels=10, also=also)
-    assert "With 5 labels of each class transfer is as good as scratch with all of them (10" in found
+    found = page(tmp_path, labels=LABELS, all_labels=10, also=also)
+    assert "With 5 labels of each class transfer is shown to be no worse than scratch with all of" in found
+    assert "-1.0" in found.replace("−", "-") and "not shown" in found
     assert "corrupted, test (8)" in found and "negative transfer" in found
 
 

@@ -14,6 +14,7 @@ from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value
 from tlx.figures import TRAIN_FIGURE, higher_is_better
 from tlx.inference import split_of, worth_of_each
+from tlx.protocols.also import also_data, refuse_seen
 from tlx.protocols.arms import Arm, Finished, train_arm, tuned
 from tlx.protocols.corruptions import (
     Corruptions,
@@ -23,7 +24,7 @@ from tlx.protocols.corruptions import (
     on_corrupted,
 )
 from tlx.protocols.gain_result import ArmResult, GainResult, Label, doubts
-from tlx.protocols.given import Given, data_named
+from tlx.protocols.given import Given
 from tlx.protocols.measured import Measured, compared
 from tlx.protocols.saved import saved
 from tlx.protocols.unread import refuse_unread, refuse_unread_settings
@@ -51,8 +52,8 @@ class Gain:
         margin: The gain that counts, >= 0, in the figure's unit.
         scratch: Arguments of `strategy=scratch` that shall differ from their defaults; its epochs are those
             of the pre-trained arm, unless they are named here.
-        halvings: How often the labels of the pre-trained arm are halved, as long as it still reaches what
-            scratch does with all of them, >= 0.
+        halvings: How often the labels of the pre-trained arm are halved, as long as it is shown to be no
+            worse than scratch with all of them, by more than the margin, >= 0.
         corruptions: Names of `tlx.functional.corruptions.CORRUPTIONS`, or `all`: both arms' networks are also
             measured on such images, and not trained anew.
         severity: Of these corruptions, from 1, mild, to 5.
@@ -95,7 +96,8 @@ class Gain:
             refuse_unread_settings(
                 self, ["halvings"], "labels are halved of single classes alone", "gain.halvings=0"
             )
-
+        if comparison.also is not None:
+            refuse_seen(comparison.also, comparison.splits)
         if not comparison.corruptions:
             refuse_unread_settings(
                 self, ["severity"], "no image is corrupted", "gain.corruptions=[gaussian_noise]"
@@ -121,6 +123,7 @@ class _Comparison:
         self.figure, self.targets, self.trainer = TRAIN_FIGURE[job.task.name], job.task.targets, job.trainer
         self.higher = higher_is_better(f"val/{self.figure}")
         self.reported_on = "val" if job.data.splits.test is None else "test"
+        self.splits, self.also = job.data.splits, also_data(given, self.targets)
         self.corruptions = corruption_names(question.corruptions, question.severity)
         reported = getattr(job.data.splits, self.reported_on)
         check_corruptible(job.data.source, reported, self.corruptions, question.severity)
@@ -151,7 +154,7 @@ class _Comparison:
             arms.append(self._arm(arm, rate, means, runs[-1], tables[-1]))
         scratch, transfer = tables
         gain = self._measured(self.reported_on, transfer, scratch)
-        labels = self._with_fewer_labels(arms[1].rate, arms[0].mean)
+        labels = self._with_fewer_labels(arms[1].rate, scratch)
         also = self._also(runs[1], runs[0])
         corrupted = self._corrupted(runs[1], runs[0])
         return GainResult(
@@ -176,7 +179,7 @@ class _Comparison:
             all_labels=self._per_class(),
             also=also,
             corrupted=corrupted,
-            warnings=doubts(self.reported_on, arms[0]),
+            warnings=doubts(self.reported_on, arms[0], arms[1]),
         )
 
     def _worths(self, runs: Sequence[Finished]) -> Tensor:
@@ -189,15 +192,11 @@ class _Comparison:
 
     def _also(self, transfer: Sequence[Finished], scratch: Sequence[Finished]) -> tuple[Measured, ...]:
         """The gain on further samples, where there are any."""
-        node = self.given.config.get("also")
-        if not node:
+        if self.also is None:
             return ()
-        data = self.given.makers.data(node)
-        data.targets, data.classes_from = self.targets, "all"
-        split = "val" if data.splits.test is None else "test"
-        name = data_named(node, str(node["_target_"]).rpartition(".")[2].lower())
+        name, data, split = self.also
         tables = [self._asked(runs, data, split) for runs in (transfer, scratch)]
-        return (self._measured(f"{name}, {split}", *tables),)
+        return (self._measured(name, *tables),)
 
     def _corrupted(self, transfer: Sequence[Finished], scratch: Sequence[Finished]) -> Corruptions | None:
         """The gain on corrupted versions of the reported samples, where any were asked for."""
@@ -245,7 +244,7 @@ class _Comparison:
         labels = self.train_labels
         return int(np.bincount(labels).min()) if labels.ndim == 1 else len(labels)
 
-    def _with_fewer_labels(self, rate: float, target: float) -> tuple[Label, ...]:
+    def _with_fewer_labels(self, rate: float, scratch: Tensor) -> tuple[Label, ...]:
         found, each = list[Label](), self._per_class() // 2
         if self.train_labels.ndim != 1:
             return ()
@@ -253,8 +252,9 @@ class _Comparison:
             data = {**self.transfer.config["data"], "per_class": each}
             arm = Arm(self.transfer.name, {**self.transfer.config, "data": data})
             runs = [train_arm(self.given, arm, rate, s, f"labels{each}-") for s in self.seeds]
-            mean = float(self._worths(runs).mean())
-            found.append(Label(each, mean, (mean >= target) if self.higher else (mean <= target)))
+            fewer = self._measured("", self._worths(runs), scratch)
+            reaches = fewer.low > -self.question.margin
+            found.append(Label(each, fewer.transfer, fewer.gain, fewer.low, fewer.high, reaches))
             if not found[-1].reaches:
                 break
             each //= 2

@@ -44,11 +44,17 @@ class Label:
     Args:
         per_class: Labels of each class.
         mean: The reported figure, mean over seeds.
-        reaches: Whether it is at least that of scratch with all labels.
+        gain: Over scratch with all labels.
+        low: Of its paired 95 % interval, over seeds and samples.
+        high: The same.
+        reaches: Whether it is shown to be no worse by more than the margin: `low` lies above minus that.
     """
 
     per_class: int
     mean: float
+    gain: float
+    low: float
+    high: float
     reaches: bool
 
 
@@ -120,12 +126,13 @@ class GainResult:
         return {"verdict": self.verdict}
 
 
-def doubts(reported_on: str, scratch: ArmResult) -> tuple[str, ...]:
+def doubts(reported_on: str, scratch: ArmResult, transfer: ArmResult) -> tuple[str, ...]:
     """What makes a gain less than it looks.
 
     Args:
         reported_on: "test" or "val".
         scratch: The arm from random values.
+        transfer: The other.
     """
     found, number = list[str](), len(scratch.values)
     if reported_on == "val":
@@ -138,7 +145,19 @@ def doubts(reported_on: str, scratch: ArmResult) -> tuple[str, ...]:
             f"{scratch.cut_short} of {number} runs from scratch were best in the last tenth "
             "of their epochs: with more of them scratch may do better. The gain is that of this budget."
         )
-    if number < 5:
-        seeds = "1 seed" if number == 1 else f"{number} seeds"
-        found.append(f"{seeds}: a demonstration. Five or more make the interval worth reading.")
+    ends = [said for arm in (scratch, transfer) if (said := _end(arm))]
+    if ends:
+        found.append(f"The best rate {' and '.join(ends)}: one beyond it, by gain.rates, may do better.")
+    if number == 1:
+        found.append("1 seed: a demonstration. The verdict is on these two runs, and others may differ.")
+    elif number < 5:
+        found.append(f"{number} seeds: a demonstration. Five or more make the interval worth reading.")
     return tuple(found)
+
+
+def _end(arm: ArmResult) -> str:
+    """Which end of several rates the best one of an arm is, in words; empty where it is none."""
+    rates = [float(each) for each in arm.rates]
+    ends = {min(rates): "lowest", max(rates): "highest"} if len(rates) > 1 else {}
+    side = {"transfer": "with transfer", "scratch": "from scratch"}[arm.name]
+    return f"{side} is the {ends[arm.rate]} that was tried" if arm.rate in ends else ""

@@ -39,7 +39,15 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
         lines.append(f"always {_constant(result)}: {figure(result['figure'], result['majority'])}")
         near = figure(result["figure"], result["neighbours"])
         lines.append(f"nearest neighbours on frozen features, nothing trained: {near}")
-    return [*lines, *_corrupted(result), *result["warnings"]]
+    return [*lines, *_further(result), *_corrupted(result), *result["warnings"]]
+
+
+def _further(result: Mapping[str, Any]) -> list[str]:
+    return [
+        f"on {each['name']}: {each['verdict']}: {_gain(result, each['gain'])}, 95 % interval "
+        f"{bounds(result['figure'], each)}, {count(each['samples'])} samples"
+        for each in result["also"]
+    ]
 
 
 def _constant(result: Mapping[str, Any]) -> str:
@@ -167,20 +175,26 @@ def _labels(result: Mapping[str, Any]) -> list[Section]:
     columns = (
         Column("Labels of each class", number=False),
         Column(f"{FIGURES[result['figure']].title}, pre-trained"),
-        Column("As good as scratch with all"),
+        Column("Over scratch with all"),
+        Column("95 % interval"),
+        Column("No worse"),
     )
-    rows = [
-        [count(each["per_class"]), figure(result["figure"], each["mean"]), "yes" if each["reaches"] else "no"]
-        for each in result["labels"]
-    ]
+    rows = [_labels_row(result["figure"], each) for each in result["labels"]]
     reached = [each["per_class"] for each in result["labels"] if each["reaches"]]
     said = (
-        f"With {count(min(reached))} labels of each class transfer is as good as scratch with all of them "
-        f"({count(result['all_labels'])} of the rarest class)."
+        f"With {count(min(reached))} labels of each class transfer is shown to be no worse than scratch with "
+        f"all of them ({count(result['all_labels'])} of the rarest class): the whole interval lies above "
+        "minus the margin."
         if reached
-        else "Half the labels were not enough to be as good as scratch with all of them."
+        else "With half the labels transfer is not shown to be as good as scratch with all of them."
     )
     return [Section("Labels saved", tables=[Table(columns, rows)], notes=[said])]
+
+
+def _labels_row(name: str, each: Mapping[str, Any]) -> list[str]:
+    shown = "shown" if each["reaches"] else "not shown"
+    cells = [figure(name, each["mean"]), difference(name, each["gain"]), bounds(name, each), shown]
+    return [count(each["per_class"]), *cells]
 
 
 def _also(result: Mapping[str, Any]) -> list[Section]:

@@ -1,0 +1,61 @@
+"""The further samples that both arms of a gain are asked about: `data@also=...`."""
+
+from typing import Any, NamedTuple
+
+from tlx.data.datamodule import TransferData
+from tlx.data.overlap import seen_samples
+from tlx.errors import DataError
+from tlx.protocols.given import Given, data_named
+from tlx.types import Splits, Targets
+
+__all__ = ["Also", "also_data", "refuse_seen"]
+
+
+class Also(NamedTuple):
+    """Further samples.
+
+    Args:
+        name: For people.
+        data: Of the classes that the networks know.
+        split: The one that is asked about: test, or val where there is none.
+    """
+
+    name: str
+    data: TransferData
+    split: str
+
+
+def also_data(given: Given, targets: Targets) -> Also | None:
+    """What the config names beside the target; None where it names nothing.
+
+    Args:
+        given: Its config and what builds data.
+        targets: What labels are.
+    """
+    node: Any = given.config.get("also")
+    if not node:
+        return None
+    data = given.makers.data(node)
+    data.targets, data.classes_from = targets, "all"
+    split = "val" if data.splits.test is None else "test"
+    name = data_named(node, str(node["_target_"]).rpartition(".")[2].lower())
+    return Also(f"{name}, {split}", data, split)
+
+
+def refuse_seen(also: Also, splits: Splits) -> None:
+    """Refuse samples that the runs are trained or chosen on.
+
+    Args:
+        also: Further samples.
+        splits: Of the target.
+
+    Raises:
+        DataError: There are some.
+    """
+    asked = getattr(also.data.splits, also.split)
+    if seen := seen_samples(asked, splits):
+        raise DataError(
+            f"{seen} of the {len(asked)} samples of data@also ({also.name}) are among those that the runs "
+            "are trained or chosen on, which flatters the figures",
+            fix="other samples as data@also, or in the target",
+        )
