@@ -11,6 +11,7 @@ __all__ = [
     "FIGURES",
     "FORGETTING",
     "LAST_EPOCH",
+    "NONE_SHOWN",
     "OF_RUNS",
     "SEQUENCE",
     "TASK_FIGURES",
@@ -142,6 +143,9 @@ TASK_FIGURES: dict[str, tuple[str, ...]] = {
 
 LAST_EPOCH = "epoch"
 """The monitored value that is the epoch itself: the last one counts, and validation chooses nothing."""
+
+NONE_SHOWN = "none shown"
+"""What stands for a name or a verdict where an interval leaves it open."""
 
 TRAIN_FIGURE: dict[str, str] = {"multiclass": "accuracy", "multilabel": "accuracy", "regression": "mae"}
 """The figure that is also taken while training, a mean over samples."""

@@ -30,7 +30,7 @@ def models(*names: str) -> RankResult:
 
 def probe(low_stage: float, last: float) -> ProbeResult:
     stages = tuple(
-        StageProbe(name, value, value - 0.05, value + 0.05, 0.5, 4, 1.0, True)
+        StageProbe(name, value, value - 0.05, value + 0.05, 0.5, 4, 1.0, True, value)
         for name, value in (("low", low_stage), ("high", last))
     )
     best = max(stages, key=lambda stage: stage.accuracy).name

@@ -3,12 +3,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from tlx.cache.part import Part
 from tlx.composition.compose import compose
+from tlx.composition.job import make_job
 from tlx.errors import ConfigError, TlxError
 from tlx.functional.intervals import t_interval
+from tlx.probing.linear_probe import Labelled, LinearProbe, linear_probe
 from tlx.protocols.fewshot import Fewshot
 from tlx.protocols.fewshot_result import FewshotResult
+from tlx.protocols.frozen import stage_features
 from tlx.protocols.plain import typed
 from tlx.verbs.protocol import answer
 
@@ -53,6 +58,29 @@ def test_the_own_strategy_beside_the_same_at_its_defaults_has_runs_of_its_own(tm
     assert epochs["feature_extraction-as-given"] == 1 < epochs["feature_extraction"]
     with pytest.raises(ConfigError, match="one of strategy and feature_extraction, which are the same"):
         answer(tmp_path / "same", "fewshot", compose("fewshot", [*words, own[0]]))
+
+
+def test_the_strength_of_a_probe_is_chosen_on_validation_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never on what is reported: the samples that choose are among those of val, by their features."""
+    asked: list[tuple[Labelled, Labelled, Labelled]] = []
+
+    def seen(train: Labelled, validation: Labelled, reported: Labelled, **settings: Any) -> LinearProbe:
+        asked.append((train, validation, reported))
+        return linear_probe(train, validation, reported, **settings)
+
+    monkeypatch.setattr("tlx.protocols.fewshot.linear_probe", seen)
+    words = [*SMALL, "fewshot.arms=[probe]", "fewshot.shots=[2]", "fewshot.seeds=1"]
+    composed = compose("fewshot", words)
+    answer(tmp_path / "probe", "fewshot", composed)
+    features = stage_features(make_job(composed.config), lambda line: None)
+    splits = make_job(composed.config).data.splits
+    known = [features.of(Part(name, getattr(splits, name)))[features.stages[-1]] for name in ("train", "val")]
+    ((train, validation, reported),) = asked
+    for rows, pool in zip((train.features, validation.features), known, strict=True):
+        assert bool((torch.cdist(rows.double(), pool.double()).min(dim=1).values < 1e-4).all())
+    assert splits.test is not None and len(reported.labels) == len(splits.test)
 
 
 def test_every_point_is_a_mean_over_seeds_with_its_interval(answered: Any) -> None:

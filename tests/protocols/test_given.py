@@ -13,7 +13,7 @@ from tlx.protocols.probe import ProbeResult, StageProbe
 from tlx.protocols.rank_result import RankResult
 from tlx.verbs.protocol import QUESTIONS
 
-STAGE = StageProbe("high", 0.5, 0.4, 0.6, 0.25, 4, 1.0, True)
+STAGE = StageProbe("high", 0.5, 0.4, 0.6, 0.25, 4, 1.0, True, 0.5)
 CURVE = Curve("full", (Point(1, (0.5,), 0.5, None, None),), 0.5)
 ANSWERS: dict[str, Answer] = {
     "advise": ADVICE,

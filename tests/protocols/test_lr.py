@@ -6,7 +6,7 @@ import pytest
 
 from tlx.composition.compose import compose
 from tlx.errors import ConfigError
-from tlx.protocols.lr import Lr, LrResult
+from tlx.protocols.lr import Cell, Lr, LrResult, _gain
 from tlx.protocols.plain import typed
 from tlx.verbs.protocol import answer
 
@@ -95,3 +95,11 @@ def test_what_cannot_be_varied_is_refused(tmp_path: Path, words: list[str], said
 def test_settings_out_of_their_range_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="lr\\."):
         Lr(**settings)
+
+
+@pytest.mark.parametrize(("higher", "factor", "gain"), [(True, 10.0, 0.4), (False, 0.1, 0.2)])
+def test_less_of_an_error_is_a_gain_of_a_stage(higher: bool, factor: float, gain: float) -> None:
+    values = {0.0: (0.5, 0.5), 0.1: (0.3, 0.3), 10.0: (0.9, 0.9)}
+    cells = [Cell("top", each, sum(of) / 2, of) for each, of in values.items()]
+    found = _gain(cells, "top", higher)
+    assert (found.factor, found.gain) == (factor, pytest.approx(gain))

@@ -31,7 +31,7 @@ def test_a_stage_further_up_tells_digits_apart_better_than_the_first(answered: A
     assert [stage.name for stage in found.stages] == ["stem", "layer1", "layer2", "layer3"]
     first, *_, last = found.stages
     assert last.low > first.high
-    assert found.best == max(found.stages, key=lambda stage: stage.accuracy).name
+    assert found.best == max(found.stages, key=lambda stage: stage.choosing).name
     assert 0 < found.majority < first.accuracy
     assert (found.reported_on, found.chosen_on) == ("test", "val")
 
@@ -51,6 +51,7 @@ def test_every_probe_is_fitted_to_train_chosen_on_val_and_told_of_test(tmp_path:
     (stage,) = found.stages
     assert stage.accuracy == pytest.approx(expected.accuracy, abs=1e-6)
     assert stage.strength == expected.strength
+    assert stage.choosing == max(p.accuracy for p in expected.curve if p.strength == expected.strength)
     assert (stage.low, stage.high) == pytest.approx((expected.low, expected.high))
     assert (found.fitted, found.chosen, found.reported) == tuple(len(share.labels) for share in shares)
 
@@ -109,3 +110,18 @@ def test_what_a_probe_does_not_read_or_cannot_find_is_refused(
 def test_settings_out_of_their_range_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="probe\\."):
         Probe(**settings)
+
+
+def test_the_best_stage_is_chosen_by_what_is_not_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The lowest stage wins on what chooses, a higher one on what is reported."""
+    own = Probe._probed
+
+    def probed(self: Probe, stage: str, *shares: Any) -> Any:
+        return replace(own(self, stage, *shares), choosing=1.0 if stage == "stem" else 0.5)
+
+    monkeypatch.setattr(Probe, "_probed", probed)
+    found: ProbeResult = answer(tmp_path / "chosen", "probe", compose("probe", [*SMALL]))
+    assert found.best == "stem"
+    assert found.figures()["test/probe_accuracy"] == found.stages[0].accuracy < found.stages[-1].accuracy

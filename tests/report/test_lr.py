@@ -54,6 +54,17 @@ def test_an_interval_is_shown_where_there_is_one(tmp_path: Path) -> None:
     assert "10.0 points to 40.0 points" in page(tmp_path, result(low=0.1))
 
 
+def test_a_stage_is_named_only_where_a_gain_is_shown(tmp_path: Path) -> None:
+    shown = page(tmp_path, result(found=None, low=0.1))
+    assert "Shown to gain from training: layer1, 25.0 points" in shown
+    none = tuple(StageGain(name, 1.0, 0.0, None, None) for name in ("stem", "top"))
+    two = replace(result(found=None), gains=none)
+    said = page(tmp_path, two)
+    assert "No stage is shown to gain from training; the greatest mean is of stem, top" in said
+    assert two.texts() == {"best/stage": "none shown"}
+    assert result(low=0.1).texts() == {"best/stage": "layer1"}
+
+
 def test_a_terminal_hears_the_same() -> None:
     plainly: dict[str, Any] = ABOUT | dict(plain(result()))
     lines = [line.replace("\u00a0", " ") for line in result_lines(plainly)]

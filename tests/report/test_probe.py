@@ -8,8 +8,8 @@ from tlx.report.probe import result_lines, write_page
 
 ABOUT = {"model": "<b>tiny</b>", "data": "digits", "seed": 0, "versions": {}}
 STAGES = (
-    StageProbe("stem", 0.5, 0.4, 0.6, 0.45, 32, 0.01, True),
-    StageProbe("<i>layer1</i>", 0.875, 0.8, 0.95, 0.825, 64, 1e-3, True),
+    StageProbe("stem", 0.5, 0.4, 0.6, 0.45, 32, 0.01, True, 0.5),
+    StageProbe("<i>layer1</i>", 0.875, 0.8, 0.95, 0.825, 64, 1e-3, True, 0.8),
 )
 
 

@@ -61,11 +61,12 @@ def warnings_of(
         samples: Training samples that there are.
     """
     found = list(models.warnings)
-    best = max(stage.accuracy for stage in probe.stages)
-    if entrants and entrants[0].accuracy < best:
+    best = max(probe.stages, key=lambda stage: stage.low)
+    if entrants and entrants[0].accuracy < best.low:
         found.append(
-            f"A linear probe of frozen features is right in {100 * best:.1f} % of the validation samples, "
-            f"the best short run in {100 * entrants[0].accuracy:.1f} %: it needs more epochs, or none at all."
+            f"A linear probe of frozen features is right in {100 * best.accuracy:.1f} % of the validation "
+            f"samples [{100 * best.low:.1f}, {100 * best.high:.1f}], the best short run in "
+            f"{100 * entrants[0].accuracy:.1f} %: it needs more epochs, or none at all."
         )
     if trained_on < samples:
         found.append(

@@ -7,7 +7,7 @@ from typing import Any
 
 from tlx.assembly import plan_of
 from tlx.errors import ConfigError, bad_value, unknown_name
-from tlx.figures import higher_is_better
+from tlx.figures import NONE_SHOWN, higher_is_better
 from tlx.functional.intervals import t_interval
 from tlx.functional.rate_range import range_of_factors
 from tlx.plan import HEAD, split_part
@@ -84,8 +84,9 @@ class LrResult:
         return {"rate_factor": None if self.found is None else self.found.suggestion}
 
     def texts(self) -> dict[str, str]:
-        """The stage that gains most from training."""
-        return {"best/stage": self.gains[0].stage} if self.gains else {}
+        """The stage of the greatest gain that is shown: its interval lies above 0."""
+        shown = (gain.stage for gain in self.gains if gain.low is not None and gain.low > 0)
+        return {"best/stage": next(shown, NONE_SHOWN)} if self.gains else {}
 
 
 BESIDE_THE_LOSS = ("regularizer", "mixup", "ema")
@@ -171,6 +172,11 @@ class Lr:
         higher = higher_is_better(figure)
         gains = sorted((_gain(cells, stage, higher) for stage in stages), key=lambda gain: -gain.gain)
         warnings = ["One seed: differences of the sweep may be chance."] if stages and self.seeds == 1 else []
+        if stages and len(self.factors) > 1:
+            warnings.append(
+                "The best factor of a stage was chosen by the figures that are shown: "
+                "gains lean to the good side."
+            )
         beside = changed(given, BESIDE_THE_LOSS) if found else []
         if beside:
             warnings.append(f"The range is that of the loss alone, without {', '.join(beside)}.")

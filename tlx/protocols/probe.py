@@ -31,6 +31,7 @@ class StageProbe:
         dimensions: Features.
         strength: Of the penalty beside the mean loss, chosen on samples that are not reported.
         converged: Whether the fit ended for being flat.
+        choosing: Accuracy on the samples that chose the strength, by which the best stage is chosen as well.
     """
 
     name: str
@@ -41,6 +42,7 @@ class StageProbe:
     dimensions: int
     strength: float
     converged: bool
+    choosing: float
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class ProbeResult:
 
     Args:
         stages: From the input up.
-        best: The stage whose probe is most accurate, of equal ones the lowest.
+        best: The stage whose probe is most accurate on the samples that chose the strengths, of equal ones
+            the lowest; none of what is reported chose it.
         reported_on: "test" or "val".
         reported: Samples.
         chosen_on: What chose the strengths, for people.
@@ -152,7 +155,7 @@ class Probe:
         ragged = [stage.name for stage in found if not stage.converged]
         return ProbeResult(
             stages=tuple(found),
-            best=max(found, key=lambda stage: stage.accuracy).name,
+            best=max(found, key=lambda stage: stage.choosing).name,
             reported_on=shares.reported_on,
             reported=len(reported.labels),
             chosen_on=shares.chosen_on,
@@ -193,4 +196,5 @@ class Probe:
             dimensions=fits.features[stage].shape[1],
             strength=probe.strength,
             converged=probe.converged,
+            choosing=max(point.accuracy for point in probe.curve if point.strength == probe.strength),
         )

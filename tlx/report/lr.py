@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from tlx.figures import FIGURES
+from tlx.figures import FIGURES, NONE_SHOWN
 from tlx.report.answer import Column, Section, Table, facts_of, write_answer
 from tlx.report.canvas import BLUE, INK, ORANGE, SHADE, draw
 from tlx.report.formats import DASH, decimal, figure, label, points, rate, words
@@ -46,11 +46,7 @@ def write_page(folder: Path) -> Path:
         headline=f"rates \u00d7 {rate(suggestion)}" if suggestion else _best(gains),
         sentences=[
             *([_range_said(result)] if found else []),
-            *(
-                [f"{label(gains[0]['stage'])} gains most from training: {_gain_said(result, gains[0])}."]
-                if gains
-                else []
-            ),
+            *([_gains_said(result)] if gains else []),
         ],
         sections=[*([_range(result)] if found else []), *([_sweep(result)] if gains else [])],
         facts=[*facts_of(result), ("Seeds of the sweep", ", ".join(map(str, result["seeds"])) or DASH)],
@@ -59,7 +55,24 @@ def write_page(folder: Path) -> Path:
 
 
 def _best(gains: Sequence[Mapping[str, Any]]) -> str:
-    return label(gains[0]["stage"]) if gains else DASH
+    shown = _shown(gains)
+    return label(shown[0]["stage"]) if shown else NONE_SHOWN if gains else DASH
+
+
+def _shown(gains: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those whose interval lies above 0."""
+    return [gain for gain in gains if gain["low"] is not None and gain["low"] > 0]
+
+
+def _gains_said(result: Mapping[str, Any]) -> str:
+    gains = result["gains"]
+    if shown := _shown(gains):
+        each = (f"{label(gain['stage'])}, {_gain_said(result, gain)}" for gain in shown)
+        return f"Shown to gain from training: {'; '.join(each)}."
+    alike = [gain for gain in gains if gain["gain"] == gains[0]["gain"]]
+    names = ", ".join(label(gain["stage"]) for gain in alike)
+    said = _gain_said(result, gains[0])
+    return f"No stage is shown to gain from training; the greatest mean is of {names}: {said}."
 
 
 def _range_said(result: Mapping[str, Any]) -> str:

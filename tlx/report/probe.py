@@ -54,13 +54,14 @@ def write_page(folder: Path) -> Path:
         headline=percent(best["accuracy"]),
         sentences=[
             (
-                f"A linear probe of stage {label(best['name'])} tells the classes apart best, "
-                f"95 % interval {percent_range(_bounds(best))}."
+                f"The linear probe of stage {label(best['name'])}, 95 % interval "
+                f"{percent_range(_bounds(best))}: of all stages it told the classes apart best on "
+                f"{result['chosen_on']}."
             ),
             (
                 f"Of {count(result['reported'])} samples ({result['reported_on']}) that neither fitted nor "
-                "chose anything. The stage is the best of several on them, so its figure leans to the good "
-                f"side; {percent(result['majority'])} come from always naming the commonest class."
+                f"chose anything, not the stage either. {percent(result['majority'])} come from always "
+                "naming the commonest class."
             ),
         ],
         sections=[
