@@ -41,6 +41,7 @@ from tlx.origin.origin import Origin
 from tlx.origin.remains import clear_remains
 from tlx.plan import HEAD, PhaseEnd
 from tlx.plan_table import save_plan, saved_plan
+from tlx.process.allocator import give_back_freed_memory
 from tlx.process.signals import asked, saving_first, stop
 from tlx.report.console import epoch_line
 from tlx.report.formats import size
@@ -94,6 +95,8 @@ def _fit(job: Job, folder: Path, console: Console | None) -> dict[str, Any]:
     summary = conclude(run, ledger)
     if job.logger is not None and world.is_first:
         job.logger(folder).conclude(summary)
+    if not job.trainer.on_gpu:
+        give_back_freed_memory()  # a question and a sequence make many runs in one process
     return summary
 
 

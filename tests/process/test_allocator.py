@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tlx.process.allocator import give_back_freed_memory
 from tlx.trainer import TrainerSettings
 
 ROOT = str(Path(__file__).parent.parent)
@@ -67,3 +68,40 @@ def test_a_process_that_computes_on_a_gpu_does_not(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("tlx.trainer.keep_freed_memory", lambda: asked.append(True))
     TrainerSettings(accelerator="auto").prepare_process()
     assert asked == []
+
+
+PILES = """
+import ctypes
+from tlx.process.allocator import give_back_freed_memory, keep_freed_memory
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+keep_freed_memory()
+malloc, free = ctypes.CDLL(None).malloc, ctypes.CDLL(None).free
+malloc.restype, malloc.argtypes, free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+blocks = [malloc(1 << 20) for _ in range(200)]
+for block in blocks:
+    ctypes.memset(block, 1, 1 << 20)
+for block in blocks[::2]:
+    free(block)
+before = resident()
+give_back_freed_memory()
+print(before - resident())
+"""
+
+
+@glibc
+def test_what_lies_between_blocks_that_live_on_is_given_back() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PILES],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": ROOT},
+    )
+    assert int(done.stdout) > 90 << 20  # of 100 MiB
+
+
+def test_memory_that_is_not_kept_is_not_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tlx.process.allocator.keep_freed_memory", lambda: False)
+    monkeypatch.setattr("ctypes.CDLL", lambda name: pytest.fail("the allocator is asked for nothing"))
+    give_back_freed_memory()

@@ -50,19 +50,25 @@ def test_what_is_thin_about_a_gain_is_said_and_nothing_of_who_is_ahead() -> None
         "do better. The gain is that of this budget."
     )
     few = "seeds: a demonstration. Five or more make the interval worth reading."
-    assert doubts("test", cut, ARM) == (late, f"2 {few}")
-    (one,) = doubts("test", replace(ARM, values=(0.5,)), ARM)
+    assert doubts("test", cut, ARM, 0.5) == (late, f"2 {few}")
+    (one,) = doubts("test", replace(ARM, values=(0.5,)), ARM, 0.5)
     assert one.startswith("1 seed: a demonstration. The verdict is on these two runs")
-    (val,) = doubts("val", replace(ARM, values=(0.5,) * 5, cut_short=2), ARM)
+    (val,) = doubts("val", replace(ARM, values=(0.5,) * 5, cut_short=2), ARM, 0.5)
     assert val.startswith("There is no test split")
+
+
+def test_an_arm_that_is_no_better_than_one_answer_is_a_doubt() -> None:
+    (said,) = doubts("test", replace(ARM, values=(0.5,) * 5), ARM, 0.587, ["scratch"])
+    assert said.startswith("What was learnt from scratch is not shown to be better than one answer for all")
+    assert "which has 0.587" in said
 
 
 def test_a_rate_at_the_end_of_the_grid_is_a_doubt() -> None:
     grid = {"0.3": 0.5, "1": 0.6, "3": 0.4}
     within = replace(ARM, values=(0.5,) * 5, rates=grid, rate=1.0)
     high = replace(within, name="scratch", rate=3.0)
-    assert doubts("test", replace(high, rate=1.0), within) == ()
-    (said,) = doubts("test", high, within)
+    assert doubts("test", replace(high, rate=1.0), within, 0.5) == ()
+    (said,) = doubts("test", high, within, 0.5)
     assert said.startswith("The best rate from scratch is the highest that was tried: one beyond it")
-    (both,) = doubts("test", high, replace(within, rate=0.3))
+    (both,) = doubts("test", high, replace(within, rate=0.3), 0.5)
     assert "from scratch is the highest that was tried and with transfer is the lowest" in both

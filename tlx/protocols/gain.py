@@ -28,7 +28,7 @@ from tlx.protocols.given import Given
 from tlx.protocols.measured import Measured, compared
 from tlx.protocols.saved import saved
 from tlx.protocols.unread import refuse_unread, refuse_unread_settings
-from tlx.protocols.zero_effort import constant_figure, neighbour_figure
+from tlx.protocols.zero_effort import constant_worths, neighbour_figure
 
 __all__ = ["Gain"]
 
@@ -154,6 +154,10 @@ class _Comparison:
             arms.append(self._arm(arm, rate, means, runs[-1], tables[-1]))
         scratch, transfer = tables
         gain = self._measured(self.reported_on, transfer, scratch)
+        constant = constant_worths(self.targets, self.train_labels, self.labels)
+        idle = [
+            arm.name for arm, table in zip(arms, tables, strict=True) if not self._learnt(table, constant)
+        ]
         labels = self._with_fewer_labels(arms[1].rate, scratch)
         also = self._also(runs[1], runs[0])
         corrupted = self._corrupted(runs[1], runs[0])
@@ -172,14 +176,14 @@ class _Comparison:
             max_epochs=self.epochs,
             transfer=arms[1],
             scratch=arms[0],
-            majority=constant_figure(self.targets, self.train_labels, self.labels),
+            majority=float(constant.mean()),
             neighbours=neighbour_figure(self.given._replace(config=self.transfer.config), self.reported_on),
             saved=saved(self.given, (self.transfer, runs[1]), (self.scratch, runs[0])),
             labels=labels,
             all_labels=self._per_class(),
             also=also,
             corrupted=corrupted,
-            warnings=doubts(self.reported_on, arms[0], arms[1]),
+            warnings=doubts(self.reported_on, arms[0], arms[1], float(constant.mean()), idle),
         )
 
     def _worths(self, runs: Sequence[Finished]) -> Tensor:
@@ -221,6 +225,10 @@ class _Comparison:
 
     def _measured(self, name: str, transfer: Tensor, scratch: Tensor) -> Measured:
         return compared(name, transfer, scratch, self.figure, self.question.margin)
+
+    def _learnt(self, table: Tensor, constant: Tensor) -> bool:
+        """Whether an arm is shown to be better than one answer for all samples."""
+        return self._measured("", table, constant.expand_as(table)).low > 0
 
     def _arm(
         self, arm: Arm, rate: float, means: Mapping[float, float], runs: Sequence[Finished], table: Tensor

@@ -1,5 +1,6 @@
 """What `tlx gain` answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlx.figures import FIGURES
@@ -8,6 +9,9 @@ from tlx.protocols.measured import Measured
 from tlx.protocols.saved import Saved
 
 __all__ = ["ArmResult", "GainResult", "Label", "doubts"]
+
+
+SIDES = {"transfer": "with transfer", "scratch": "from scratch"}
 
 
 @dataclass(frozen=True)
@@ -126,13 +130,21 @@ class GainResult:
         return {"verdict": self.verdict}
 
 
-def doubts(reported_on: str, scratch: ArmResult, transfer: ArmResult) -> tuple[str, ...]:
+def doubts(
+    reported_on: str,
+    scratch: ArmResult,
+    transfer: ArmResult,
+    constant: float,
+    idle: Sequence[str] = (),
+) -> tuple[str, ...]:
     """What makes a gain less than it looks.
 
     Args:
         reported_on: "test" or "val".
         scratch: The arm from random values.
         transfer: The other.
+        constant: The figure of one answer for all samples.
+        idle: Arms that are not shown to be better than that.
     """
     found, number = list[str](), len(scratch.values)
     if reported_on == "val":
@@ -144,6 +156,12 @@ def doubts(reported_on: str, scratch: ArmResult, transfer: ArmResult) -> tuple[s
         found.append(
             f"{scratch.cut_short} of {number} runs from scratch were best in the last tenth "
             "of their epochs: with more of them scratch may do better. The gain is that of this budget."
+        )
+    if idle:
+        arms = " and ".join(SIDES[name] for name in idle)
+        found.append(
+            f"What was learnt {arms} is not shown to be better than one answer for all samples, which has "
+            f"{constant:.3f}: a gain or a harm may be one of shares of classes, not of what is known."
         )
     ends = [said for arm in (scratch, transfer) if (said := _end(arm))]
     if ends:
@@ -159,5 +177,4 @@ def _end(arm: ArmResult) -> str:
     """Which end of several rates the best one of an arm is, in words; empty where it is none."""
     rates = [float(each) for each in arm.rates]
     ends = {min(rates): "lowest", max(rates): "highest"} if len(rates) > 1 else {}
-    side = {"transfer": "with transfer", "scratch": "from scratch"}[arm.name]
-    return f"{side} is the {ends[arm.rate]} that was tried" if arm.rate in ends else ""
+    return f"{SIDES[arm.name]} is the {ends[arm.rate]} that was tried" if arm.rate in ends else ""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from tlx.cache.part import Part
 from tlx.functional.neighbours import nearest, neighbour_classes, neighbour_means
@@ -13,33 +14,38 @@ from tlx.protocols.frozen import stage_features
 from tlx.protocols.given import Given
 from tlx.types import Targets
 
-__all__ = ["constant_figure", "neighbour_figure"]
+__all__ = ["constant_worths", "neighbour_figure"]
 
 NEIGHBOURS, TEMPERATURE = 20, 0.07
 """Of the vote by cosines (Wu et al. 2018, arXiv 1805.01978)."""
 
 
-def constant_figure(targets: Targets, known: NDArray[Any], asked: NDArray[Any]) -> float:
-    """The figure of the best single answer for all.
+def constant_worths(targets: Targets, known: NDArray[Any], asked: NDArray[Any]) -> Tensor:
+    """What the best single answer is worth for each sample; the mean is its figure.
 
-    That is the accuracy of naming the commonest class, or of each class the commoner of yes and no; of
-    numbers, the mean absolute error of naming their medians.
+    That answer is the commonest class, or of each class the commoner of yes and no, and it is right or wrong;
+    of numbers it is their medians, and it is worth its mean absolute error.
 
     Args:
         targets: What labels are.
         known: Labels that may be learned from, shape (N,) of classes, else (N, K).
         asked: Those that are asked about, shape (M,) or (M, K).
 
-    >>> constant_figure("class", np.array([0, 1, 1]), np.array([1, 1, 0, 2]))
-    0.5
-    >>> constant_figure("numbers", np.array([[1.0], [2.0], [9.0]]), np.array([[4.0], [2.0]]))
-    1.0
+    Returns:
+        Shape (M,), float64.
+
+    >>> constant_worths("class", np.array([0, 1, 1]), np.array([1, 1, 0, 2])).tolist()
+    [1.0, 1.0, 0.0, 0.0]
+    >>> constant_worths("numbers", np.array([[1.0], [2.0], [9.0]]), np.array([[4.0], [2.0]])).tolist()
+    [2.0, 0.0]
     """
     if targets == "class":
-        return float((asked == np.bincount(known).argmax()).mean())
-    if targets == "classes":
-        return float(((known.mean(axis=0) >= 0.5) == (asked > 0.5)).mean())
-    return float(np.abs(asked - np.median(known, axis=0)).mean())
+        worths = asked == np.bincount(known).argmax()
+    elif targets == "classes":
+        worths = ((known.mean(axis=0) >= 0.5) == (asked > 0.5)).mean(axis=1)
+    else:
+        worths = np.abs(asked - np.median(known, axis=0)).mean(axis=1)
+    return torch.from_numpy(worths.astype(np.float64))
 
 
 def neighbour_figure(given: Given, reported_on: str) -> float:
