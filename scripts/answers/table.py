@@ -69,6 +69,7 @@ def _gain(case: Case, answer: Answer) -> Iterator[Row]:
         _percent(answer["gain"], answer["low"], answer["high"], "+"),
         f"**{answer['verdict']}**",
         _percent(answer["neighbours"]),
+        _percent(answer["majority"]),
         str(answer["samples"]),
         str(len(answer["seeds"])),
     )
@@ -90,7 +91,7 @@ def _fewshot(case: Case, answer: Answer) -> Iterator[Row]:
 
 def _probe(case: Case, answer: Answer) -> Iterator[Row]:
     last = answer["stages"][LAST]
-    best = max(answer["stages"], key=lambda stage: stage["accuracy"])
+    best = next(stage for stage in answer["stages"] if stage["name"] == answer["best"])
     known = case.known
     yield (
         case.about,
@@ -168,6 +169,7 @@ TABLES: dict[str, tuple[Row, Callable[[Case, Answer], Iterator[Row]]]] = {
             "gain, points",
             "verdict",
             "nearest neighbours, nothing trained, %",
+            "one answer for all, %",
             "samples",
             "seeds",
         ),
