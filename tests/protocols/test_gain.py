@@ -103,6 +103,16 @@ def test_what_was_saved_is_read_off_the_curves(answered: Any) -> None:
     assert saved.transfer_flops is not None and saved.transfer_flops < saved.scratch_flops
 
 
+def test_probabilities_are_calibrated_on_other_samples_than_are_reported(answered: Any) -> None:
+    folder, found, _ = answered
+    for arm in (found.transfer, found.scratch):
+        runs = [folder / "runs" / arm.name / f"rate{arm.rate:g}-seed{seed}" for seed in (0, 1)]
+        said = [json.loads((run / "summary.json").read_text()) for run in runs]
+        assert arm.calibration.temperatures == tuple(each["val/temperature"] for each in said)
+        errors = [each["test/calibration_error_calibrated"] for each in said]
+        assert arm.calibration.calibrated == pytest.approx(sum(errors) / 2)
+
+
 def test_what_costs_nothing_stands_beside_it(answered: Any) -> None:
     _, found, composed = answered
     data, _ = makers(composed)

@@ -8,7 +8,7 @@ import pytest
 from tests.protocols.test_gain_result import RESULT
 from tlx.errors import CheckpointError
 from tlx.protocols.corruptions import Corruptions
-from tlx.protocols.gain_result import Label
+from tlx.protocols.gain_result import Calibration, Label
 from tlx.protocols.measured import Measured
 from tlx.protocols.plain import plain
 from tlx.report.gain import result_lines, write_page
@@ -58,6 +58,14 @@ def test_labels_and_further_samples_have_their_parts_where_they_were_measured(tm
     assert "With 5 labels of each class transfer is shown to be no worse than scratch with all of" in found
     assert "-1.0" in found.replace("−", "-") and "not shown" in found
     assert "corrupted, test (8)" in found and "negative transfer" in found
+
+
+def test_calibrated_arms_have_their_part(tmp_path: Path) -> None:
+    assert "What the probabilities are worth" not in page(tmp_path)
+    arm = replace(RESULT.transfer, calibration=Calibration((1.5, 2.0), 0.125, 0.0625))
+    found = page(tmp_path, transfer=arm, scratch=replace(arm, name="scratch"))
+    for said in ("What the probabilities are worth", "12.5", "6.2", "1.50, 2.00"):
+        assert said in found
 
 
 def test_what_was_never_reached_is_a_dash(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from tlx.protocols.corruptions import (
     kept_worths,
     on_corrupted,
 )
-from tlx.protocols.gain_result import ArmResult, GainResult, Label, doubts
+from tlx.protocols.gain_result import ArmResult, Calibration, GainResult, Label, doubts
 from tlx.protocols.given import Given
 from tlx.protocols.measured import Measured, compared
 from tlx.protocols.saved import saved
@@ -245,7 +246,16 @@ class _Comparison:
             epochs=tuple(ran),
             seconds=tuple(float(run.summary["train/seconds"]) for run in runs),
             cut_short=sum(b > LATE * n and n >= self.epochs for b, n in zip(best, ran, strict=True)),
+            calibration=self._calibration(runs),
         )
+
+    def _calibration(self, runs: Sequence[Finished]) -> Calibration | None:
+        error = f"{self.reported_on}/calibration_error"
+        names = ("val/temperature", error, f"{error}_calibrated")
+        if any(run.summary.get(name) is None for run in runs for name in names):
+            return None
+        temperatures, errors, calibrated = ([float(run.summary[name]) for run in runs] for name in names)
+        return Calibration(tuple(temperatures), fmean(errors), fmean(calibrated))
 
     def _per_class(self) -> int:
         """Labels of the rarest class; of other tasks all samples."""

@@ -8,7 +8,22 @@ from tlx.protocols.corruptions import Corruptions
 from tlx.protocols.measured import Measured
 from tlx.protocols.saved import Saved
 
-__all__ = ["ArmResult", "GainResult", "Label", "doubts"]
+__all__ = ["ArmResult", "Calibration", "GainResult", "Label", "doubts"]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How far an arm's probabilities are off, means over seeds (Guo et al. 2017, arXiv 1706.04599).
+
+    Args:
+        temperatures: Of each seed, fitted on validation samples.
+        error: Expected calibration error on the reported samples, of the network's own probabilities.
+        calibrated: The same by the temperature.
+    """
+
+    temperatures: tuple[float, ...]
+    error: float
+    calibrated: float
 
 
 SIDES = {"transfer": "with transfer", "scratch": "from scratch"}
@@ -28,6 +43,7 @@ class ArmResult:
         epochs: That each seed ran.
         seconds: That each seed trained.
         cut_short: Seeds whose best epoch was among their last tenth.
+        calibration: Of its probabilities; None of numbers, and where validation samples are reported.
     """
 
     name: str
@@ -39,6 +55,7 @@ class ArmResult:
     epochs: tuple[int, ...]
     seconds: tuple[float, ...]
     cut_short: int
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)

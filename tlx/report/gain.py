@@ -10,7 +10,7 @@ from markupsafe import Markup
 from tlx.figures import FIGURES
 from tlx.report.answer import Column, Section, Table, facts_of, write_answer
 from tlx.report.canvas import BLUE, INK, MUTED, ORANGE, draw
-from tlx.report.formats import DASH, count, decimal, duration, figure, label, rate, words
+from tlx.report.formats import DASH, count, decimal, duration, figure, label, percent, rate, words
 from tlx.report.measured import ARMS, bounds, corruptions, difference, measured_table
 from tlx.report.run_files import read_json
 
@@ -80,7 +80,14 @@ def write_page(folder: Path) -> Path:
         title=f"{label(result['model'])} on {label(result['data'])}: {result['verdict']}",
         headline=f"{'+' if result['gain'] > 0 else ''}{_gain(result, result['gain'])}",
         sentences=_sentences(result),
-        sections=[_arms(result), _cost(result), *_labels(result), *_also(result), *corruptions(result)],
+        sections=[
+            _arms(result),
+            _cost(result),
+            *_labels(result),
+            *_also(result),
+            *corruptions(result),
+            *_calibration(result),
+        ],
         facts=[
             *facts_of(result),
             ("Seeds", ", ".join(map(str, result["seeds"]))),
@@ -145,6 +152,33 @@ def _arms(result: Mapping[str, Any]) -> Section:
         tables=[Table(columns, rows)],
         notes=["Each arm took its best rate by validation data, of the same grid, on the same seeds."],
     )
+
+
+def _calibration(result: Mapping[str, Any]) -> list[Section]:
+    """Where both arms have probabilities that were calibrated on other samples than are reported."""
+    found = {name: result[name].get("calibration") for name in ARMS}
+    if not all(found.values()):
+        return []
+    columns = (
+        Column("Arm", number=False),
+        Column("Calibration error"),
+        Column("By its temperature"),
+        Column("Temperatures"),
+    )
+    rows = [
+        [
+            ARMS[name],
+            percent(each["error"]),
+            percent(each["calibrated"]),
+            ", ".join(decimal(value, 2) for value in each["temperatures"]),
+        ]
+        for name, each in found.items()
+    ]
+    said = (
+        "Expected calibration error, mean over seeds: how far the probabilities are from the share that is "
+        "right. Temperatures, one for each seed, were fitted on validation samples."
+    )
+    return [Section("What the probabilities are worth", tables=[Table(columns, rows)], notes=[said])]
 
 
 def _cost(result: Mapping[str, Any]) -> Section:
