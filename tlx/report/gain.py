@@ -207,7 +207,7 @@ def _labels(result: Mapping[str, Any]) -> list[Section]:
     if not result["labels"]:
         return []
     columns = (
-        Column("Labels of each class", number=False),
+        Column("Labels", number=False),
         Column(f"{FIGURES[result['figure']].title}, pre-trained"),
         Column("Over scratch with all"),
         Column("95 % interval"),
@@ -228,7 +228,7 @@ def _labels(result: Mapping[str, Any]) -> list[Section]:
 def _labels_row(name: str, each: Mapping[str, Any]) -> list[str]:
     shown = "shown" if each["reaches"] else "not shown"
     cells = [figure(name, each["mean"]), difference(name, each["gain"]), bounds(name, each), shown]
-    return [count(each["per_class"]), *cells]
+    return [f"{count(each['per_class'])} of each class", *cells]
 
 
 def _also(result: Mapping[str, Any]) -> list[Section]:
