@@ -11,8 +11,11 @@ from tlx.forgetting import Place, bytes_noted, forgetting, in_words, note_before
 from tlx.functional.intervals import paired_difference
 from tlx.origin.origin import Origin, measured
 from tlx.regularizers.ewc import EWC
+from tlx.regularizers.l2sp import L2SP
 from tlx.regularizers.lwf import LwF
 from tlx.regularizers.replay import Replay
+from tlx.strategies.feature_extraction import feature_extraction
+from tlx.strategies.scratch import scratch
 from tlx.trainer import World
 from tlx.types import FrontierValues, Inputs
 
@@ -75,6 +78,15 @@ def test_words_say_what_was_measured_and_what_settings_became(tmp_path: Path) ->
             "replay at strength 1",
         ],
     }
+
+
+@pytest.mark.parametrize("strategy", [scratch, feature_extraction])
+def test_nothing_is_said_to_hold_on_where_nothing_trains_that_was_known(
+    strategy: object, tmp_path: Path
+) -> None:
+    origin, _ = origin_on(tmp_path, known_job(strategy=strategy), trains=("head",))
+    terms = (EWC(), LwF(), Replay(), L2SP())
+    assert in_words(origin, terms)["source/held_on_by"] == []
 
 
 def test_a_byte_is_kept_for_each_measured_sample(tmp_path: Path) -> None:
