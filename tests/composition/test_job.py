@@ -4,7 +4,7 @@ import pytest
 
 from tlx.backbones.tiny import tiny
 from tlx.composition.compose import compose
-from tlx.composition.job import check_values, make_data, make_head, make_job
+from tlx.composition.job import make_data, make_head, make_job
 from tlx.data.datamodule import TransferData
 from tlx.data.digits import Digits
 from tlx.data.node import LOADING
@@ -78,10 +78,6 @@ def test_a_whole_number_serves_where_a_number_is_asked() -> None:
     make_job(config("trainer.checkpoint_seconds=30", "strategy.head_rate=1"))
 
 
-def test_annotations_that_are_not_plain_are_left_to_the_class() -> None:
-    check_values({"_target_": "tlx.data.folder.Folder", "extensions": [".png"]}, "data")
-
-
 def test_a_foreign_target_is_refused_unless_trusted() -> None:
     with pytest.raises(SecurityError):
         make_job(config() | {"strategy": {"_target_": "os.system", "command": "true"}})
@@ -123,6 +119,32 @@ def test_data_that_the_model_does_not_read_are_refused() -> None:
 def test_an_added_key_that_nothing_takes_is_refused(override: str) -> None:
     with pytest.raises(ConfigError, match="unexpected keyword argument 'foo'"):
         make_job(config(override))
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "fix"),
+    [
+        (
+            ["+regularizer.foo=1"],
+            "regularizer.foo=1 names no regularizer. Known: ewc, kl, l2sp",
+            "regularizer=",
+        ),
+        (["+regularizer.foo.strength=1"], "regularizer.foo names no regularizer", "regularizer="),
+        (["+regularizer.lfw.strength=1"], "regularizer.lfw names no regularizer", "regularizer=lwf"),
+        (["regularizer=ewc", "regularizer.ewc=3"], "regularizer.ewc=3 names no", "regularizer=ewc"),
+        (["+regularizer.foo._target_=tlx.regularizers.no.No"], "no module 'tlx.regularizers.no'", ""),
+    ],
+)
+def test_what_is_no_regularizer_is_refused_with_those_that_are(words: list[str], said: str, fix: str) -> None:
+    with pytest.raises(ConfigError, match=said) as refused:
+        make_job(config(*words))
+    assert refused.value.fix.startswith(fix)
+
+
+def test_a_regularizer_of_ones_own_is_named_by_its_target() -> None:
+    words = ("+regularizer.mine._target_=tlx.regularizers.l2sp.L2SP", "+regularizer.mine.strength=2")
+    (made,) = make_job(config(*words)).regularizers
+    assert made.strength == 2
 
 
 def test_objects_stand_for_their_nodes_and_a_source_keeps_the_loading() -> None:

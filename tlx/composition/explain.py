@@ -137,7 +137,7 @@ def _unknown_key(key: str, value: str, known: Sequence[str]) -> ConfigError:
 
 
 def _not_chosen(key: str, value: str, known: Sequence[str]) -> ConfigError | None:
-    """What to say of a key of a choice that has a node of its own, such as `regularizer.ewc`, and is not made."""
+    """The error of a key of a choice that is not made, and has a node of its own: `regularizer.ewc`."""
     group, _, rest = key.partition(".")
     if group not in groups():
         return None
