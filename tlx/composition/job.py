@@ -20,6 +20,7 @@ from tlx.composition.trust import importable
 from tlx.composition.values import check_types, check_values
 from tlx.data.datamodule import TransferData
 from tlx.data.node import LOADING, loading_of
+from tlx.data.sources import told_of
 from tlx.errors import ConfigError, bad_value, nearest
 from tlx.job import NOTHING_KEPT, Job
 from tlx.origin.regularizer import Regularizer
@@ -117,24 +118,24 @@ def make_data(
     """
     loading = loading_of(node)
     check_types(loading, typing.get_type_hints(TransferData.__init__), word)
-    if source is not None:
-        return TransferData(source, **loading)
-    if "_target_" not in node:
+    if source is None and "_target_" not in node:
         raise ConfigError(f"{word} names no data set", fix="tlx list data shows the choices")
     recipe = {key: value for key, value in node.items() if key not in (*LOADING, "object")}
-    _check_sources(recipe, word, trust)
-    return TransferData(build(recipe, trust), **loading)
+    made = _made(recipe, word, trust) if source is None else source
+    with told_of(word, LOADING):
+        return TransferData(made, **loading)
 
 
-def _check_sources(recipe: Any, where: str, trust: Iterable[str]) -> None:
-    """Hold the values of a source, and of those that it is made of, against their annotations."""
-    if isinstance(recipe, list):
-        for number, item in enumerate(recipe):
-            _check_sources(item, f"{where}.{number}", trust)
-    elif isinstance(recipe, Mapping) and "_target_" in recipe:
-        check_values(recipe, where, trust)
-        for key, value in recipe.items():
-            _check_sources(value, f"{where}.{key}", trust)
+def _made(value: Any, where: str, trust: Iterable[str]) -> Any:
+    """A source, after those that it is made of; what one of them refuses is told of the node it stands in."""
+    if isinstance(value, list):
+        return [_made(item, f"{where}.{number}", trust) for number, item in enumerate(value)]
+    if not isinstance(value, Mapping) or "_target_" not in value:
+        return value
+    check_values(value, where, trust)
+    inner = {key: _made(item, f"{where}.{key}", trust) for key, item in value.items()}
+    with told_of(where, value):
+        return build(inner, trust)
 
 
 def make_head(node: Mapping[str, Any], trust: Iterable[str] = ()) -> Callable[..., Any]:
