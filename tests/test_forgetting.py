@@ -5,14 +5,17 @@ import numpy as np
 import pytest
 import torch
 
-from tests.origin.known import known_job, origin_on
+from tests.origin.known import job_with_heads, known_job, origin_on
 from tlx.errors import ConfigError
 from tlx.forgetting import Place, bytes_noted, forgetting, in_words, note_before, told_right
 from tlx.functional.intervals import paired_difference
 from tlx.origin.origin import Origin, measured
 from tlx.regularizers.ewc import EWC
+from tlx.regularizers.l2sp import L2SP
 from tlx.regularizers.lwf import LwF
 from tlx.regularizers.replay import Replay
+from tlx.strategies.feature_extraction import feature_extraction
+from tlx.strategies.scratch import scratch
 from tlx.trainer import World
 from tlx.types import FrontierValues, Inputs
 
@@ -41,6 +44,27 @@ def test_a_sample_is_told_right_whose_original_class_comes_first(tmp_path: Path)
     origin, _ = origin_on(tmp_path)
     right = [bool(row % 3) for row in range(17)]
     assert told_right(origin, answering(origin, right), HERE).tolist() == right
+
+
+def test_of_several_heads_the_one_that_knows_the_class_chooses(tmp_path: Path) -> None:
+    """Whatever the other heads say, whose answers here are all greater."""
+    origin, _ = origin_on(tmp_path, job_with_heads())
+    assert origin.source is not None and [len(group) for group in origin.groups] == [2, 2]
+    known = origin.labels(measured(origin.source))
+    assert {0, 1, 2} <= set(known.tolist())
+    right = [bool(row % 3) for row in range(len(known))]
+    asked = iter(range(10**6))
+
+    def answer(inputs: Inputs | FrontierValues) -> torch.Tensor:
+        assert torch.is_tensor(inputs)
+        logits = torch.full((len(inputs), 4), 5.0)
+        for logit, row in zip(logits, asked, strict=False):
+            label = int(known[row]) if row < len(known) else 0
+            beside = label ^ 1  # the other class of its head
+            logit[label], logit[beside] = (1.0, 0.0) if row < len(known) and right[row] else (0.0, 1.0)
+        return logits
+
+    assert told_right(origin, answer, HERE).tolist() == right
 
 
 def test_what_is_lost_is_before_minus_after_on_the_same_samples(tmp_path: Path) -> None:
@@ -75,6 +99,15 @@ def test_words_say_what_was_measured_and_what_settings_became(tmp_path: Path) ->
             "replay at strength 1",
         ],
     }
+
+
+@pytest.mark.parametrize("strategy", [scratch, feature_extraction])
+def test_nothing_is_said_to_hold_on_where_nothing_trains_that_was_known(
+    strategy: object, tmp_path: Path
+) -> None:
+    origin, _ = origin_on(tmp_path, known_job(strategy=strategy), trains=("head",))
+    terms = (EWC(), LwF(), Replay(), L2SP())
+    assert in_words(origin, terms)["source/held_on_by"] == []
 
 
 def test_a_byte_is_kept_for_each_measured_sample(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def forgetting(
 
 
 def in_words(origin: Origin, regularizers: Sequence[Regularizer]) -> dict[str, Any]:
-    """The words of a summary: what was measured, and what held on to it.
+    """The words of a summary: what was measured, and what held on to it, if anything that was known trains.
 
     Args:
         origin: With a source.
@@ -101,7 +101,7 @@ def in_words(origin: Origin, regularizers: Sequence[Regularizer]) -> dict[str, A
     return {
         "source/data": " ".join(words[key] for key in ("data", "root") if key in words),
         "source/split": "val" if source.splits.test is None else "test",
-        "source/held_on_by": [_held_on_by(each, origin) for each in regularizers],
+        "source/held_on_by": [_held_on_by(each, origin) for each in regularizers if origin.pairs],
     }
 
 

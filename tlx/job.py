@@ -112,6 +112,8 @@ class Job:
         self._check_views()
         for name in ("batch_size", "eval_batch_size"):
             check_share(name, getattr(self.data, name), self.trainer.processes)
+        if self.source is not None:
+            check_share("eval_batch_size", self.source.eval_batch_size, self.trainer.processes, "source")
         self.data.targets = self.task.targets
 
     @property

@@ -1,11 +1,17 @@
-"""Photos of the source in two halves: what protects it, and what measures how much of it is left."""
+"""Photos of the source in two halves: what protects it, and what measures how much of it is left.
 
+    python -m scripts.forgetting.halves --imagenet FOLDER --out FOLDER
+
+`--imagenet` is that of `scripts.forgetting.tradeoff`, which writes its own halves; these are for single runs.
+"""
+
+import argparse
 import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["HALVES", "halves", "write"]
+__all__ = ["HALVES", "halves", "main", "write"]
 
 HALVES = ("protecting", "measuring")
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -67,3 +73,21 @@ def write(photos: Path, folder: Path) -> dict[str, int]:
         with (folder / f"{half}.csv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([("image", "label"), *rows])
     return {half: len(rows) for half, rows in found.items()}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write both halves, and say how many photos they have.
+
+    Args:
+        argv: The words of the command line; None: those of this process.
+    """
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--imagenet", type=Path, required=True, help="photos of the source, a folder a class")
+    parser.add_argument("--out", type=Path, required=True, help="folder for protecting.csv and measuring.csv")
+    options = parser.parse_args(argv)
+    for half, count in write(options.imagenet, options.out).items():
+        print(f"{options.out / half}.csv: {count} photos")
+
+
+if __name__ == "__main__":
+    main()

@@ -32,6 +32,31 @@ def test_an_unknown_key_names_the_one_that_was_meant(override: str, fix: str) ->
     assert explained(error, "seed=1", override).endswith(f"Try: {fix}")
 
 
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (["regularizer.ewc.strength=1"], "regularizer=ewc regularizer.ewc.strength=1"),
+        (
+            ["regularizer=ewc", "regularizer.lwf.strength=1"],
+            "regularizer=[ewc,lwf] regularizer.lwf.strength=1",
+        ),
+        (["regularizer=[kl,ewc]", "regularizer.ewc.strenght=1"], "regularizer.ewc.strength=1"),
+        (["regularizer=ewc", "regularizer.lfw.strength=1"], "regularizer=[ewc,lwf]"),
+        (["data=by_classes", "data.classes=[0]", "data.val_fraction=0"], "data.of.val_fraction=0"),
+        (
+            ["data@source=by_classes", "source.classes=[0]", "source.val_fraction=0"],
+            "source.of.val_fraction=0",
+        ),
+    ],
+)
+def test_a_key_of_a_choice_that_is_not_made_or_of_data_inside_of_others_is_found(
+    words: list[str], fix: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"no key '{words[-1].partition('=')[0]}'") as refused:
+        compose("fit", words)
+    assert refused.value.fix == fix
+
+
 def test_a_key_that_resembles_nothing_gets_no_false_suggestion() -> None:
     error = ConfigCompositionException("Could not override 'model.zzz'.")
     assert explained(error, "model.zzz=1") == (

@@ -4,11 +4,11 @@ import pytest
 
 from tlx.backbones.tiny import tiny
 from tlx.composition.compose import compose
-from tlx.composition.job import check_values, make_data, make_head, make_job
+from tlx.composition.job import make_data, make_head, make_job
 from tlx.data.datamodule import TransferData
 from tlx.data.digits import Digits
 from tlx.data.node import LOADING
-from tlx.errors import ConfigError, SecurityError
+from tlx.errors import ConfigError, DataError, SecurityError
 
 
 def config(*overrides: str) -> dict[str, Any]:
@@ -74,12 +74,49 @@ def test_a_value_of_a_source_inside_of_another_is_named_by_its_key_too() -> None
         make_job(config(*words, "data.of._target_=os.system"))
 
 
+SOURCE = ("data@source=by_classes", "source.classes=[0,1]")
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "fix"),
+    [
+        (["source.classes=[]"], "source.classes=[] is not usable", "source.classes=[NAME,NAME]"),
+        (["source.num_workers=-1"], "source.num_workers=-1 is not usable", ""),
+        (["source.batch_size=0"], "source.batch_size=0 is not usable", ""),
+        (["source.augment=foo"], "no source.augment 'foo'. Known: always, auto, none", ""),
+        (["source.of.val_fraction=2"],
+         "source.of.val_fraction=2 is not usable", "source.of.val_fraction=0.2"),
+        (["source.eval_batch_size=7", "trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"],
+         "source.eval_batch_size=7 is not usable. Expected a multiple of the 2", "source.eval_batch_size=8"),
+        (["data@source=permuted", "data@source.of=by_classes", "source.of.classes=[]"],
+         "source.of.classes=[] is not usable", "source.of.classes=[NAME,NAME]"),
+        (["data.batch_size=0"], "data.batch_size=0 is not usable", ""),
+        (["data=joined", "data.of=[{_target_: tlx.data.digits.Digits, val_fraction: 2}]"],
+         "data.of.0.val_fraction=2 is not usable", "data.of.0.val_fraction=0.2"),
+    ],
+)  # fmt: skip
+def test_what_a_source_refuses_is_named_by_the_node_it_stands_in(
+    words: list[str], said: str, fix: str
+) -> None:
+    source = () if "data@source=permuted" in words else SOURCE
+    with pytest.raises(ConfigError) as refused:
+        make_job(config(*source, *words))
+    assert refused.value.what.startswith(said) and refused.value.fix == fix
+
+
+def test_what_is_found_wrong_with_samples_names_the_node_too() -> None:
+    job = make_job(config(SOURCE[0], "source.classes=[0]"))
+    assert job.source is not None
+    with pytest.raises(DataError, match="nothing to tell apart: the classes are 0, in source"):
+        _ = job.source.splits
+    few = make_job(config(*SOURCE, "source.per_class=100000")).source
+    assert few is not None
+    with pytest.raises(DataError, match=r"source\.per_class=.* or less"):
+        _ = few.splits
+
+
 def test_a_whole_number_serves_where_a_number_is_asked() -> None:
     make_job(config("trainer.checkpoint_seconds=30", "strategy.head_rate=1"))
-
-
-def test_annotations_that_are_not_plain_are_left_to_the_class() -> None:
-    check_values({"_target_": "tlx.data.folder.Folder", "extensions": [".png"]}, "data")
 
 
 def test_a_foreign_target_is_refused_unless_trusted() -> None:
@@ -123,6 +160,32 @@ def test_data_that_the_model_does_not_read_are_refused() -> None:
 def test_an_added_key_that_nothing_takes_is_refused(override: str) -> None:
     with pytest.raises(ConfigError, match="unexpected keyword argument 'foo'"):
         make_job(config(override))
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "fix"),
+    [
+        (
+            ["+regularizer.foo=1"],
+            "regularizer.foo=1 names no regularizer. Known: ewc, kl, l2sp",
+            "regularizer=",
+        ),
+        (["+regularizer.foo.strength=1"], "regularizer.foo names no regularizer", "regularizer="),
+        (["+regularizer.lfw.strength=1"], "regularizer.lfw names no regularizer", "regularizer=lwf"),
+        (["regularizer=ewc", "regularizer.ewc=3"], "regularizer.ewc=3 names no", "regularizer=ewc"),
+        (["+regularizer.foo._target_=tlx.regularizers.no.No"], "no module 'tlx.regularizers.no'", ""),
+    ],
+)
+def test_what_is_no_regularizer_is_refused_with_those_that_are(words: list[str], said: str, fix: str) -> None:
+    with pytest.raises(ConfigError, match=said) as refused:
+        make_job(config(*words))
+    assert refused.value.fix.startswith(fix)
+
+
+def test_a_regularizer_of_ones_own_is_named_by_its_target() -> None:
+    words = ("+regularizer.mine._target_=tlx.regularizers.l2sp.L2SP", "+regularizer.mine.strength=2")
+    (made,) = make_job(config(*words)).regularizers
+    assert made.strength == 2
 
 
 def test_objects_stand_for_their_nodes_and_a_source_keeps_the_loading() -> None:

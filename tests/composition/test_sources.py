@@ -53,6 +53,16 @@ def test_of_a_list_of_sources_each_is_looked_at() -> None:
         without_loading(node, "data", 0)
 
 
+@pytest.mark.parametrize("key", ["source.augment", "source.of.augment"])
+def test_samples_of_the_source_are_never_varied_and_a_wish_for_it_is_refused(key: str) -> None:
+    words = ["data@source=by_classes", "source.classes=[0,1]", f"{key}=always"]
+    with pytest.raises(ConfigError, match=f"{key}=always would be ignored: .* as they are") as refused:
+        compose("fit", words)
+    assert refused.value.fix.startswith("source.augment=auto, or data.augment=always")
+    for kept in ("auto", "none"):
+        assert compose("fit", [*words[:2], f"source.augment={kept}"]).config["source"]["augment"] == kept
+
+
 def test_what_is_composed_can_be_built() -> None:
     data = make_data(compose("fit", [*TASK, "data.names=[zero,one]"]).config["data"])
     assert data.classes == ("zero", "one")

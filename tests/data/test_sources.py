@@ -1,7 +1,7 @@
 import pytest
 
 from tlx.data.digits import Digits
-from tlx.data.sources import check_source, is_source, splits_of
+from tlx.data.sources import check_source, is_source, splits_of, told_of
 from tlx.errors import ConfigError, DataError
 
 
@@ -47,6 +47,22 @@ def test_a_message_names_the_keys_where_they_stand_in_the_config():
     assert str(caught.value) == (
         "no data.of.0.root, data.of.0.batch_size. Try: data.of.0.root=DIR or data.other=1"
     )
+
+
+@pytest.mark.parametrize(
+    ("node", "what", "where", "said"),
+    [
+        ("source", "shots=0 is wrong", "", "source.shots=0 is wrong"),
+        ("source", "there are no samples", "", "there are no samples, in source"),
+        ("source", "there are no samples", "x.csv", "there are no samples, x.csv"),
+        ("data.of", "other data.shots than shots=0", "", "other data.of.shots than shots=0"),
+        ("data", "there are no samples", "", "there are no samples"),
+    ],
+)
+def test_an_error_is_told_of_the_node_it_is_about(node, what, where, said):
+    with pytest.raises(DataError) as caught, told_of(node, ("shots",)):
+        raise DataError(what, where)
+    assert str(caught.value) == said
 
 
 def test_what_is_no_source_is_refused():

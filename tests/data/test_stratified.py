@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -208,8 +210,9 @@ def test_a_draw_in_proportion_keeps_shares_and_every_class_that_there_is_room_fo
     present = [size for size in sizes if size]
     if count >= len(present):
         assert all(found[np.array(sizes) > 0] >= 1)
-        share = max(place / size for size, place in zip(sizes, found - 1, strict=True) if size)
-        assert all(place >= share * size for size, place in zip(sizes, found, strict=True))
+        taken = [int(place) for place in found]
+        share = max(Fraction(place - 1, size) for size, place in zip(sizes, taken, strict=True) if size)
+        assert all(place >= share * size for size, place in zip(sizes, taken, strict=True))
     smaller = in_proportion(labels, count // 2, seed)
     assert set(smaller.tolist()) <= set(chosen.tolist())
 

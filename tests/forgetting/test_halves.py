@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.forgetting.halves import halves, write
+from scripts.forgetting.halves import halves, main, write
 from tests.forgetting.material import write_material
 from tlx.data.class_names import positions
 from tlx.data.image_csv import ImageCSV
@@ -51,6 +51,18 @@ def test_the_tables_are_what_a_source_reads(tmp_path: Path) -> None:
     where = positions(source.classes, [f"class {number}" for number in range(1000)])
     assert sorted(set(where[source.train.labels].tolist())) == [0, 2, 4]
     assert sorted(set(where[source.val.labels].tolist())) == [1, 3, 5]
+
+
+def test_a_command_writes_both_and_says_how_many_photos_they_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = write_material(tmp_path) / "known"
+    main(["--imagenet", str(known), "--out", str(tmp_path / "halves")])
+    assert sorted(path.name for path in (tmp_path / "halves").iterdir()) == [
+        "measuring.csv",
+        "protecting.csv",
+    ]
+    assert "protecting.csv: 6 photos" in capsys.readouterr().out
 
 
 def test_a_table_is_written_the_same_twice_and_a_missing_folder_refused(tmp_path: Path) -> None:

@@ -36,3 +36,12 @@ def test_classes_are_balanced_as_far_as_they_have_samples(labels: list[int], siz
     counts, whole = np.bincount(array[chosen], minlength=5), np.bincount(array, minlength=5)
     open_ones = counts[counts < whole]
     assert not len(open_ones) or counts.max() - open_ones.min() <= 1
+
+
+def test_within_a_class_every_item_is_held_with_the_same_probability() -> None:
+    labels = np.array([0] * 12 + [1] * 6)
+    held = np.zeros(len(labels))
+    for seed in range(4000):
+        held[balanced(labels, 6, seed)] += 1
+    expected = np.array([3 / 12] * 12 + [3 / 6] * 6)
+    assert np.abs(held / 4000 - expected).max() < 0.032  # four standard errors

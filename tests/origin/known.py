@@ -3,15 +3,19 @@
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from tests.faults.jobs import known_backbone, made_up_source, small_job
 from tlx.assembly import build_network, plan_of
+from tlx.backbones.known_heads import KnownHead
 from tlx.job import Job
 from tlx.modules.network import Network
 from tlx.origin.origin import Origin
 from tlx.strategies.full import full
 
 SOURCE = 40
+GROUPS = (("left", "right"), ("top", "never"))
+RECIPE = {"_target_": "tlx.heads.linear.Linear"}
 
 
 def known_job(knows: int = SOURCE, strategy: object = full) -> Job:
@@ -19,6 +23,16 @@ def known_job(knows: int = SOURCE, strategy: object = full) -> Job:
     if not knows:
         job.source = None
     job.data.preprocessing = job.backbone.preprocessing
+    return job
+
+
+def job_with_heads(continues: bool = False, several: tuple[tuple[str, ...], ...] = GROUPS) -> Job:
+    job = known_job()
+    groups = (("left", "right", "top"),) if continues else several
+    torch.manual_seed(3)
+    heads = [nn.Linear(8, len(names)) for names in groups]
+    job.backbone.know([KnownHead(RECIPE, names) for names in groups], heads)
+    job.continues = continues
     return job
 
 
@@ -41,4 +55,4 @@ def moved(network: Network, by: float = 0.1) -> None:
             weight += by
 
 
-__all__ = ["SOURCE", "known_backbone", "known_job", "made_up_source", "moved", "origin_on"]
+__all__ = ["SOURCE", "job_with_heads", "known_backbone", "known_job", "made_up_source", "moved", "origin_on"]

@@ -36,6 +36,14 @@ def test_every_other_starts_from_the_one_before_and_holds_on_to_all_of_them(tmp_
     assert source["batch_size"] == 8 and source["num_workers"] == 1 and source["per_class"] is None
 
 
+def test_what_varies_while_it_is_learned_is_held_on_to_as_it_is(tmp_path: Path) -> None:
+    """As samples of a source are; the command of a task's run would be refused otherwise."""
+    config = CONFIG | {"data": {"_target_": "source.of", "augment": "always", "num_workers": 1}}
+    tasks = [task._replace(data=task.data | {"augment": "always"}) for task in TASKS]
+    found = task_config(config, tasks, 1, tmp_path)
+    assert (found["data"]["augment"], found["source"]["augment"]) == ("always", "auto")
+
+
 def test_of_a_few_shot_draw_no_other_samples_are_held_on_to(tmp_path: Path) -> None:
     loading = {"batch_size": 8, "per_class": 5, "seed": 4}
     tasks = [LearnedTask(name, {"_target_": f"source.{name}", **loading}) for name in "abc"]

@@ -1,4 +1,5 @@
 import functools
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,7 @@ def test_runs_of_other_strengths_compute_it_once_and_have_the_same_bits(
         ({"samples": SOURCE - 1}, 0, True),
         ({"estimator": "empirical"}, 0, True),
         ({"estimator": "sampled"}, 0, True),
+        ({"tasks": "online"}, 0, True),  # which the file says
     ],
 )
 def test_what_it_is_made_by_decides_who_has_it_in_common(
@@ -183,6 +185,20 @@ def test_answers_that_are_drawn_depend_on_the_seed_and_on_how_many_there_are(
     entries = len(list((tmp_path / "features").glob("*/meta.json")))
     files = {(tmp_path / word / "ewc.safetensors").read_bytes() for word in ("first", "second")}
     assert entries == len(files) == (2 if settings or seed else 1)
+
+
+def test_a_file_in_common_says_of_no_run_what_another_asked_for(tmp_path: Path) -> None:
+    """How several tasks are held on to is written into the file, and so belongs to what is in common."""
+    begun(EWC(samples=10, tasks="online"), sharing(tmp_path, "online"))
+    kept = begun(EWC(samples=10), sharing(tmp_path, "separate")).state_dict()
+    shutil.rmtree(tmp_path / "features")
+    for path in (tmp_path / "separate").glob("ewc.safetensors*"):
+        path.unlink()
+    again = begun(EWC(samples=10), sharing(tmp_path, "separate"))
+    again.load_state_dict(kept)
+    later, _ = origin_on(tmp_path / "later")
+    later.earlier = tmp_path / "separate"
+    EWC().check(later)
 
 
 def test_other_weights_that_train_have_another_information(tmp_path: Path) -> None:

@@ -9,10 +9,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tests.origin.known import known_job, moved
+from tests.origin.known import job_with_heads, known_job, moved
 from tests.regularizers.steps import started, step_of
 from tlx.assembly import build_network, plan_of
-from tlx.backbones.known_heads import KnownHead
 from tlx.checkpoint.durable import write_durably
 from tlx.data.concatenated import Concatenated
 from tlx.errors import ConfigError
@@ -25,19 +24,6 @@ from tlx.regularizers.ewc import ANCHOR, EWC
 from tlx.regularizers.kl import KL
 from tlx.regularizers.lwf import LwF
 from tlx.regularizers.replay import Replay
-
-GROUPS = (("left", "right"), ("top", "never"))
-RECIPE = {"_target_": "tlx.heads.linear.Linear"}
-
-
-def job_with_heads(continues: bool = False, several: tuple[tuple[str, ...], ...] = GROUPS) -> Job:
-    job = known_job()
-    groups = (("left", "right", "top"),) if continues else several
-    torch.manual_seed(3)
-    heads = [nn.Linear(8, len(names)) for names in groups]
-    job.backbone.know([KnownHead(RECIPE, names) for names in groups], heads)
-    job.continues = continues
-    return job
 
 
 def origin_with(

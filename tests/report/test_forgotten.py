@@ -68,5 +68,14 @@ def test_the_source_its_split_and_what_settings_became_are_named() -> None:
     assert nothing["held_on_by"] == "nothing but what stayed frozen"
 
 
+def test_what_was_chosen_and_had_nothing_to_hold_on_to_is_said_to_have_had_nothing() -> None:
+    nodes = {"ewc": {"strength": 1000.0}, "lwf": {"strength": 1.0}}
+    found = shown(summary={"source/held_on_by": []}, regularizer=nodes)["held_on_by"]
+    assert found == (
+        "nothing, although ewc at strength 1000, lwf at strength 1 was chosen: "
+        "nothing trains that begins with values that were known"
+    )
+
+
 def test_without_a_source_there_is_nothing_to_show() -> None:
     assert forgotten(RunFiles(Path("run"), summary={"val/accuracy": 0.5})) is None

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from tlx.composition.groups import arguments, choices, groups, meaning
+from tlx.composition.compose import known_keys
+from tlx.composition.groups import arguments, choices, conf_folder, groups, meaning
 from tlx.errors import ConfigError
 from tlx.verbs.listing import listing
 
@@ -34,6 +35,11 @@ def test_a_choice_is_shown_with_every_argument_default_and_meaning(
     ]
 
 
+def test_a_regularizer_is_shown_with_its_place_among_them(capsys: pytest.CaptureFixture[str]) -> None:
+    listing(["regularizer=ewc"])
+    assert "  regularizer.ewc.strength=1000.0  lambda, half of it" in capsys.readouterr().out
+
+
 def test_what_has_to_be_given_and_what_a_choice_builds_on_are_shown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -48,6 +54,21 @@ def test_a_model_is_shown_with_its_stages(capsys: pytest.CaptureFixture[str]) ->
     said = capsys.readouterr().out
     assert "layer3        230,144" in said
     assert "model.head.dropout=0.0" in said
+
+
+@pytest.mark.parametrize("group", groups())
+def test_every_key_that_is_shown_is_one_of_the_config(
+    group: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a choice has a place of its own in its group, as regularizers do, or is of all groups."""
+    monkeypatch.setattr("tlx.verbs.model_details.model_details", lambda choice, words: "")
+    first, *others = choices(group)
+    placed = [name for name in others if "@package" in (conf_folder() / group / f"{name}.yaml").read_text()]
+    for choice in (first, *placed):
+        listing([f"{group}={choice}"])
+        shown = re.findall(r"^  ([\w.]+)=", capsys.readouterr().out, re.M)
+        assert set(shown) <= set(known_keys("sequence", [f"{group}={choice}"])), choice
+        assert len(shown) == len(arguments(group, choice))
 
 
 @pytest.mark.parametrize("words", [[], ["models"], ["strategy=full"], ["data=folder"]])

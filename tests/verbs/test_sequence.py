@@ -144,6 +144,12 @@ def test_a_sweep_of_sequences_that_was_killed_goes_on_to_the_same_bits(
         (["sequence.tasks=two"], "a whole number"),
         (["sequence=data_sets"], "sequence.tasks is not given"),
         (["sweep_dir=here"], "run_dir=PATH, or add -m"),
+        (["regularizer=l2sp", "regularizer.l2sp.strength=-1"], "regularizer.l2sp.strength=-1"),
+        (["regularizer=[ewc,l2sp]", "regularizer.ewc.estimator=foo"], "no regularizer.ewc.estimator 'foo'"),
+        (["strategy=full", "strategy.epochs=0"], "epochs=0"),
+        (["strategy=partial", "strategy.unfrozen=99"], "unfrozen=99"),
+        (["optimizer.weight_decay=-1"], "weight_decay"),
+        (["cache.folder=/dev/null/here", "cache.ram=0"], "/dev/null/here"),
     ],
 )
 def test_what_cannot_be_a_sequence_is_refused_before_there_is_a_directory(

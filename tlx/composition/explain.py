@@ -11,7 +11,7 @@ from hydra.errors import (
 )
 from omegaconf.errors import OmegaConfBaseException
 
-from tlx.composition.groups import SOURCE, choices, groups
+from tlx.composition.groups import SOURCE, choices, groups, package
 from tlx.composition.secrets import refuse_secret_words
 from tlx.errors import ConfigError, nearest, unknown_name
 
@@ -116,9 +116,14 @@ def _unknown_key(key: str, value: str, known: Sequence[str]) -> ConfigError:
     if parent in OPEN and parent in known:
         return ConfigError(f"no key {key!r} yet", fix=f"+{key}={value}")
     beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == parent}
+    if parent and not beside and (found := _not_chosen(key, value, known)):
+        return found
     elsewhere = [name for name in known if name.rpartition(".")[2] == leaf]
+    inside = [name for name in elsewhere if parent and name.startswith(f"{parent}.")]
     close = nearest(leaf, beside)
-    if close:
+    if inside:
+        near = inside[0]
+    elif close:
         near = beside[close]
     elif elsewhere:
         near = elsewhere[0]
@@ -129,6 +134,24 @@ def _unknown_key(key: str, value: str, known: Sequence[str]) -> ConfigError:
         what += f"; {parent} has {', '.join(name for name in beside if not name.startswith('_'))}"
     fix = f"{near}={value}" if near and value else near
     return ConfigError(what, fix=fix or "tlx fit --cfg job, which shows every key")
+
+
+def _not_chosen(key: str, value: str, known: Sequence[str]) -> ConfigError | None:
+    """The error of a key of a choice that is not made, and has a node of its own: `regularizer.ewc`."""
+    group, _, rest = key.partition(".")
+    if group not in groups():
+        return None
+    nodes = {choice: package(group, choice) for choice in choices(group)}
+    own = {choice: node for choice, node in nodes.items() if node.startswith(f"{group}.")}
+    meant = nearest(rest.partition(".")[0], own)
+    if meant is None:
+        return None
+    chosen = [choice for choice, node in own.items() if node in known]
+    listed = ",".join(dict.fromkeys([*chosen, meant]))
+    fix = f"{group}=[{listed}]" if chosen else f"{group}={meant}"
+    if key.startswith(f"{own[meant]}."):
+        fix += f" {key}={value}"
+    return ConfigError(f"no key {key!r}; chosen is {group}={','.join(chosen) or 'none'}", fix=fix)
 
 
 def _no_choice(overrides: Sequence[str]) -> ConfigError:

@@ -17,6 +17,7 @@ __all__ = [
     "groups",
     "hint",
     "meaning",
+    "package",
     "parts",
     "taken_by",
 ]
@@ -93,8 +94,18 @@ def hint(group: str, choice: str, key: str) -> str:
     return ""
 
 
+def package(group: str, choice: str) -> str:
+    """The node of a config that a choice fills, as a dotted key; empty: all of it.
+
+    >>> package("strategy", "full"), package("regularizer", "ewc"), package("experiment", "split_mnist")
+    ('strategy', 'regularizer.ewc', '')
+    """
+    found = re.match(r"# @package (\S+)", _text(group, choice))
+    return group if found is None else found.group(1).replace("_global_", "")
+
+
 def arguments(group: str, choice: str) -> list[tuple[str, str, str]]:
-    """Every argument of a choice, its own first: the key below the group, the default, the comment.
+    """Every argument of a choice, its own first: the key below its `package`, the default, the comment.
 
     Raises:
         ConfigError: There is no such group or choice.

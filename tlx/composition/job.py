@@ -1,8 +1,6 @@
 """From a config of plain values to the objects of a run."""
 
 import functools
-import inspect
-import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,23 +13,23 @@ from torch.optim import Optimizer
 from tlx.backbones.staged import StagedBackbone
 from tlx.cache.settings import CacheSettings
 from tlx.composition import resolve
+from tlx.composition.groups import choices
 from tlx.composition.init_head import take_heads
 from tlx.composition.initial import backbone_of, known_folder
 from tlx.composition.trust import importable
+from tlx.composition.values import check_types, check_values
 from tlx.data.datamodule import TransferData
 from tlx.data.node import LOADING, loading_of
-from tlx.errors import ConfigError, bad_value, unknown_name
+from tlx.data.sources import told_of
+from tlx.errors import ConfigError, bad_value, nearest
 from tlx.job import NOTHING_KEPT, Job
 from tlx.origin.regularizer import Regularizer
 from tlx.plan import Plan
 from tlx.recipe import build
-from tlx.targets import resolve as callable_at
 from tlx.trainer import TrainerSettings
 from tlx.types import Source, Task
 
-__all__ = ["check_arguments", "check_values", "make_data", "make_head", "make_job", "make_trainer"]
-
-CHECKED = (bool, int, float, str, types.NoneType)
+__all__ = ["make_data", "make_head", "make_job", "make_trainer"]
 
 
 def make_job(
@@ -119,25 +117,25 @@ def make_data(
         word: What the node is called.
     """
     loading = loading_of(node)
-    _check_types(loading, typing.get_type_hints(TransferData.__init__), word)
-    if source is not None:
-        return TransferData(source, **loading)
-    if "_target_" not in node:
+    check_types(loading, typing.get_type_hints(TransferData.__init__), word)
+    if source is None and "_target_" not in node:
         raise ConfigError(f"{word} names no data set", fix="tlx list data shows the choices")
     recipe = {key: value for key, value in node.items() if key not in (*LOADING, "object")}
-    _check_sources(recipe, word, trust)
-    return TransferData(build(recipe, trust), **loading)
+    made = _made(recipe, word, trust) if source is None else source
+    with told_of(word, LOADING):
+        return TransferData(made, **loading)
 
 
-def _check_sources(recipe: Any, where: str, trust: Iterable[str]) -> None:
-    """Hold the values of a source, and of those that it is made of, against their annotations."""
-    if isinstance(recipe, list):
-        for number, item in enumerate(recipe):
-            _check_sources(item, f"{where}.{number}", trust)
-    elif isinstance(recipe, Mapping) and "_target_" in recipe:
-        check_values(recipe, where, trust)
-        for key, value in recipe.items():
-            _check_sources(value, f"{where}.{key}", trust)
+def _made(value: Any, where: str, trust: Iterable[str]) -> Any:
+    """A source, after those that it is made of; what one of them refuses is told of the node it stands in."""
+    if isinstance(value, list):
+        return [_made(item, f"{where}.{number}", trust) for number, item in enumerate(value)]
+    if not isinstance(value, Mapping) or "_target_" not in value:
+        return value
+    check_values(value, where, trust)
+    inner = {key: _made(item, f"{where}.{key}", trust) for key, item in value.items()}
+    with told_of(where, value):
+        return build(inner, trust)
 
 
 def make_head(node: Mapping[str, Any], trust: Iterable[str] = ()) -> Callable[..., Any]:
@@ -190,79 +188,6 @@ def _make_optimizer(node: Mapping[str, Any], trust: Iterable[str]) -> Callable[.
     return optimizer
 
 
-def check_values(node: Mapping[str, Any], where: str, trust: Iterable[str] = ()) -> None:
-    """Hold the plain values of a recipe against the annotations of what it builds.
-
-    Raises:
-        ConfigError: A value is of another kind, say text for a number.
-    """
-    target = callable_at(str(node.get("_target_", "")), trust)
-    described = inspect.getattr_static(target, "__init__") if isinstance(target, type) else target
-    try:
-        hints = typing.get_type_hints(described)
-    except (NameError, TypeError, AttributeError):
-        return
-    _check_types({key: value for key, value in node.items() if key != "_target_"}, hints, where)
-
-
-def check_arguments(target: Callable[..., Any], values: Mapping[str, Any], where: str) -> None:
-    """Hold the names and values of a node against the signature of what takes them.
-
-    Raises:
-        ConfigError: It does not take one of them, or a value is of another kind.
-    """
-    known = list(inspect.signature(target).parameters)
-    unread = next((key for key in values if key not in known), None)
-    if unread is not None:
-        raise unknown_name(f"key of {where}", unread, known)
-    described = inspect.getattr_static(target, "__init__") if isinstance(target, type) else target
-    _check_types(values, typing.get_type_hints(described), where)
-
-
-def _check_types(values: Mapping[str, Any], hints: Mapping[str, Any], where: str) -> None:
-    for key, value in values.items():
-        kinds = _kinds(hints.get(key))
-        if kinds is None or not isinstance(value, CHECKED):
-            continue
-        if isinstance(value, bool):
-            fits = bool in kinds
-        elif isinstance(value, int):
-            fits = int in kinds or float in kinds
-        else:
-            fits = type(value) in kinds
-        if not fits:
-            raise bad_value(f"{where}.{key}", value, _words(kinds))
-
-
-def _kinds(hint: Any) -> tuple[type, ...] | None:
-    """The plain types an annotation allows; None where it is not made of plain types only."""
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) or _is_union(hint) else (hint,)
-    kinds: list[type] = []
-    for option in options:
-        if typing.get_origin(option) is typing.Literal:
-            kinds += [type(value) for value in typing.get_args(option)]
-        elif option in CHECKED:
-            kinds.append(option)
-        else:
-            return None
-    return tuple(kinds)
-
-
-def _is_union(hint: Any) -> bool:
-    return typing.get_origin(hint) is typing.Union
-
-
-def _words(kinds: Iterable[type]) -> str:
-    names = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        str: "text",
-        types.NoneType: "null",
-    }
-    return " or ".join(dict.fromkeys(names[kind] for kind in kinds))
-
-
 def _number(name: str, value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise bad_value(name, value, "a number")
@@ -287,5 +212,14 @@ def _make_cache(node: Mapping[str, Any] | None, trust: Iterable[str]) -> CacheSe
 def _make_regularizers(nodes: Mapping[str, Any], trust: Iterable[str]) -> tuple[Regularizer, ...]:
     """In the order in which they were named; their sum does not depend on it but for rounding."""
     for name, node in nodes.items():
-        check_values(node, f"regularizer.{name}", trust)
+        key = f"regularizer.{name}"
+        if not isinstance(node, Mapping) or "_target_" not in node:
+            known = [choice for choice in choices("regularizer") if choice != "none"]
+            given = key if isinstance(node, Mapping) else f"{key}={node!r}"
+            raise ConfigError(
+                f"{given} names no regularizer. Known: {', '.join(known)}",
+                fix=f"regularizer={nearest(str(name), known) or known[0]}, or for one of your own "
+                f"+{key}._target_=PACKAGE.MODULE.CLASS",
+            )
+        check_values(node, key, trust)
     return tuple(build(node, trust) for node in nodes.values())

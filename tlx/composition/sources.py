@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from tlx.composition.groups import conf_folder
+from tlx.composition.groups import SOURCE, conf_folder
 from tlx.errors import ConfigError
 
 __all__ = ["without_loading"]
@@ -23,8 +23,10 @@ def without_loading(node: Mapping[str, Any], where: str, seed: Any) -> dict[str,
         seed: Of the run, which loading's own follows.
 
     Raises:
-        ConfigError: One of these keys was set inside, where nothing reads it.
+        ConfigError: One of these keys was set inside, where nothing reads it, or samples of the source
+            shall vary, which never do.
     """
+    _refuse_varied(node, where, where)
     return {str(key): _inside(value, f"{where}.{key}", where, seed) for key, value in node.items()}
 
 
@@ -35,6 +37,7 @@ def _inside(value: Any, where: str, outermost: str, seed: Any) -> Any:
         return value
     if "_target_" not in value:
         return dict(value)
+    _refuse_varied(value, where, outermost)
     defaults = _loading() | {"seed": seed}
     for key, default in defaults.items():
         if value.get(key, default) != default:
@@ -45,6 +48,14 @@ def _inside(value: Any, where: str, outermost: str, seed: Any) -> Any:
             )
     own = {str(key): item for key, item in value.items() if key not in defaults}
     return {key: _inside(item, f"{where}.{key}", outermost, seed) for key, item in own.items()}
+
+
+def _refuse_varied(node: Mapping[str, Any], where: str, outermost: str) -> None:
+    if outermost == SOURCE and node.get("augment") == "always":
+        raise ConfigError(
+            f"{where}.augment=always would be ignored: samples of the source are read as they are",
+            fix=f"{SOURCE}.augment=auto, or data.augment=always for what is learned",
+        )
 
 
 @functools.cache

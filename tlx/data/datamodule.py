@@ -13,7 +13,7 @@ from tlx.data.checks import check_splits
 from tlx.data.loader import Loader
 from tlx.data.order import EpochBatches, EvaluationBatches, FillBatches, Pairs, batches_in_epoch
 from tlx.data.samples import Samples
-from tlx.data.sources import splits_of
+from tlx.data.sources import splits_of, told_of
 from tlx.data.stored import Stored, StoredSamples
 from tlx.data.stratified import few_shot
 from tlx.errors import ConfigError, bad_value, unknown_name
@@ -91,7 +91,7 @@ class TransferData(LightningDataModule):
         if eval_batch_size == 0:
             raise bad_value("eval_batch_size", 0, "a whole number >= 1, or null for batch_size")
         if augment not in get_args(Augment):
-            raise unknown_name("augment", augment, get_args(Augment))
+            raise unknown_name("data.augment", augment, get_args(Augment))
         if augment == "always" and source.kind == "text":
             raise bad_value("augment", augment, "auto or none: texts do not vary", "data.augment=auto")
         if augment == "always" and not _part_counts(source):
@@ -116,10 +116,11 @@ class TransferData(LightningDataModule):
     def splits(self) -> Splits:
         """Found and checked at first use; the few-shot draw is made on train alone."""
         found = splits_of(self.source, self.targets, self.classes_from, self.node, vars(self))
-        check_splits(found, self.targets, self.classes_from)
-        if self.per_class is None:
-            return found
-        chosen = few_shot(found.train.labels, self.per_class, self.seed, found.classes)
+        with told_of(self.node, vars(self)):
+            check_splits(found, self.targets, self.classes_from)
+            if self.per_class is None:
+                return found
+            chosen = few_shot(found.train.labels, self.per_class, self.seed, found.classes)
         return found._replace(train=found.train.subset(chosen))
 
     @property

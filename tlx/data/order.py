@@ -198,13 +198,14 @@ _ORDER = 0x6F72646572
 """Keeps the stream of orders apart from other draws with the same seed."""
 
 
-def check_share(name: str, batch_size: int, world_size: int) -> None:
+def check_share(name: str, batch_size: int, world_size: int, node: str = "data") -> None:
     """Refuse a batch that does not divide by the ranks.
 
     Args:
         name: The key that sets it.
         batch_size: Samples in a batch over all ranks, >= 1.
         world_size: Processes that share it, >= 1.
+        node: Where the key stands, `data` or `source`.
 
     Raises:
         ConfigError: With the next size that does.
@@ -212,10 +213,10 @@ def check_share(name: str, batch_size: int, world_size: int) -> None:
     if batch_size % world_size:
         better = math.ceil(batch_size / world_size) * world_size
         raise bad_value(
-            f"data.{name}",
+            f"{node}.{name}",
             batch_size,
             f"a multiple of the {world_size} ranks that share it",
-            f"data.{name}={better}",
+            f"{node}.{name}={better}",
         )
 
 

@@ -1,14 +1,15 @@
 """Asking a source for its splits, wherever in a config it stands."""
 
+import contextlib
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tlx.errors import DataError, TlxError, bad_value
 from tlx.types import ClassesFrom, Source, Splits, Targets
 
-__all__ = ["SOURCE", "check_source", "is_source", "splits_of"]
+__all__ = ["SOURCE", "check_source", "is_source", "splits_of", "told_of"]
 
 SOURCE = ("kind", "flip", "splits", "describe")
 """What makes an object a source, see `tlx.types.Source`."""
@@ -46,7 +47,7 @@ def splits_of(
     """What a source finds, asked only what it understands.
 
     A source that knows only one class per sample need not know of targets. It does not know
-    either which node of the config it was built from: its messages, which call it `data`, are told.
+    either which node of the config it was built from: see `told_of`.
 
     Args:
         source: The source.
@@ -65,10 +66,29 @@ def splits_of(
             fix="splits(self, targets) in the source, or task=multiclass",
         )
     asked: dict[str, Any] = {"targets": targets, "classes_from": classes_from}
-    try:
+    with told_of(node, {*inspect.signature(type(source)).parameters, *beside}):
         return source.splits(**{name: value for name, value in asked.items() if name in known})
+
+
+@contextlib.contextmanager
+def told_of(node: str, names: Iterable[str]) -> Iterator[None]:
+    """Have errors name the keys of a data node where it stands in the config.
+
+    What is built from a node does not know where that is: it calls it `data`, or begins with an argument.
+
+    Args:
+        node: Where it stands, such as `source` or `data.of`.
+        names: The keys of the node.
+
+    Raises:
+        TlxError: The one that was raised, told so; of another node than `data` it is said where it happened.
+    """
+    try:
+        yield
     except TlxError as error:
-        names = {*inspect.signature(type(source)).parameters, *beside}
-        key = re.compile(rf"\bdata\.(?=(?:{'|'.join(sorted(names))})\b)")
-        said = (key.sub(f"{node}.", text) for text in (error.what, error.where, error.fix))
-        raise type(error)(*said) from error
+        keys = "|".join(sorted(map(re.escape, names)))
+        key = re.compile(rf"\bdata\.(?=(?:{keys})\b)|^(?=(?:{keys})=)")
+        what, where, fix = (key.sub(f"{node}.", text) for text in (error.what, error.where, error.fix))
+        if not where and node != "data" and node not in f"{what} {fix}":
+            where = f"in {node}"
+        raise type(error)(what, where, fix) from error

@@ -139,8 +139,8 @@ def _learned(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _loading(node: Mapping[str, Any]) -> dict[str, Any]:
-    """How the samples of earlier tasks become batches; what was drawn of each is held on to."""
-    return {**loading_of(node), "per_class": None}
+    """How the samples of earlier tasks become batches: those that were drawn of each, as they are."""
+    return {**loading_of(node), "per_class": None, "augment": "auto"}
 
 
 def _row(

@@ -197,13 +197,14 @@ class EWC(Callback):
         origin = self._origin
         chosen = [self._chosen(group) for group in origin.groups]
         found: dict[str, Any] = {"estimator": chosen, "weights": [name for name, _, _ in origin.pairs]}
+        found["tasks"] = self.tasks  # which the file says
         if "sampled" in chosen:
             found |= {"draws": self.draws, "seed": seed_of(origin.seed, 7)}
         if not origin.network.backbone.known:
             return self.samples, found
         earlier = origin.earlier / FILE if origin.earlier is not None else None
         found |= {"groups": [len(group) for group in origin.groups], "count": self.samples}
-        found |= {"drawn by": origin.seed, "tasks": self.tasks, "decay": self.decay}
+        found |= {"drawn by": origin.seed, "decay": self.decay}
         known = file_hash(earlier) if earlier is not None and is_whole(earlier) else None
         return None, found | {"earlier": known}
 

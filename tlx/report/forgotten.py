@@ -27,16 +27,24 @@ def forgotten(files: RunFiles) -> dict[str, Any] | None:
         ],
         "source": str(given.get("source/data") or ""),
         "split": str(given.get("source/split") or ""),
-        "held_on_by": ", ".join(_regularizers(files)) or "nothing but what stayed frozen",
+        "held_on_by": _held_on_by(files),
         "verdict": _verdict(known),
         "samples": _samples(given.get("source/samples"), given.get("source/samples_seen")),
     }
 
 
-def _regularizers(files: RunFiles) -> list[str]:
+def _held_on_by(files: RunFiles) -> str:
+    chosen = ", ".join(_chosen(files))
     told = files.summary.get("source/held_on_by")  # runs of before have none
-    if isinstance(told, list):
-        return [str(each) for each in told]
+    held = ", ".join(str(each) for each in told) if isinstance(told, list) else chosen
+    if chosen and not held:
+        return (
+            f"nothing, although {chosen} was chosen: nothing trains that begins with values that were known"
+        )
+    return held or "nothing but what stayed frozen"
+
+
+def _chosen(files: RunFiles) -> list[str]:
     nodes = files.settings.get("regularizer")
     if not isinstance(nodes, dict):
         return []

@@ -44,7 +44,8 @@ SOURCE_KEYS: dict[str, str] = {
     "source/samples_seen": "those of them that are in train or val too; null: that is not known",
     "source/data": "the source: the kind of data and where it lies",
     "source/split": "its split that was measured, test or val",
-    "source/held_on_by": "the regularizers, each with its strength and what its settings became",
+    "source/held_on_by": "the regularizers, each with its strength and what its settings became; none where "
+    "nothing trains that begins with values that were known",
 }
 CALIBRATION_KEYS: dict[str, str] = {
     "val/temperature": "what divides logits for calibrated probabilities, fitted on the validation samples",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tlx.composition.groups import arguments, choices, groups, meaning
+from tlx.composition.groups import arguments, choices, groups, meaning, package
 from tlx.errors import ConfigError, unknown_name
 
 __all__ = ["USAGE", "listing"]
@@ -58,10 +58,9 @@ def _details(argv: Sequence[str]) -> None:
             f"{others[0]!r} says nothing of {group}={choice}",
             fix=f"tlx list {group}={choice}" + (" model.name=NAME" if group == "model" else ""),
         )
+    node = f"{package(group, choice)}.".removeprefix(".")
     rows = [
-        (f"{group}.{key}={value}", comment)
-        if value != "???"
-        else (f"{group}.{key}=", f"to be given: {comment}")
+        (f"{node}{key}={value}", comment) if value != "???" else (f"{node}{key}=", f"to be given: {comment}")
         for key, value, comment in arguments(group, choice)
     ]
     print(f"{group}={choice}: {meaning(group, choice)}")  # noqa: T201

@@ -24,8 +24,8 @@ def prepared(folder: Path, verb: str, composed: Composed) -> Work:
     Raises:
         ConfigError: It cannot be asked so.
     """
-    from tlx.composition.job import check_arguments
     from tlx.composition.resolve import resolved
+    from tlx.composition.values import check_arguments
     from tlx.protocols.given import Given
 
     if launched():

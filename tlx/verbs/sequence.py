@@ -22,12 +22,13 @@ def prepared(folder: Path, verb: str, composed: Composed) -> Work:
         composed: Its config.
 
     Raises:
-        ConfigError: What was composed is no sequence.
+        ConfigError: What was composed is no sequence, or a value is one that the run of a task cannot use.
     """
     config = composed.config
     _check(config)
     built = makers(composed.trust, quiet=False)
     tasks = _tasks(config, built)
+    _check_runs(config, tasks, folder, built)
     return lambda: _learnt(folder, config, tasks, built)
 
 
@@ -43,8 +44,8 @@ def _learnt(folder: Path, config: Mapping[str, Any], tasks: Any, built: Any) -> 
 
 
 def _tasks(config: Mapping[str, Any], built: Any) -> Any:
-    from tlx.composition.job import check_values
     from tlx.composition.resolve import resolved
+    from tlx.composition.values import check_values
     from tlx.recipe import build
     from tlx.sequences.task import SCENARIOS, Given
 
@@ -58,6 +59,16 @@ def _tasks(config: Mapping[str, Any], built: Any) -> Any:
         lambda words: built.composed(words)["data"],
     )
     return build(resolved({"sequence": config["sequence"]})["sequence"], built.trust).tasks(given)
+
+
+def _check_runs(config: Mapping[str, Any], tasks: Any, folder: Path, built: Any) -> None:
+    """Refuse what the run of any task would, also what only later ones read: regularizers."""
+    from tlx.assembly import plan_of
+    from tlx.composition.cache import check_cache
+    from tlx.protocols.sequence import task_config
+
+    plan_of(built.job(task_config(config, tasks, 0, folder) | {"regularizer": config.get("regularizer")}))
+    check_cache(config, built.trust)
 
 
 def _check(config: Mapping[str, Any]) -> None:
