@@ -4,7 +4,7 @@ import pytest
 
 from tlx.backbones.tiny import tiny
 from tlx.composition.compose import compose
-from tlx.composition.job import check_values, make_data, make_head, make_job
+from tlx.composition.job import make_data, make_head, make_job
 from tlx.data.datamodule import TransferData
 from tlx.data.digits import Digits
 from tlx.data.node import LOADING
@@ -76,10 +76,6 @@ def test_a_value_of_a_source_inside_of_another_is_named_by_its_key_too() -> None
 
 def test_a_whole_number_serves_where_a_number_is_asked() -> None:
     make_job(config("trainer.checkpoint_seconds=30", "strategy.head_rate=1"))
-
-
-def test_annotations_that_are_not_plain_are_left_to_the_class() -> None:
-    check_values({"_target_": "tlx.data.folder.Folder", "extensions": [".png"]}, "data")
 
 
 def test_a_foreign_target_is_refused_unless_trusted() -> None:

@@ -1,8 +1,6 @@
 """From a config of plain values to the objects of a run."""
 
 import functools
-import inspect
-import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,23 +13,21 @@ from torch.optim import Optimizer
 from tlx.backbones.staged import StagedBackbone
 from tlx.cache.settings import CacheSettings
 from tlx.composition import resolve
+from tlx.composition.arguments import check_types, check_values
 from tlx.composition.init_head import take_heads
 from tlx.composition.initial import backbone_of, known_folder
 from tlx.composition.trust import importable
 from tlx.data.datamodule import TransferData
 from tlx.data.node import LOADING, loading_of
-from tlx.errors import ConfigError, bad_value, unknown_name
+from tlx.errors import ConfigError, bad_value
 from tlx.job import NOTHING_KEPT, Job
 from tlx.origin.regularizer import Regularizer
 from tlx.plan import Plan
 from tlx.recipe import build
-from tlx.targets import resolve as callable_at
 from tlx.trainer import TrainerSettings
 from tlx.types import Source, Task
 
-__all__ = ["check_arguments", "check_values", "make_data", "make_head", "make_job", "make_trainer"]
-
-CHECKED = (bool, int, float, str, types.NoneType)
+__all__ = ["make_data", "make_head", "make_job", "make_trainer"]
 
 
 def make_job(
@@ -119,7 +115,7 @@ def make_data(
         word: What the node is called.
     """
     loading = loading_of(node)
-    _check_types(loading, typing.get_type_hints(TransferData.__init__), word)
+    check_types(loading, typing.get_type_hints(TransferData.__init__), word)
     if source is not None:
         return TransferData(source, **loading)
     if "_target_" not in node:
@@ -188,79 +184,6 @@ def _make_optimizer(node: Mapping[str, Any], trust: Iterable[str]) -> Callable[.
             fix="tlx fit --cfg job, which shows every key of optimizer",
         ) from error
     return optimizer
-
-
-def check_values(node: Mapping[str, Any], where: str, trust: Iterable[str] = ()) -> None:
-    """Hold the plain values of a recipe against the annotations of what it builds.
-
-    Raises:
-        ConfigError: A value is of another kind, say text for a number.
-    """
-    target = callable_at(str(node.get("_target_", "")), trust)
-    described = inspect.getattr_static(target, "__init__") if isinstance(target, type) else target
-    try:
-        hints = typing.get_type_hints(described)
-    except (NameError, TypeError, AttributeError):
-        return
-    _check_types({key: value for key, value in node.items() if key != "_target_"}, hints, where)
-
-
-def check_arguments(target: Callable[..., Any], values: Mapping[str, Any], where: str) -> None:
-    """Hold the names and values of a node against the signature of what takes them.
-
-    Raises:
-        ConfigError: It does not take one of them, or a value is of another kind.
-    """
-    known = list(inspect.signature(target).parameters)
-    unread = next((key for key in values if key not in known), None)
-    if unread is not None:
-        raise unknown_name(f"key of {where}", unread, known)
-    described = inspect.getattr_static(target, "__init__") if isinstance(target, type) else target
-    _check_types(values, typing.get_type_hints(described), where)
-
-
-def _check_types(values: Mapping[str, Any], hints: Mapping[str, Any], where: str) -> None:
-    for key, value in values.items():
-        kinds = _kinds(hints.get(key))
-        if kinds is None or not isinstance(value, CHECKED):
-            continue
-        if isinstance(value, bool):
-            fits = bool in kinds
-        elif isinstance(value, int):
-            fits = int in kinds or float in kinds
-        else:
-            fits = type(value) in kinds
-        if not fits:
-            raise bad_value(f"{where}.{key}", value, _words(kinds))
-
-
-def _kinds(hint: Any) -> tuple[type, ...] | None:
-    """The plain types an annotation allows; None where it is not made of plain types only."""
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) or _is_union(hint) else (hint,)
-    kinds: list[type] = []
-    for option in options:
-        if typing.get_origin(option) is typing.Literal:
-            kinds += [type(value) for value in typing.get_args(option)]
-        elif option in CHECKED:
-            kinds.append(option)
-        else:
-            return None
-    return tuple(kinds)
-
-
-def _is_union(hint: Any) -> bool:
-    return typing.get_origin(hint) is typing.Union
-
-
-def _words(kinds: Iterable[type]) -> str:
-    names = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        str: "text",
-        types.NoneType: "null",
-    }
-    return " or ".join(dict.fromkeys(names[kind] for kind in kinds))
 
 
 def _number(name: str, value: Any) -> float:

@@ -110,7 +110,7 @@ class Lr:
         high: The greatest one.
         steps: Of the range, >= 2.
         stages: That are varied; None: all that train; []: no sweep.
-        factors: Of a stage's rate, > 0; a frozen stage is always tried, and 1 is the plan itself.
+        factors: Of a stage's rate, > 0, one or more; a frozen stage is always tried, 1 is the plan itself.
         seeds: Runs of each, >= 1.
 
     Raises:
@@ -127,10 +127,10 @@ class Lr:
     seeds: int = 1
 
     def __post_init__(self) -> None:
-        if not all(factor > 0 for factor in self.factors) or len(set(self.factors)) < len(self.factors):
-            raise bad_value(
-                "lr.factors", list(self.factors), "different numbers > 0", "lr.factors=[0.1,1,10]"
-            )
+        differ = len(set(self.factors)) == len(self.factors)
+        if not self.factors or not differ or not all(factor > 0 for factor in self.factors):
+            wanted = "at least one, different numbers > 0"
+            raise bad_value("lr.factors", list(self.factors), wanted, "lr.factors=[0.1,1,10]")
         if self.seeds < 1:
             raise bad_value("lr.seeds", self.seeds, "a whole number >= 1")
 

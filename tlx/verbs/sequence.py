@@ -43,7 +43,7 @@ def _learnt(folder: Path, config: Mapping[str, Any], tasks: Any, built: Any) -> 
 
 
 def _tasks(config: Mapping[str, Any], built: Any) -> Any:
-    from tlx.composition.job import check_values
+    from tlx.composition.arguments import check_values
     from tlx.composition.resolve import resolved
     from tlx.recipe import build
     from tlx.sequences.task import SCENARIOS, Given

@@ -1,0 +1,94 @@
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tlx.composition.arguments import check_values, read_arguments
+from tlx.errors import ConfigError
+from tlx.verbs.protocol import QUESTIONS
+
+
+@dataclass
+class Asked:
+    rates: Sequence[float] = (0.3, 1.0)
+    shots: Sequence[int] = (1, 2)
+    stages: Sequence[str] | None = None
+    which: str | Sequence[str] = "last"
+    more: Mapping[str, Any] | None = None
+    margin: float = 0.01
+    find: bool = True
+
+
+def test_annotations_that_are_not_plain_are_left_to_the_class() -> None:
+    check_values({"_target_": "tlx.data.folder.Folder", "extensions": [".png"]}, "data")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"rates": ["a"]},
+            "ask.rates=['a'] is not usable. Expected a list of numbers. Try: ask.rates=[0.3,1.0]",
+        ),
+        ({"rates": 1}, "ask.rates=1 is not usable. Expected a list of numbers. Try: ask.rates=[1]"),
+        ({"rates": [True]}, "ask.rates=[True]"),
+        ({"rates": [[1.0]]}, "ask.rates=[[1.0]]"),
+        ({"rates": None}, "ask.rates=None"),
+        (
+            {"rates": [float("nan")]},
+            "ask.rates=[nan] is not usable. Expected a list of numbers, finite. Try: ask.rates=[0.3,1.0]",
+        ),
+        ({"rates": [1.0, float("inf")]}, "ask.rates=[1.0, inf]"),
+        (
+            {"rates": float("inf")},
+            "ask.rates=inf is not usable. Expected a list of numbers. Try: ask.rates=[0.3",
+        ),
+        (
+            {"margin": float("inf")},
+            "ask.margin=inf is not usable. Expected a number, finite. Try: ask.margin=0.01",
+        ),
+        ({"margin": "wide"}, "ask.margin='wide' is not usable. Expected a number. Try: ask.margin=0.01"),
+        ({"find": 1}, "ask.find=1 is not usable. Expected true or false. Try: ask.find=true, the default"),
+        ({"shots": [1.5, 2]}, "ask.shots=[1.5, 2] is not usable. Expected a list of whole numbers"),
+        ({"shots": 5}, "Try: ask.shots=[5]"),
+        ({"stages": [1.5]}, "Expected a list of texts or null. Try: ask.stages=null, the default"),
+        ({"stages": {"a": 1}}, "ask.stages={'a': 1}"),
+        (
+            {"more": 5},
+            "ask.more=5 is not usable. Expected arguments by their names or null. Try: ask.more=null",
+        ),
+        ({"more": [5]}, "ask.more=[5]"),
+        ({"rate": 5}, "no key of ask 'rate'"),
+    ],
+)
+def test_values_of_another_kind_are_refused_inside_of_lists_too(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_arguments(Asked, given, "ask")
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ({"stages": "layer2"}, {"stages": ["layer2"]}),
+        ({"stages": ["layer2", 0]}, {"stages": ["layer2", "0"]}),
+        ({"stages": []}, {"stages": []}),
+        ({"stages": None}, {"stages": None}),
+        ({"which": "all"}, {"which": "all"}),
+        ({"which": ["a", "b"]}, {"which": ["a", "b"]}),
+        ({"rates": (1, 0.5)}, {"rates": (1, 0.5)}),
+        ({"more": {"epochs": 3}, "margin": 1}, {"more": {"epochs": 3}, "margin": 1}),
+    ],
+)
+def test_a_single_name_stands_for_a_list_of_it(given: dict[str, Any], read: dict[str, Any]) -> None:
+    assert read_arguments(Asked, given, "ask") == read
+
+
+@pytest.mark.parametrize("verb", QUESTIONS)
+def test_every_argument_of_a_question_can_be_held_against_its_annotation(verb: str) -> None:
+    kind = getattr(importlib.import_module(f"tlx.protocols.{verb}"), QUESTIONS[verb])
+    for key in kind.__dataclass_fields__:
+        with pytest.raises(ConfigError, match=rf"{verb}\.{key}="):
+            read_arguments(kind, {key: [object()]}, verb)
