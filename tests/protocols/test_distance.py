@@ -69,6 +69,13 @@ def test_the_distances_are_those_of_the_features(tmp_path: Path) -> None:
     assert (found.source_samples, found.target_samples) == (len(rows[0]), len(rows[1]))
 
 
+def test_the_fewest_samples_of_a_domain_are_enough_for_every_distance(tmp_path: Path) -> None:
+    words = [*SMALL, "data@source=digits", "source.seed=1", "distance.samples=10", "distance.splits=2"]
+    found: DistanceResult = answer(tmp_path / "few", "distance", compose("distance", words))
+    assert (found.source_samples, found.target_samples) == (10, 10)
+    assert set(measures(found)) == {"frechet", "kid", "mmd", "a_distance", "coral"}
+
+
 def test_both_domains_are_as_small_as_their_few_shot_draws(tmp_path: Path) -> None:
     words = [*SMALL, "data.per_class=3", "data@source=digits", "source.per_class=2"]
     found: DistanceResult = answer(tmp_path / "few", "distance", compose("distance", words))
@@ -137,7 +144,7 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path, words: list[str], sa
         answer(tmp_path / "wrong", "distance", compose("distance", [*SMALL, *words]))
 
 
-@pytest.mark.parametrize("settings", [{"samples": 3}, {"splits": 1}, {"permutations": 0}])
+@pytest.mark.parametrize("settings", [{"samples": 9}, {"splits": 1}, {"permutations": 0}])
 def test_settings_out_of_their_range_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="distance\\."):
         Distance(**settings)

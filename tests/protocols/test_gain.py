@@ -235,8 +235,10 @@ def test_corruptions_of_texts_are_refused_before_anything_trains(tmp_path: Path)
 
 
 def test_arguments_that_scratch_does_not_take_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="gain.scratch.*arguments of strategy=scratch"):
-        asked(tmp_path / "wrong", "gain.scratch={epoch: 3}")
+    said = "gain.scratch.*arguments of strategy=scratch: epochs, rate, schedule, warmup, patience$"
+    for word in ("gain.scratch={epoch: 3}", "gain.scratch={_target_: tlx.strategies.full.full}"):
+        with pytest.raises(ConfigError, match=said):
+            asked(tmp_path / "wrong", word)
 
 
 def test_rates_that_are_tuned_are_not_scaled_beside_it(tmp_path: Path) -> None:

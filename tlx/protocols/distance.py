@@ -10,7 +10,8 @@ from torch import Tensor
 
 from tlx.cache.part import Part
 from tlx.checkpoint.moments import read_moments
-from tlx.errors import ConfigError, bad_value, unknown_name
+from tlx.data.datamodule import TransferData
+from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.functional.a_distance import a_distance
 from tlx.functional.coral_distance import coral_distance
 from tlx.functional.frechet import frechet_distance, frechet_warning
@@ -19,15 +20,15 @@ from tlx.functional.kid import kid, polynomial_mmd
 from tlx.functional.mmd import mmd, mmd_test
 from tlx.functional.same_domain import Compared, beside_same_domain
 from tlx.job import Job
-from tlx.protocols.frozen import check_views, drawn, stage_features
+from tlx.protocols.beforehand import check_data, check_one_process, check_views
+from tlx.protocols.frozen import drawn, stage_features
 from tlx.protocols.given import Given, data_named
 from tlx.protocols.unread import refuse_unread_settings
-from tlx.types import Split
 
 __all__ = ["Distance", "DistanceResult", "Measure", "StageDistance"]
 
-FEWEST = 4
-"""Samples of a domain, for halves of it have two."""
+FEWEST = 10
+"""Samples of a domain, for halves of it are classified in five folds."""
 SPLITS_OF_CLASSIFIERS = 4
 """In which classifiers are trained for the baseline of the proxy A-distance."""
 
@@ -123,7 +124,7 @@ class Distance:
 
     Args:
         stages: `last`, `all`, or names of stages.
-        samples: Of each domain at most, drawn alike from every class, >= 4.
+        samples: Of each domain at most, drawn alike from every class, >= 10.
         splits: Of the target into halves, for intervals and baselines, >= 2.
         permutations: Of the test, >= 1.
 
@@ -140,12 +141,15 @@ class Distance:
         ranges = (("samples", self.samples, FEWEST), ("splits", self.splits, 2))
         for name, value, least in (*ranges, ("permutations", self.permutations, 1)):
             if value < least:
-                raise bad_value(f"distance.{name}", value, f"a whole number >= {least}")
+                raise bad_value(
+                    f"distance.{name}", value, f"a whole number >= {least}", f"distance.{name}={least}"
+                )
 
     def check(self, given: Given) -> None:
-        """Refuse stages that there are not, and a source that is nowhere."""
+        """Refuse stages that there are not, a source that is nowhere, and domains of too few samples."""
         job = given.makers.job(given.config)
         check_views(job)
+        check_one_process(job.trainer)
         self._chosen(tuple(job.backbone.stages))
         if job.source is None and not given.config["init_from"]:
             raise ConfigError(
@@ -157,13 +161,17 @@ class Distance:
         if job.source is None:
             why, fix = "moments allow no test of permutations", "data@source=CHOICE"
             refuse_unread_settings(self, ["permutations"], why, fix)
+        check_data(job)
+        for node, data in (("data", job.data), ("source", job.source)):
+            if data is not None:
+                _check_enough(node, data)
 
     def answer(self, given: Given) -> DistanceResult:
         """Read the features of both domains, and measure."""
         job = given.makers.job(given.config)
         target = stage_features(job, given.say)
         chosen = self._chosen(target.stages)
-        part = Part("target", self._drawn(job.data.splits.train, job.seed))
+        part = Part("target", drawn(job.data.splits.train, self.samples, job.seed))
         rows = target.of(part)
         if job.source is None:
             run = str(given.config["init_from"])
@@ -195,18 +203,12 @@ class Distance:
             raise unknown_name("stage", strange or "", ["last", "all", *known])
         return [stage for stage in known if stage in wished]
 
-    def _drawn(self, split: Split, seed: int) -> Split:
-        found = drawn(split, self.samples, seed)
-        if len(found) < FEWEST:
-            raise bad_value("samples of a domain", len(found), f"at least {FEWEST}, for halves of it")
-        return found
-
     def _of_source(self, job: Job, given: Given) -> dict[str, Tensor]:
         source = job.source
         if source is None:
             raise ConfigError("there is no source", fix="data@source=folder source.root=FOLDER")
         features = stage_features(job, given.say, source)
-        split = self._drawn(source.splits.train, job.seed)
+        split = drawn(source.splits.train, self.samples, job.seed)
         return features.of(Part("source", split))
 
     def _measures(self, pair: Domains, seed: int) -> tuple[Measure, ...]:
@@ -254,6 +256,16 @@ class Distance:
         splits = min(self.splits, SPLITS_OF_CLASSIFIERS)
         found = beside_same_domain(pair.source, pair.target, once, splits, seed, own.value)
         return _measure("a_distance", found, bounds=(own.low, own.high))
+
+
+def _check_enough(node: str, data: TransferData) -> None:
+    count = len(data.splits.train)
+    if count < FEWEST:
+        samples = "1 training sample" if count == 1 else f"{count} training samples"
+        more = f"{node}.per_class=null, or more of them" if data.per_class else "more of them"
+        raise DataError(
+            f"a distance needs {FEWEST} samples of a domain or more, and {node} has {samples}", fix=more
+        )
 
 
 def _few_behind(moments: Gaussian, target: Tensor) -> str | None:

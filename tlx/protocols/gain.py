@@ -14,9 +14,9 @@ from tlx.cache.part import Part
 from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value
 from tlx.figures import TRAIN_FIGURE, higher_is_better
-from tlx.functional.neighbours import nearest, neighbour_classes
 from tlx.inference import split_of, worth_of_each
 from tlx.protocols.arms import Arm, Finished, train_arm, tuned
+from tlx.protocols.beforehand import check_fit
 from tlx.protocols.corruptions import (
     Corruptions,
     check_corruptible,
@@ -24,7 +24,7 @@ from tlx.protocols.corruptions import (
     kept_worths,
     on_corrupted,
 )
-from tlx.protocols.frozen import sampled, stage_features
+from tlx.protocols.frozen import neighbour_accuracy, sampled, stage_features
 from tlx.protocols.gain_result import ArmResult, GainResult, Label, doubts
 from tlx.protocols.given import Given, data_named
 from tlx.protocols.measured import Measured, compared
@@ -32,9 +32,6 @@ from tlx.protocols.saved import saved
 from tlx.protocols.unread import refuse_unread, refuse_unread_settings
 
 __all__ = ["Gain"]
-
-NEIGHBOURS, TEMPERATURE = 20, 0.07
-"""Of the vote by cosines (Wu et al. 2018, arXiv 1805.01978)."""
 
 LATE = 0.9
 """A best epoch beyond this share of the epochs says that training was cut short."""
@@ -93,6 +90,7 @@ class Gain:
     def check(self, given: Given) -> None:
         """Refuse a model with nothing to transfer, and what no arm takes or reads."""
         comparison = _Comparison(self, given)
+        comparison.check()
         refuse_unread(
             given, ["rate_scale"], "gain.rates multiplies the rates instead", "gain.rates=[0.3,1,3]"
         )
@@ -139,12 +137,25 @@ class _Comparison:
     def _from_scratch(self, config: Mapping[str, Any]) -> dict[str, Any]:
         words = ["strategy=scratch", f"strategy.epochs={self.epochs}"]
         node = dict(self.given.makers.composed(words)["strategy"])
-        own = dict(self.question.scratch or {})
-        unread = next((key for key in own if key not in node), None)
+        own, known = dict(self.question.scratch or {}), [key for key in node if not key.startswith("_")]
+        unread = next((key for key in own if key not in known), None)
         if unread is not None:
-            raise bad_value("gain.scratch", unread, f"arguments of strategy=scratch: {', '.join(node)}")
+            raise bad_value("gain.scratch", unread, f"arguments of strategy=scratch: {', '.join(known)}")
         names = {**config["names"], "strategy": "scratch"}
         return {**config, "strategy": node | own, "names": names, "regularizer": {}, "source": None}
+
+    def check(self) -> None:
+        """Refuse what either arm would be refused for, and further samples that cannot be found."""
+        check_fit(self.given.makers.job(self.transfer.config))
+        try:
+            check_fit(self.given.makers.job(self.scratch.config))
+        except ConfigError as error:
+            if not self.question.scratch:
+                raise
+            own = dict(self.question.scratch)
+            raise ConfigError(f"gain.scratch={own}: {error.what}", fix="gain.scratch=null") from error
+        if node := self.given.config.get("also"):
+            _ = self._further(node).splits
 
     def result(self) -> GainResult:
         question, chosen = self.question, self.seeds[: self.question.tuned_on]
@@ -197,12 +208,16 @@ class _Comparison:
         node = self.given.config.get("also")
         if not node:
             return ()
-        data = self.given.makers.data(node)
-        data.targets, data.classes_from = self.targets, "all"
+        data = self._further(node)
         split = "val" if data.splits.test is None else "test"
         name = data_named(node, str(node["_target_"]).rpartition(".")[2].lower())
         tables = [self._asked(runs, data, split) for runs in (transfer, scratch)]
         return (self._measured(f"{name}, {split}", *tables),)
+
+    def _further(self, node: Mapping[str, Any]) -> TransferData:
+        data = self.given.makers.data(node)
+        data.node, data.targets, data.classes_from = "also", self.targets, "all"
+        return data
 
     def _corrupted(self, transfer: Sequence[Finished], scratch: Sequence[Finished]) -> Corruptions | None:
         """The gain on corrupted versions of the reported samples, where any were asked for."""
@@ -279,6 +294,4 @@ class _Comparison:
         features = stage_features(job, self.given.say)
         known = sampled(features, Part("train", job.data.splits.train))
         asked = sampled(features, Part(self.reported_on, getattr(job.data.splits, self.reported_on)))
-        last = features.stages[-1]
-        found = nearest(known.features[last], asked.features[last], min(NEIGHBOURS, len(known.labels)))
-        return float((neighbour_classes(found, known.labels, TEMPERATURE) == asked.labels).double().mean())
+        return neighbour_accuracy(known, asked, features.stages[-1])

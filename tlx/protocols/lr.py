@@ -12,6 +12,7 @@ from tlx.functional.intervals import t_interval
 from tlx.functional.rate_range import range_of_factors
 from tlx.plan import HEAD, split_part
 from tlx.protocols.arms import Arm, monitored, train_arm
+from tlx.protocols.beforehand import check_fit
 from tlx.protocols.given import Given
 from tlx.protocols.rate_finder import Found, find_rates
 from tlx.protocols.unread import changed, refuse_unread, refuse_unread_settings
@@ -140,7 +141,9 @@ class Lr:
         if not stages and not self.find:
             raise ConfigError("lr.find=false and lr.stages=[]: nothing is asked", fix="lr.find=true")
         range_of_factors(self.low, self.high, self.steps)
-        phases = len(plan_of(given.makers.job(given.config)).phases)
+        job = given.makers.job(given.config)
+        check_fit(job)
+        phases = len(plan_of(job).phases)
         if self.phase is not None and not 1 <= self.phase <= phases:
             raise bad_value("lr.phase", self.phase, f"a whole number in [1, {phases}], or null")
         if not self.find:
