@@ -7,7 +7,7 @@ from tests.faults.jobs import small_job
 from tlx.cache.settings import CacheSettings
 from tlx.composition.compose import compose
 from tlx.errors import ConfigError, DataError, TlxError
-from tlx.protocols.beforehand import check_data, check_fit, check_one_process, check_views
+from tlx.protocols.beforehand import check_data, check_fit, check_one_process, check_transfers, check_views
 from tlx.verbs.question import prepared
 
 NOWHERE = ("data@source=folder", "source.root=/nowhere")
@@ -94,6 +94,9 @@ def test_a_job_that_trains_passes_and_one_of_several_processes_reads_no_features
     check_fit(job)
     check_one_process(job.trainer)
     check_views(job)
+    check_transfers(job)
+    with pytest.raises(ConfigError, match="nothing to transfer"):
+        check_transfers(small_job())
     with pytest.raises(ConfigError, match=r"2 processes.*trainer.devices=1"):
         check_one_process(small_job(knows=8, devices=2).trainer)
     job.cache = CacheSettings(views=2)

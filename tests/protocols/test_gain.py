@@ -20,6 +20,7 @@ from tlx.protocols.gain_result import GainResult
 from tlx.protocols.given import Given, Makers
 from tlx.protocols.measured import compared, verdict_of
 from tlx.protocols.plain import plain, typed
+from tlx.verbs.makers import makers as makers_of
 from tlx.verbs.protocol import answer
 from tlx.verbs.question import prepared
 
@@ -181,19 +182,19 @@ def test_the_page_says_the_verdict_and_what_is_thin_about_it(answered: Any) -> N
 
 
 def test_the_same_network_in_both_arms_has_no_gain(tmp_path: Path) -> None:
-    composed = compose(
-        "gain",
-        [
-            *SMALL,
-            "strategy=scratch",
-            "strategy.epochs=1",
-            "gain.rates=[1]",
-            "gain.seeds=1",
-            "gain.halvings=0",
-        ],
-    )
-    found: GainResult = answer(tmp_path / "same", "gain", composed)
+    words = [word for word in SMALL if not word.startswith(("gain", "strategy"))]
+    config = compose("fit", [*words, "strategy=scratch", "strategy.epochs=1"]).config
+    given = Given(config, tmp_path / "same", makers_of((), quiet=True), print)
+    found = Gain(seeds=1, rates=[1.0], halvings=0).answer(given)
     assert (found.gain, found.low, found.high, found.verdict) == (0.0, 0.0, 0.0, "none shown")
+
+
+def test_a_strategy_that_forgets_all_has_nothing_to_transfer(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match="strategy=scratch begins.*nothing is transferred.*Try: strategy=fine_tune"
+    ):
+        asked(tmp_path / "none", "strategy=scratch", "strategy.epochs=1")
+    assert not (tmp_path / "none").exists()
 
 
 def test_what_has_random_values_has_nothing_to_transfer(tmp_path: Path) -> None:

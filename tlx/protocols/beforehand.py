@@ -7,7 +7,7 @@ from tlx.errors import ConfigError, bad_value
 from tlx.job import Job
 from tlx.trainer import TrainerSettings, World
 
-__all__ = ["check_data", "check_fit", "check_one_process", "check_views"]
+__all__ = ["check_data", "check_fit", "check_one_process", "check_transfers", "check_views"]
 
 
 def check_data(job: Job) -> None:
@@ -50,6 +50,25 @@ def check_one_process(settings: TrainerSettings) -> None:
         raise ConfigError(
             f"{settings.processes} processes are asked for, and features are read by one",
             fix="trainer.devices=1 trainer.num_nodes=1",
+        )
+
+
+def check_transfers(job: Job) -> None:
+    """Refuse weights that know nothing, and a strategy that forgets what they know.
+
+    Raises:
+        ConfigError: There is nothing to transfer.
+    """
+    if job.backbone.weights == "random":
+        raise ConfigError(
+            "the model has random values, so there is nothing to transfer",
+            fix="model.weights=FILE, or a model with weights (tlx list model)",
+        )
+    plan = plan_of(job)
+    if set(plan.stages) <= {part for phase in plan.phases for part in phase.reinitialise}:
+        raise ConfigError(
+            f"strategy={job.names['strategy']} begins with random values, so nothing is transferred",
+            fix="strategy=fine_tune; from scratch is the other arm",
         )
 
 

@@ -16,7 +16,7 @@ from tlx.errors import ConfigError, bad_value
 from tlx.figures import TRAIN_FIGURE, higher_is_better
 from tlx.inference import split_of, worth_of_each
 from tlx.protocols.arms import Arm, Finished, train_arm, tuned
-from tlx.protocols.beforehand import check_fit
+from tlx.protocols.beforehand import check_fit, check_transfers
 from tlx.protocols.corruptions import (
     Corruptions,
     check_corruptible,
@@ -116,11 +116,6 @@ class _Comparison:
         config = {key: value for key, value in given.config.items() if key != "also"}
         self.question, self.given = question, given
         job = given.makers.job(config)
-        if job.backbone.weights == "random":
-            raise ConfigError(
-                "the model has random values, so there is nothing to transfer",
-                fix="model.weights=FILE, or a model with weights (tlx list model)",
-            )
         self.figure, self.targets, self.trainer = TRAIN_FIGURE[job.task.name], job.task.targets, job.trainer
         self.higher = higher_is_better(f"val/{self.figure}")
         self.reported_on = "val" if job.data.splits.test is None else "test"
@@ -146,7 +141,9 @@ class _Comparison:
 
     def check(self) -> None:
         """Refuse what either arm would be refused for, and further samples that cannot be found."""
-        check_fit(self.given.makers.job(self.transfer.config))
+        job = self.given.makers.job(self.transfer.config)
+        check_transfers(job)
+        check_fit(job)
         try:
             check_fit(self.given.makers.job(self.scratch.config))
         except ConfigError as error:
