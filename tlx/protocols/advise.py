@@ -8,6 +8,7 @@ from typing import Any
 
 from tlx.assembly import build_network, origin_of, plan_of
 from tlx.cache.part import Part
+from tlx.command_line import SCRATCH
 from tlx.data.class_names import positions
 from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.job import Job
@@ -26,7 +27,7 @@ from tlx.protocols.rank import Rank, candidates_of, jobs_of
 from tlx.protocols.run_seconds import RunSeconds, Sizes
 from tlx.protocols.target import target_of
 from tlx.protocols.target_findings import findings_of
-from tlx.protocols.tournament import SCRATCH, Entry, Played, Tournament
+from tlx.protocols.tournament import Entry, Played, Tournament
 from tlx.trainer import World
 
 __all__ = ["Advise"]

@@ -93,7 +93,7 @@ class Probe:
         samples: Training samples at most, drawn alike from every class; of the others as well, >= 2.
         neighbours: k, >= 1.
         search: Of the strength: `binary` or `full`.
-        per_decade: Strengths to a factor of 10, from 1e-6 to 1e6, a power of 2.
+        per_decade: Strengths to a factor of 10, from 1e-6 to 1e6, >= 1.
         refit: Whether the chosen strength is fitted once more to training and choosing samples together.
 
     Raises:
