@@ -84,7 +84,9 @@ def test_a_distance_of_few_samples_is_refused_with_their_number_and_the_domain(
     one_each: Path, tmp_path: Path
 ) -> None:
     words = ["data@source=folder", f"source.root={one_each}", "cache=none", "trainer=cpu"]
-    with pytest.raises(DataError, match="needs 10 samples of a domain.*source has 2 training samples"):
+    with pytest.raises(
+        DataError, match="needs 10 samples or more of each side.*source has 2 training samples"
+    ):
         prepared(tmp_path / "one", "distance", compose("distance", words))
 
 

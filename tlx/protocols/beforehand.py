@@ -3,11 +3,32 @@
 from pathlib import Path
 
 from tlx.assembly import build_network, origin_of, plan_of
-from tlx.errors import ConfigError, bad_value
+from tlx.data.datamodule import TransferData
+from tlx.errors import ConfigError, DataError, bad_value
 from tlx.job import Job
 from tlx.trainer import TrainerSettings, World
 
-__all__ = ["check_data", "check_fit", "check_one_process", "check_transfers", "check_views"]
+__all__ = ["check_count", "check_data", "check_fit", "check_one_process", "check_transfers", "check_views"]
+
+
+def check_count(data: TransferData, least: int, what: str) -> None:
+    """Refuse data with too few training samples.
+
+    Args:
+        data: Knows what its node is called.
+        least: The fewest that will do.
+        what: Needs them.
+
+    Raises:
+        DataError: There are fewer.
+    """
+    count = len(data.splits.train)
+    if count < least:
+        has = "1 training sample" if count == 1 else f"{count} training samples"
+        more = f"{data.node}.per_class=null, or more samples" if data.per_class else "more samples"
+        raise DataError(
+            f"{what} needs {least} samples or more of each side, and {data.node} has {has}", fix=more
+        )
 
 
 def check_data(job: Job) -> None:

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from tlx.cache.part import Part
 from tlx.checkpoint.moments import read_moments
-from tlx.data.datamodule import TransferData
-from tlx.errors import ConfigError, DataError, bad_value, unknown_name
+from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.functional.a_distance import a_distance
 from tlx.functional.coral_distance import coral_distance
 from tlx.functional.frechet import frechet_distance, frechet_warning
@@ -20,9 +19,10 @@ from tlx.functional.kid import kid, polynomial_mmd
 from tlx.functional.mmd import mmd, mmd_test
 from tlx.functional.same_domain import Compared, beside_same_domain
 from tlx.job import Job
-from tlx.protocols.beforehand import check_data, check_one_process, check_views
+from tlx.protocols.beforehand import check_count, check_data, check_one_process, check_views
 from tlx.protocols.frozen import drawn, stage_features
 from tlx.protocols.given import Given, data_named
+from tlx.protocols.shared_samples import shared_samples
 from tlx.protocols.unread import refuse_unread_settings
 
 __all__ = ["Distance", "DistanceResult", "Measure", "StageDistance"]
@@ -161,10 +161,10 @@ class Distance:
         if job.source is None:
             why, fix = "moments allow no test of permutations", "data@source=CHOICE"
             refuse_unread_settings(self, ["permutations"], why, fix)
+            read_moments(Path(str(given.config["init_from"])))
         check_data(job)
-        for node, data in (("data", job.data), ("source", job.source)):
-            if data is not None:
-                _check_enough(node, data)
+        for data in filter(None, (job.data, job.source)):
+            check_count(data, FEWEST, "a distance")
 
     def answer(self, given: Given) -> DistanceResult:
         """Read the features of both domains, and measure."""
@@ -173,6 +173,7 @@ class Distance:
         chosen = self._chosen(target.stages)
         part = Part("target", drawn(job.data.splits.train, self.samples, job.seed))
         rows = target.of(part)
+        others: Part | None = None
         if job.source is None:
             run = str(given.config["init_from"])
             kept = read_moments(Path(run))
@@ -181,17 +182,17 @@ class Distance:
             domains = {target.stages[-1]: Domains(stand_in, rows[target.stages[-1]], moments)}
             name, measured = f"training samples of {run}", kept.samples
         else:
-            theirs = self._of_source(job, given)
+            theirs, others = self._of_source(job, given)
             domains = {stage: Domains(theirs[stage], rows[stage], None) for stage in chosen}
             node = given.config["source"]
             name = data_named(node, str(node["_target_"]).rpartition(".")[2].lower())
-            measured = len(next(iter(theirs.values())))
+            measured = len(others.split)
         stages = []
         for stage, pair in domains.items():
             given.say(f"{stage}: {pair.target.shape[1]} dimensions")
             stages.append(StageDistance(stage, pair.target.shape[1], self._measures(pair, job.seed)))
-        warnings = ("Of the source only moments are left: samples of a Gaussian stand for it.",)
-        said = warnings if job.source is None else ()
+        moments_alone = ("Of the source only moments are left: samples of a Gaussian stand for it.",)
+        said = moments_alone if others is None else shared_samples(others.split, part.split)
         return DistanceResult(name, measured, len(part.split), tuple(stages), said)
 
     def _chosen(self, known: Sequence[str]) -> list[str]:
@@ -203,13 +204,13 @@ class Distance:
             raise unknown_name("stage", strange or "", ["last", "all", *known])
         return [stage for stage in known if stage in wished]
 
-    def _of_source(self, job: Job, given: Given) -> dict[str, Tensor]:
+    def _of_source(self, job: Job, given: Given) -> tuple[dict[str, Tensor], Part]:
         source = job.source
         if source is None:
             raise ConfigError("there is no source", fix="data@source=folder source.root=FOLDER")
         features = stage_features(job, given.say, source)
-        split = drawn(source.splits.train, self.samples, job.seed)
-        return features.of(Part("source", split))
+        part = Part("source", drawn(source.splits.train, self.samples, job.seed))
+        return features.of(part), part
 
     def _measures(self, pair: Domains, seed: int) -> tuple[Measure, ...]:
         if pair.moments is not None:
@@ -256,16 +257,6 @@ class Distance:
         splits = min(self.splits, SPLITS_OF_CLASSIFIERS)
         found = beside_same_domain(pair.source, pair.target, once, splits, seed, own.value)
         return _measure("a_distance", found, bounds=(own.low, own.high))
-
-
-def _check_enough(node: str, data: TransferData) -> None:
-    count = len(data.splits.train)
-    if count < FEWEST:
-        samples = "1 training sample" if count == 1 else f"{count} training samples"
-        more = f"{node}.per_class=null, or more of them" if data.per_class else "more of them"
-        raise DataError(
-            f"a distance needs {FEWEST} samples of a domain or more, and {node} has {samples}", fix=more
-        )
 
 
 def _few_behind(moments: Gaussian, target: Tensor) -> str | None:
