@@ -41,6 +41,7 @@ def one_each(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("fewshot", ("fewshot.arms=['strategy=full strategy.epochs=0']",), "epochs=0"),
         ("fewshot", ("fewshot.arms=[probe]", "trainer.devices=2"), "2 processes"),
         ("lr", NOWHERE, "/nowhere does not exist"),
+        ("lr", ("cache=disk", "cache.folder=/dev/null/kept", "trainer=cpu"), "cannot be used: /dev/null"),
         ("probe", ("trainer.devices=2",), "2 processes.*trainer.devices=1"),
         ("probe", ("data=folder", "data.root=/nowhere"), "/nowhere does not exist"),
         ("rank", ("rank.models=[mlp]", "trainer.devices=2"), "2 processes"),
@@ -60,9 +61,9 @@ def one_each(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_no_part_of_an_answer_could_do_is_refused_before_there_is_a_folder(
     verb: str, words: tuple[str, ...], said: str, tmp_path: Path
 ) -> None:
-    composed = compose(
-        verb, [*words, "cache=none", *(["trainer=cpu"] if "trainer" not in str(words) else [])]
-    )
+    chosen = " ".join(words)
+    plain = [word for word in ("cache=none", "trainer=cpu") if word.partition("=")[0] not in chosen]
+    composed = compose(verb, [*words, *plain])
     with pytest.raises(TlxError, match=said):
         prepared(tmp_path / "one", verb, composed)
     assert not (tmp_path / "one").exists()

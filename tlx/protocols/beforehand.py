@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tlx.assembly import build_network, origin_of, plan_of
+from tlx.cache.place import check_place
 from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, DataError, bad_value
 from tlx.job import Job
@@ -55,6 +56,7 @@ def check_fit(job: Job) -> None:
             "1, for one machine asks a question",
             "trainer.num_nodes=1",
         )
+    check_place(job.cache, job.trainer.devices)
     check_data(job)
     plan = plan_of(job)
     job.task.criterion(job.data.splits.train.labels, job.data.classes)
