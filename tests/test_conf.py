@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from tlx.composition.arguments import check_values
 from tlx.composition.compose import compose
 from tlx.composition.groups import choices, conf_folder, groups, meaning
-from tlx.composition.values import check_values
 from tlx.data.node import LOADING
 from tlx.recipe import resolve
 from tlx.verbs.protocol import QUESTIONS

@@ -3,7 +3,10 @@
 import shlex
 from collections.abc import Sequence
 
-__all__ = ["command_line"]
+__all__ = ["SCRATCH", "command_line"]
+
+SCRATCH = "strategy=scratch"
+"""Chooses the strategy that knows nothing."""
 
 
 def command_line(verb: str, words: Sequence[str]) -> str:

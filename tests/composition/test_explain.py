@@ -72,6 +72,13 @@ def test_where_any_key_may_be_added_it_is_told_how(word: str) -> None:
     assert str(explain(error, [word], lambda: keys)) == f"no key {key!r} yet. Try: +{word}"
 
 
+def test_an_argument_that_scratch_does_not_have_is_not_suggested() -> None:
+    error = ConfigCompositionException("Could not override 'gain.scratch.epoch'.")
+    said = str(explain(error, ["gain.scratch.epoch=1"], lambda: [*KEYS, "gain.scratch"]))
+    assert said.startswith("no argument of strategy=scratch 'epoch'. Known: epochs, patience, rate")
+    assert said.endswith("Try: epochs")
+
+
 def test_an_unknown_choice_shows_what_there_is() -> None:
     found = explained(MissingConfigException("In 'fit': Could not find 'strategy/ful'", "strategy/ful"))
     assert found.startswith("no strategy 'ful'. Known: auto, discriminative, ")

@@ -72,6 +72,7 @@ def trained(
     preprocessing: ImagePreprocessing = RIGHT,
     of: tuple[tuple[float, ...], tuple[float, ...]] = (MEAN, STD),
     head: bool = True,
+    recipe: dict[str, str] | None = None,
 ) -> StagedBackbone:
     """The network behind any preprocessing; `of`: the mean and std that it was trained with."""
     net, last = _trained(norm, *of)
@@ -80,7 +81,7 @@ def trained(
         {"low": ["low"], "high": ["high"]},
         out_features=128,
         preprocessing=preprocessing,
-        recipe={"_target_": "net"},
+        recipe={"_target_": "net", **(recipe or {"mean": preprocessing.mean, "std": preprocessing.std})},
         fresh=lambda: Net(norm),
         original_head=last if head else None,
         original_classes=[str(place) for place in range(CLASSES if head else 0)],

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from tests.inspection.colour_network import MEAN, RIGHT, STD, data_of, pictures, trained
+from tlx.composition.compose import compose
+from tlx.composition.job import make_job
 from tlx.inspection.finding import Finding
 from tlx.inspection.input_match import input_match
 from tlx.preprocessing.image import ImagePreprocessing
@@ -114,8 +116,41 @@ def test_a_wrong_mean_or_std_is_told(norm: bool, mean: Any, std: Any, fix: str) 
 def test_a_norm_tells_a_std_that_is_wrong_by_a_factor_of_two(mean: Any, std: Any) -> None:
     finding = found(True, preprocessing=with_values(mean, std))
     assert finding.level == "warn", finding.what
-    assert "model.std" in finding.what
+    assert "std of the preprocessing" in finding.what
     assert "model.std=[0.2" in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("recipe", "network"),
+    [
+        (
+            {"_target_": "tlx.backbones.torchvision.torchvision", "name": "squeezenet1_1"},
+            "model.net._target_=torchvision.models.squeezenet1_1 trust=[torchvision]",
+        ),
+        (
+            {"_target_": "tlx.backbones.timm.timm", "name": "resnet18"},
+            "model.net._target_=timm.create_model +model.net.model_name=resnet18 trust=[timm]",
+        ),
+        ({"_target_": "mine.Net"}, "model.net._target_=PACKAGE.NETWORK trust=[PACKAGE]"),
+    ],
+)
+def test_a_model_without_a_mean_to_set_is_named_with_the_way_to_one(
+    recipe: dict[str, str], network: str
+) -> None:
+    own = f"model=module {network} model.weights=FILE"
+    assert found(True, preprocessing=with_values(*PLAIN), recipe=recipe).fix == f"{own} {IMAGENETS}"
+    narrow = with_values(MEAN, [value / 2 for value in STD])
+    assert found(True, preprocessing=narrow, recipe=recipe).fix == f"{own} {IMAGENETS}"
+    twice = found(True, lambda values: (values - OFFSET) / SCALE, recipe=recipe)
+    assert twice.fix == "pictures as they were, with values from 0 to 255"
+
+
+def test_the_network_that_is_named_composes_with_that_mean() -> None:
+    words = ["model=module", "model.net._target_=torchvision.models.squeezenet1_1", "trust=[torchvision]"]
+    composed = compose("fit", [*words, *IMAGENETS.replace("0.485", "0.5").split(), "model.image_size=64"])
+    job = make_job(composed.config, composed.trust)
+    assert isinstance(job.backbone.preprocessing, ImagePreprocessing)
+    assert job.backbone.preprocessing.mean == (0.5, 0.456, 0.406)
 
 
 def test_a_norm_tells_that_its_weights_want_plain_values() -> None:

@@ -37,7 +37,7 @@ def test_digits_with_their_pixels_in_another_order_are_far_and_every_distance_sa
     for name, measure in measures(found).items():
         assert measure.across > measure.within_high, name
         assert measure.low <= measure.value <= measure.high
-    assert measures(found)["a_distance"].value > 1.9
+    assert measures(found)["a_distance"].value > 1.9 and found.warnings == ()
     assert measures(found)["mmd"].p_value == pytest.approx(0.01)
 
 
@@ -48,6 +48,7 @@ def test_a_domain_from_itself_is_at_its_own_distance(tmp_path: Path) -> None:
         assert measure.across < 2 * abs(measure.within) + 0.3, name
     assert measures(found)["mmd"].p_value > 0.05
     assert measures(found)["frechet"].warning is not None
+    assert any("source samples are in the target too" in line for line in found.warnings)
 
 
 def test_the_distances_are_those_of_the_features(tmp_path: Path) -> None:
@@ -67,6 +68,13 @@ def test_the_distances_are_those_of_the_features(tmp_path: Path) -> None:
     assert values["coral"].value == pytest.approx(coral_distance(*rows), rel=1e-3)
     assert values["mmd"].value == pytest.approx(mmd_test(*rows, 99).value, rel=1e-3)
     assert (found.source_samples, found.target_samples) == (len(rows[0]), len(rows[1]))
+
+
+def test_the_fewest_samples_of_a_domain_are_enough_for_every_distance(tmp_path: Path) -> None:
+    words = [*SMALL, "data@source=digits", "source.seed=1", "distance.samples=10", "distance.splits=2"]
+    found: DistanceResult = answer(tmp_path / "few", "distance", compose("distance", words))
+    assert (found.source_samples, found.target_samples) == (10, 10)
+    assert set(measures(found)) == {"frechet", "kid", "mmd", "a_distance", "coral"}
 
 
 def test_both_domains_are_as_small_as_their_few_shot_draws(tmp_path: Path) -> None:
@@ -137,7 +145,7 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path, words: list[str], sa
         answer(tmp_path / "wrong", "distance", compose("distance", [*SMALL, *words]))
 
 
-@pytest.mark.parametrize("settings", [{"samples": 3}, {"splits": 1}, {"permutations": 0}])
+@pytest.mark.parametrize("settings", [{"samples": 9}, {"splits": 1}, {"permutations": 0}])
 def test_settings_out_of_their_range_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="distance\\."):
         Distance(**settings)

@@ -3,7 +3,7 @@ import functools
 import pytest
 
 from tests.faults.jobs import small_job
-from tlx.protocols.flops import epoch_flops, flops_until
+from tlx.protocols.flops import epoch_flops
 from tlx.strategies.feature_extraction import feature_extraction
 from tlx.strategies.full import full
 
@@ -21,7 +21,3 @@ def test_what_trains_costs_its_backward_pass_too() -> None:
     job = small_job(knows=8, strategy=functools.partial(full, epochs=1))
     frozen = small_job(knows=8, strategy=functools.partial(feature_extraction, epochs=1))
     assert epoch_flops(job)[0] / epoch_flops(frozen)[0] == pytest.approx(3, abs=0.1)
-
-
-def test_epochs_of_each_phase_are_added_up() -> None:
-    assert flops_until([10, 30], [0, 2]) == 60

@@ -2,11 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.faults.jobs import small_job
 from tlx.composition.compose import compose
 from tlx.errors import ConfigError, DataError
-from tlx.protocols.frozen import drawn, sampled, shares_of, stage_features
+from tlx.protocols.frozen import Sampled, drawn, neighbour_accuracy, sampled, shares_of, stage_features
 from tlx.verbs.protocol import answer
 
 
@@ -82,3 +83,9 @@ def test_several_devices_are_refused_with_a_way_out() -> None:
 def test_variations_are_refused_where_pictures_are_read_as_they_are(verb: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cache.views=2 .*as they are.* Try: cache.views=null"):
         answer(tmp_path, verb, compose(verb, ["cache.views=2", "trainer=cpu"]))
+
+
+def test_nearest_neighbours_vote_as_many_as_there_are() -> None:
+    known = Sampled({"last": torch.tensor([[1.0, 0.0], [0.0, 1.0]])}, torch.tensor([0, 1]))
+    asked = Sampled({"last": torch.tensor([[2.0, 0.1], [0.1, 2.0], [3.0, 0.1]])}, torch.tensor([0, 1, 1]))
+    assert neighbour_accuracy(known, asked, "last", 1) == neighbour_accuracy(known, asked, "last") == 2 / 3

@@ -20,6 +20,7 @@ from tlx.protocols.gain_result import GainResult
 from tlx.protocols.given import Given, Makers
 from tlx.protocols.measured import compared, verdict_of
 from tlx.protocols.plain import plain, typed
+from tlx.verbs.makers import makers as makers_of
 from tlx.verbs.protocol import answer
 from tlx.verbs.question import prepared
 
@@ -196,18 +197,10 @@ def test_the_page_says_the_verdict_and_what_is_thin_about_it(answered: Any) -> N
 
 
 def test_the_same_network_in_both_arms_has_no_gain(tmp_path: Path) -> None:
-    composed = compose(
-        "gain",
-        [
-            *SMALL,
-            "strategy=scratch",
-            "strategy.epochs=1",
-            "gain.rates=[1]",
-            "gain.seeds=1",
-            "gain.halvings=0",
-        ],
-    )
-    found: GainResult = answer(tmp_path / "same", "gain", composed)
+    words = [word for word in SMALL if not word.startswith(("gain", "strategy"))]
+    config = compose("fit", [*words, "strategy=scratch", "strategy.epochs=1"]).config
+    given = Given(config, tmp_path / "same", makers_of((), quiet=True), print)
+    found = Gain(seeds=1, rates=[1.0], halvings=0).answer(given)
     assert (found.gain, found.verdict) == (0.0, "none shown")
     assert found.low == -found.high < 0, "few samples are no certainty"
 
@@ -219,6 +212,14 @@ def test_further_samples_that_were_trained_on_are_refused_and_others_have_a_line
         asked(tmp_path / "seen", *own, "also.split_seed=1")
     composed = compose("gain", [*SMALL, *own, "also.split_seed=0", *SMALL_ALSO])
     prepared(tmp_path / "same", "gain", composed)  # the same test samples are nobody's
+
+
+def test_a_strategy_that_forgets_all_has_nothing_to_transfer(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match="strategy=scratch begins.*nothing is transferred.*Try: strategy=fine_tune"
+    ):
+        asked(tmp_path / "none", "strategy=scratch", "strategy.epochs=1")
+    assert not (tmp_path / "none").exists()
 
 
 def test_what_has_random_values_has_nothing_to_transfer(tmp_path: Path) -> None:
@@ -260,8 +261,10 @@ def test_corruptions_of_texts_are_refused_before_anything_trains(tmp_path: Path)
 
 
 def test_arguments_that_scratch_does_not_take_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="gain.scratch.*arguments of strategy=scratch"):
-        asked(tmp_path / "wrong", "gain.scratch={epoch: 3}")
+    said = "gain.scratch.*arguments of strategy=scratch: epochs, rate, schedule, warmup, patience$"
+    for word in ("gain.scratch={epoch: 3}", "gain.scratch={_target_: tlx.strategies.full.full}"):
+        with pytest.raises(ConfigError, match=said):
+            asked(tmp_path / "wrong", word)
 
 
 def test_rates_that_are_tuned_are_not_scaled_beside_it(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tlx.composition.compose import compose
 from tlx.errors import ConfigError
 from tlx.protocols.lr import Cell, Lr, LrResult, _gain
 from tlx.protocols.plain import typed
 from tlx.verbs.protocol import answer
+from tlx.verbs.question import prepared
 
 SMALL = (
     "data.val_fraction=0.06",
@@ -61,6 +63,19 @@ def test_a_wish_for_no_sweep_trains_nothing(tmp_path: Path) -> None:
     found: LrResult = answer(tmp_path / "range", "lr", compose("lr", [*SMALL, "lr.stages=[]"]))
     assert not (tmp_path / "range" / "runs").exists()
     assert found.found is not None and not found.cells
+
+
+def test_the_range_alone_is_asked_of_a_task_that_selects_by_another_figure(tmp_path: Path) -> None:
+    for number in range(12):
+        Image.new("L", (32, 32), 9 * number).save(tmp_path / f"{number}.png")
+    rows = "".join(f"{number}.png,{number / 10}\n" for number in range(12))
+    (tmp_path / "table.csv").write_text(f"image,label\n{rows}")
+    words = ["task=regression", "data=image_csv", f"data.file={tmp_path / 'table.csv'}", "lr.stages=[]"]
+    composed = compose("lr", [*words, "trainer=cpu", "cache=none"])
+    assert callable(prepared(tmp_path / "one", "lr", composed))
+    composed.config["monitor"] = "val/r2"
+    with pytest.raises(ConfigError, match="nothing would read monitor"):
+        prepared(tmp_path / "one", "lr", composed)
 
 
 def test_the_answer_can_be_read_back_and_shown(answered: Any) -> None:

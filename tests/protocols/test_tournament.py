@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from tlx.command_line import SCRATCH
 from tlx.plan import Phase, Plan
 from tlx.protocols import tournament as module
 from tlx.protocols.given import Given, Makers
 from tlx.protocols.run_seconds import RunSeconds, Sizes
-from tlx.protocols.tournament import SCRATCH, Entry, Tournament
+from tlx.protocols.tournament import Entry, Tournament
 
 STAGES = ("low", "high")
 TASK = {"_target_": "tlx.tasks.multiclass.Multiclass"}

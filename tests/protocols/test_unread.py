@@ -23,6 +23,12 @@ def test_what_is_not_set_is_not_refused_nor_what_says_the_default() -> None:
     refuse_unread_settings(Lr(factors=[0.1, 1, 10]), ["factors", "seeds"], "no sweep", "a sweep")
 
 
+@pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
+def test_the_figure_that_a_task_selects_by_is_no_wish(task: str) -> None:
+    assert changed(given(f"task={task}"), ["monitor"]) == []
+    assert changed(given(f"task={task}", "monitor=epoch"), ["monitor"]) == ["monitor"]
+
+
 @pytest.mark.parametrize(
     ("word", "key"),
     [

@@ -35,3 +35,36 @@ def test_a_setting_that_the_question_does_not_have_is_refused(tmp_path: Path) ->
     composed.config["probe"]["neighbors"] = 3
     with pytest.raises(ConfigError, match="neighbors"):
         prepared(tmp_path, "probe", composed)
+
+
+@pytest.mark.parametrize(
+    ("verb", "word", "said"),
+    [
+        ("gain", "gain.rates=['a']", r"gain.rates=\['a'\].*a list of numbers"),
+        ("gain", "gain.rates=[inf]", r"gain.rates=\[inf\].*finite"),
+        ("gain", "gain.scratch=5", "gain.scratch=5.*arguments by their names"),
+        ("fewshot", "fewshot.shots=[1.5,2]", r"fewshot.shots=\[1.5, 2\].*whole numbers"),
+        ("lr", "lr.factors=[]", r"lr.factors=\[\].*at least one"),
+        ("advise", "advise.rates=1", r"advise.rates=1.*Try: advise.rates=\[1\]"),
+    ],
+)
+def test_lists_are_held_against_their_annotation_before_there_is_a_folder(
+    verb: str, word: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        prepared(tmp_path / "one", verb, compose(verb, [word, "cache=none", "trainer=cpu"]))
+    assert not (tmp_path / "one").exists()
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        ("probe", ["probe.stages=layer1"]),
+        ("lr", ["lr.stages=layer1", "strategy=full"]),
+        ("rank", ["rank.models=mlp"]),
+        ("fewshot", ["fewshot.arms=probe"]),
+        ("distance", ["distance.stages=layer1", "data@source=digits"]),
+    ],
+)
+def test_a_single_name_is_taken_where_names_are_listed(verb: str, words: list[str], tmp_path: Path) -> None:
+    assert callable(prepared(tmp_path / "one", verb, compose(verb, [*words, "cache=none", "trainer=cpu"])))

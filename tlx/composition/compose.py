@@ -1,6 +1,5 @@
 """From overrides to one config of plain values; the rooms below never see Hydra."""
 
-import functools
 import hashlib
 import itertools
 import json
@@ -24,6 +23,7 @@ from tlx.composition.groups import ALSO, SOURCE, conf_folder, hint
 from tlx.composition.hydra_settings import check_hydra_settings
 from tlx.composition.secrets import refuse_secrets
 from tlx.composition.sources import without_loading
+from tlx.composition.top_level import foreign_key, read_by
 from tlx.composition.trust import gives_trust
 from tlx.errors import ConfigError, SecurityError, bad_value, nearest
 
@@ -40,8 +40,6 @@ __all__ = [
 
 VERSION_BASE = "1.3"
 GROUPS_OF_THE_NAME = ("model", "data", "strategy")
-UNREAD = frozenset({"defaults", "experiment", "hydra"})
-"""Keys of primary configs that are Hydra's."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +171,8 @@ def explained(
     error: Exception, verb: str, overrides: Sequence[str], folders: Sequence[str] = ()
 ) -> ConfigError:
     """Hydra's error in tlx's own words; of a sweep, the first combination that fails is named."""
+    if foreign := foreign_key(verb, overrides):
+        return foreign
     combination, varied = list(overrides), ""
     sweeps = "Ambiguous value" not in str(error)  # which says that no sweep was asked for
     for job in _combinations(overrides) if sweeps else ():
@@ -252,21 +252,8 @@ def _combinations(overrides: Sequence[str]) -> Iterator[list[str]]:
         yield from map(list, itertools.product(*values))
 
 
-@functools.cache
-def _top_level(verb: str) -> frozenset[str]:
-    """The keys that a verb reads: those of its primary config, and of the one that it is made on."""
-    primary: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / f"{verb}.yaml"), resolve=False)
-    own = {str(key) for key in primary}
-    for entry in primary["defaults"]:
-        if isinstance(entry, str):
-            own |= _top_level(entry) if entry != "_self_" else set()
-        else:
-            own |= {str(key).rpartition("@")[2] for key in entry}
-    return frozenset(own - UNREAD)
-
-
 def _refuse_unread(config: DictConfig, verb: str) -> None:
-    read = _top_level(verb)
+    read = read_by(verb)
     unread = sorted({str(key) for key in config} - read)
     if unread:
         known = ", ".join(sorted(read))

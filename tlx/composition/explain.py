@@ -11,13 +11,16 @@ from hydra.errors import (
 )
 from omegaconf.errors import OmegaConfBaseException
 
-from tlx.composition.groups import SOURCE, choices, groups, package
+from tlx.composition.groups import SOURCE, arguments, choices, groups, package
 from tlx.composition.secrets import refuse_secret_words
 from tlx.errors import ConfigError, nearest, unknown_name
 
 __all__ = ["EXPLAINED", "check_words", "explain"]
 
-OPEN = ("gain.scratch", "model.net", "stage_rates")
+SCRATCH = "gain.scratch"
+"""The key that takes arguments of `strategy=scratch`."""
+
+OPEN = (SCRATCH, "model.net", "stage_rates")
 """Keys that take arguments of any name, each with a + in front."""
 
 EXPLAINED = (HydraException, OmegaConfBaseException, OSError, ValueError)
@@ -113,6 +116,10 @@ def _unknown_key(key: str, value: str, known: Sequence[str]) -> ConfigError:
     parent, _, leaf = key.rpartition(".")
     if parent == SOURCE and not any(name.startswith(f"{SOURCE}.") for name in known):
         return ConfigError(f"no key {key!r} without a source", fix=f"data@{SOURCE}=folder {key}={value}")
+    if parent == SCRATCH:
+        taken = [name for name, *_ in arguments("strategy", "scratch")]
+        if leaf not in taken:
+            return unknown_name("argument of strategy=scratch", leaf, taken)
     if parent in OPEN and parent in known:
         return ConfigError(f"no key {key!r} yet", fix=f"+{key}={value}")
     beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == parent}

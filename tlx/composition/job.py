@@ -13,11 +13,11 @@ from torch.optim import Optimizer
 from tlx.backbones.staged import StagedBackbone
 from tlx.cache.settings import CacheSettings
 from tlx.composition import resolve
+from tlx.composition.arguments import check_types, check_values
 from tlx.composition.groups import choices
 from tlx.composition.init_head import take_heads
 from tlx.composition.initial import backbone_of, known_folder
 from tlx.composition.trust import importable
-from tlx.composition.values import check_types, check_values
 from tlx.data.datamodule import TransferData
 from tlx.data.node import LOADING, loading_of
 from tlx.data.sources import told_of

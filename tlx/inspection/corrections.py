@@ -70,7 +70,9 @@ def impossible(inputs: Tensor, preprocessing: ImagePreprocessing) -> bool:
     return expected and (float(values.min()) < NEGATIVE or float(values.max()) > BRIGHT)
 
 
-def corrections(inputs: Tensor, preprocessing: ImagePreprocessing, plain: bool = False) -> list[Correction]:
+def corrections(
+    inputs: Tensor, preprocessing: ImagePreprocessing, plain: bool = False, network: str = ""
+) -> list[Correction]:
     """Other scales, of those that leave the values clearly nearer to 0 and 1, the nearest first.
 
     Arrays that were normalised or divided before, or not divided; weights that want another mean and
@@ -80,9 +82,10 @@ def corrections(inputs: Tensor, preprocessing: ImagePreprocessing, plain: bool =
         inputs: What reaches the network, shape (N, C, H, W).
         preprocessing: What made it.
         plain: Whether to try values from 0 to 1 as well, which lie far from mean 0 and spread 1.
+        network: Words that choose a model whose mean and std can be set; empty: they can be as it is.
     """
     as_is = strangeness(inputs)
-    tried = [(strangeness(each.inputs), each) for each in _scales(inputs, preprocessing)]
+    tried = [(strangeness(each.inputs), each) for each in _scales(inputs, preprocessing, network)]
     better = [pair for pair in tried if pair[0] < as_is - NOTABLY]
     better.sort(key=lambda pair: int(pair[0] / ALIKE))  # of those about as near the simpler ones come first
     found = [each for _, each in better[:MOST]]
@@ -112,25 +115,25 @@ def reversed_channels(inputs: Tensor, preprocessing: ImagePreprocessing) -> Corr
     )
 
 
-def _scales(inputs: Tensor, preprocessing: ImagePreprocessing) -> Iterator[Correction]:
+def _scales(inputs: Tensor, preprocessing: ImagePreprocessing, network: str) -> Iterator[Correction]:
     mean, std = preprocessing.mean, preprocessing.std
     values = inputs * _shaped(std, inputs) + _shaped(mean, inputs)
     low, high = float(values.min()), float(values.max())
     own = (mean, std)
     if low < NEGATIVE:
-        yield from _undone(inputs, values, own, (low, high))
+        yield from _undone(inputs, values, own, (low, high), network)
         return
-    yield from _others(inputs, values, own)
+    yield from _others(inputs, values, own, network)
     for times, name in ((2.0, "twice"), (0.5, "half"), (255.0, "255 times"), (1 / 255, "a 255th of")):
         if times != 1 / 255 or high <= BRIGHT:
             yield Correction(
                 inputs * times,
-                f"model.std is {name} what the weights were trained with",
-                f"model.std={_row([value / times for value in std])}",
+                f"the std of the preprocessing is {name} what the weights were trained with",
+                _words(network, None if not network else list(mean), [value / times for value in std]),
             )
 
 
-def _others(inputs: Tensor, values: Tensor, own: Norm) -> Iterator[Correction]:
+def _others(inputs: Tensor, values: Tensor, own: Norm, network: str) -> Iterator[Correction]:
     """Another mean and std than the preprocessing's, and values divided once too often or too rarely."""
     (mean, std), high = own, float(values.max())
     factors = {1.0: ""}
@@ -144,7 +147,7 @@ def _others(inputs: Tensor, values: Tensor, own: Norm) -> Iterator[Correction]:
         for wanted in (own, IMAGENET, HALF, PLAIN):
             if (factor == 1 and _alike(wanted, own)) or len(wanted[0]) not in (1, inputs.shape[1]):
                 continue
-            yield _of(values * factor, wanted, own, said, inputs)
+            yield _of(values * factor, wanted, own, said, inputs, network)
 
 
 def _undone(
@@ -152,10 +155,12 @@ def _undone(
     values: Tensor,
     own: Norm,
     range_: tuple[float, float],
+    network: str,
 ) -> Iterator[Correction]:
     """Values below 0, taken for pictures that were normalised before: once is enough."""
     said = f"values from {range_[0]:.3g} to {range_[1]:.3g} were normalised before, and are a second time"
-    fix = "pictures as they were, with values from 0 to 255, or model.mean and model.std of 0 and 1"
+    fix = "pictures as they were, with values from 0 to 255"
+    fix += "" if network else ", or model.mean and model.std of 0 and 1"
     for before in (own, IMAGENET, HALF):
         if len(before[0]) in (1, inputs.shape[1]) and (before is own or not _alike(before, own)):
             pictures = values * _shaped(before[1], inputs) + _shaped(before[0], inputs)
@@ -168,6 +173,7 @@ def _of(
     own: Norm,
     said: str,
     inputs: Tensor,
+    network: str,
 ) -> Correction:
     made = (values - _shaped(wanted[0], inputs)) / _shaped(wanted[1], inputs)
     channels = inputs.shape[1]
@@ -175,7 +181,7 @@ def _of(
     ways = ["arrays divided by 255 once: of type uint8, or of floating point from 0 to 1"] if said else []
     faults = [said] if said else []
     if not _alike(wanted, own):
-        ways.append(f"model.mean={_row(to[0])} model.std={_row(to[1])}")
+        ways.append(_words(network, *to))
         faults.append(_misfit(wanted, own))
     return Correction(made, ", and ".join(faults), "; and ".join(ways))
 
@@ -186,7 +192,7 @@ def _misfit(wanted: Norm, own: Norm) -> str:
     if wanted is PLAIN:
         return UNWANTED
     name = "ImageNet's" if wanted is IMAGENET else "0.5 and 0.5"
-    return f"model.mean and model.std are not what the weights were trained with, which may be {name}"
+    return f"the mean and std of the preprocessing are not the weights' own, which may be {name}"
 
 
 def _alike(first: Norm, second: Norm) -> bool:
@@ -202,6 +208,11 @@ def _long(values: tuple[float, ...], count: int) -> tuple[float, ...]:
 
 def _shaped(values: tuple[float, ...], inputs: Tensor) -> Tensor:
     return torch.tensor(values, dtype=inputs.dtype, device=inputs.device).view(-1, 1, 1)
+
+
+def _words(network: str, mean: list[float] | None, std: list[float]) -> str:
+    given = [network, "" if mean is None else f"model.mean={_row(mean)}", f"model.std={_row(std)}"]
+    return " ".join(word for word in given if word)
 
 
 def _row(values: list[float]) -> str:

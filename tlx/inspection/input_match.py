@@ -1,6 +1,6 @@
 """Whether what reaches a network is what its weights were trained with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -79,13 +79,26 @@ def input_match(
     turned = reversed_channels(given, preprocessing)
     whole = not getattr(data.source, "crop", True)
     evidence = evidence_of(backbone, given, precision, bool(data.source.flip), whole)
-    scales = corrections(given, preprocessing, plain=isinstance(evidence, NormEvidence))
+    plain, network = isinstance(evidence, NormEvidence), _settable(backbone.recipe)
+    scales = corrections(given, preprocessing, plain, network)
     spread = given.transpose(0, 1).flatten(1).std(dim=1)
     extreme = bool((spread < FLAT).all() or (spread > WILD).any())
     odd = impossible(given, preprocessing) or bool((spread < NEVER[0]).all() or (spread > NEVER[1]).any())
     if evidence is None:
         return _by_values_alone(spread, scales if extreme or odd else [])
     return [_judged(evidence, scales, turned, (extreme, odd), len(given))]
+
+
+def _settable(recipe: Mapping[str, Any]) -> str:
+    """Words that choose the same network with a mean and a std of one's own; empty where it has them."""
+    if "mean" in recipe:
+        return ""
+    room, name = str(recipe["_target_"]).rpartition(".")[2], recipe.get("name", "NAME")
+    path, package = {
+        "torchvision": (f"torchvision.models.{name}", "torchvision"),
+        "timm": (f"timm.create_model +model.net.model_name={name}", "timm"),
+    }.get(room, ("PACKAGE.NETWORK", "PACKAGE"))
+    return f"model=module model.net._target_={path} trust=[{package}] model.weights=FILE"
 
 
 def _by_values_alone(spread: Tensor, scales: list[Correction]) -> list[Finding]:

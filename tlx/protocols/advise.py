@@ -8,24 +8,26 @@ from typing import Any
 
 from tlx.assembly import build_network, origin_of, plan_of
 from tlx.cache.part import Part
+from tlx.command_line import SCRATCH
 from tlx.data.class_names import positions
 from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.job import Job
 from tlx.protocols.advise_reasons import reasons_of, warnings_of
 from tlx.protocols.advise_result import AdviseResult, Noticed, Risk
 from tlx.protocols.arms import monitored
+from tlx.protocols.beforehand import check_data, check_one_process
 from tlx.protocols.compared_runs import ComparedRuns
 from tlx.protocols.distance import Distance
 from tlx.protocols.fewer_samples import fewer_samples
-from tlx.protocols.frozen import Read, drawn
+from tlx.protocols.frozen import Read, drawn, shares_of
 from tlx.protocols.given import Given
 from tlx.protocols.label_guides import Guide, label_guides
 from tlx.protocols.probe import Probe
-from tlx.protocols.rank import Rank, candidates_of
+from tlx.protocols.rank import Rank, candidates_of, jobs_of
 from tlx.protocols.run_seconds import RunSeconds, Sizes
 from tlx.protocols.target import target_of
 from tlx.protocols.target_findings import findings_of
-from tlx.protocols.tournament import SCRATCH, Entry, Played, Tournament
+from tlx.protocols.tournament import Entry, Played, Tournament
 from tlx.trainer import World
 
 __all__ = ["Advise"]
@@ -83,12 +85,14 @@ class Advise:
         job = given.makers.job(given.config)
         if job.task.targets != "class":
             raise ConfigError("advise counts one class for each sample", fix="task=multiclass")
-        candidates_of(given, self.models)
-        for text in self.strategies or ():
-            _words_of(text)
+        check_one_process(job.trainer)
+        check_data(job)
+        shares_of(_without_test(given)(given.config).data, self.samples, job.seed)
+        for _ in jobs_of(given, self.models):
+            pass  # which builds it
         self._check_regularizers(given)
-        if self.strategies:
-            self._entries(given, given.config, ())
+        for entry in self._entries(given, given.config, ()) if self.strategies else ():
+            plan_of(given.makers.job(entry.config))
 
     def answer(self, given: Given) -> AdviseResult:
         """Measure, score, play and recommend."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from tlx.command_line import SCRATCH
 from tlx.protocols.advise_result import Entrant, Risk
 from tlx.protocols.distance import DistanceResult
 from tlx.protocols.label_guides import Guide
 from tlx.protocols.probe import ProbeResult
 from tlx.protocols.rank_result import RankResult
-from tlx.protocols.tournament import SCRATCH
 
 __all__ = ["reasons_of", "warnings_of"]
 

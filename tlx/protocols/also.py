@@ -36,7 +36,7 @@ def also_data(given: Given, targets: Targets) -> Also | None:
     if not node:
         return None
     data = given.makers.data(node)
-    data.targets, data.classes_from = targets, "all"
+    data.node, data.targets, data.classes_from = "also", targets, "all"
     split = "val" if data.splits.test is None else "test"
     name = data_named(node, str(node["_target_"]).rpartition(".")[2].lower())
     return Also(f"{name}, {split}", data, split)

@@ -19,15 +19,16 @@ from tlx.functional.kid import kid, polynomial_mmd
 from tlx.functional.mmd import mmd, mmd_test
 from tlx.functional.same_domain import Compared, beside_same_domain
 from tlx.job import Job
-from tlx.protocols.frozen import check_views, drawn, stage_features
+from tlx.protocols.beforehand import check_count, check_data, check_one_process, check_views
+from tlx.protocols.frozen import drawn, stage_features
 from tlx.protocols.given import Given, data_named
+from tlx.protocols.shared_samples import shared_samples
 from tlx.protocols.unread import refuse_unread_settings
-from tlx.types import Split
 
 __all__ = ["Distance", "DistanceResult", "Measure", "StageDistance"]
 
-FEWEST = 4
-"""Samples of a domain, for halves of it have two."""
+FEWEST = 10
+"""Samples of a domain, for halves of it are classified in five folds."""
 SPLITS_OF_CLASSIFIERS = 4
 """In which classifiers are trained for the baseline of the proxy A-distance."""
 
@@ -123,7 +124,7 @@ class Distance:
 
     Args:
         stages: `last`, `all`, or names of stages.
-        samples: Of each domain at most, drawn alike from every class, >= 4.
+        samples: Of each domain at most, drawn alike from every class, >= 10.
         splits: Of the target into halves, for intervals and baselines, >= 2.
         permutations: Of the test, >= 1.
 
@@ -140,12 +141,15 @@ class Distance:
         ranges = (("samples", self.samples, FEWEST), ("splits", self.splits, 2))
         for name, value, least in (*ranges, ("permutations", self.permutations, 1)):
             if value < least:
-                raise bad_value(f"distance.{name}", value, f"a whole number >= {least}")
+                raise bad_value(
+                    f"distance.{name}", value, f"a whole number >= {least}", f"distance.{name}={least}"
+                )
 
     def check(self, given: Given) -> None:
-        """Refuse stages that there are not, and a source that is nowhere."""
+        """Refuse stages that there are not, a source that is nowhere, and domains of too few samples."""
         job = given.makers.job(given.config)
         check_views(job)
+        check_one_process(job.trainer)
         self._chosen(tuple(job.backbone.stages))
         if job.source is None and not given.config["init_from"]:
             raise ConfigError(
@@ -157,14 +161,19 @@ class Distance:
         if job.source is None:
             why, fix = "moments allow no test of permutations", "data@source=CHOICE"
             refuse_unread_settings(self, ["permutations"], why, fix)
+            read_moments(Path(str(given.config["init_from"])))
+        check_data(job)
+        for data in filter(None, (job.data, job.source)):
+            check_count(data, FEWEST, "a distance")
 
     def answer(self, given: Given) -> DistanceResult:
         """Read the features of both domains, and measure."""
         job = given.makers.job(given.config)
         target = stage_features(job, given.say)
         chosen = self._chosen(target.stages)
-        part = Part("target", self._drawn(job.data.splits.train, job.seed))
+        part = Part("target", drawn(job.data.splits.train, self.samples, job.seed))
         rows = target.of(part)
+        others: Part | None = None
         if job.source is None:
             run = str(given.config["init_from"])
             kept = read_moments(Path(run))
@@ -173,17 +182,17 @@ class Distance:
             domains = {target.stages[-1]: Domains(stand_in, rows[target.stages[-1]], moments)}
             name, measured = f"training samples of {run}", kept.samples
         else:
-            theirs = self._of_source(job, given)
+            theirs, others = self._of_source(job, given)
             domains = {stage: Domains(theirs[stage], rows[stage], None) for stage in chosen}
             node = given.config["source"]
             name = data_named(node, str(node["_target_"]).rpartition(".")[2].lower())
-            measured = len(next(iter(theirs.values())))
+            measured = len(others.split)
         stages = []
         for stage, pair in domains.items():
             given.say(f"{stage}: {pair.target.shape[1]} dimensions")
             stages.append(StageDistance(stage, pair.target.shape[1], self._measures(pair, job.seed)))
-        warnings = ("Of the source only moments are left: samples of a Gaussian stand for it.",)
-        said = warnings if job.source is None else ()
+        moments_alone = ("Of the source only moments are left: samples of a Gaussian stand for it.",)
+        said = moments_alone if others is None else shared_samples(others.split, part.split)
         return DistanceResult(name, measured, len(part.split), tuple(stages), said)
 
     def _chosen(self, known: Sequence[str]) -> list[str]:
@@ -195,19 +204,13 @@ class Distance:
             raise unknown_name("stage", strange or "", ["last", "all", *known])
         return [stage for stage in known if stage in wished]
 
-    def _drawn(self, split: Split, seed: int) -> Split:
-        found = drawn(split, self.samples, seed)
-        if len(found) < FEWEST:
-            raise bad_value("samples of a domain", len(found), f"at least {FEWEST}, for halves of it")
-        return found
-
-    def _of_source(self, job: Job, given: Given) -> dict[str, Tensor]:
+    def _of_source(self, job: Job, given: Given) -> tuple[dict[str, Tensor], Part]:
         source = job.source
         if source is None:
             raise ConfigError("there is no source", fix="data@source=folder source.root=FOLDER")
         features = stage_features(job, given.say, source)
-        split = self._drawn(source.splits.train, job.seed)
-        return features.of(Part("source", split))
+        part = Part("source", drawn(source.splits.train, self.samples, job.seed))
+        return features.of(part), part
 
     def _measures(self, pair: Domains, seed: int) -> tuple[Measure, ...]:
         if pair.moments is not None:

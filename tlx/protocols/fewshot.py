@@ -14,6 +14,7 @@ from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.figures import LAST_EPOCH
 from tlx.probing.linear_probe import Labelled, linear_probe
 from tlx.protocols.arms import Arm, train_arm
+from tlx.protocols.beforehand import check_fit, check_one_process
 from tlx.protocols.fewshot_result import FewshotResult, crossings_of, ordered_curves
 from tlx.protocols.frozen import Sampled, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
@@ -81,9 +82,12 @@ class Fewshot:
             )
         for arm in self.arms:
             if arm != PROBE:
-                self._arm(given, arm, 1)
+                check_fit(given.makers.job(self._arm(given, arm, 1).config))
         if given.config["monitor"] != LAST_EPOCH:
             refuse_unread(given, ["monitor"], "of every run the last epoch counts", f"monitor={LAST_EPOCH}")
+        if PROBE in self.arms:
+            check_one_process(job.trainer)
+            shares_of(job.data, len(job.data.splits.train), job.seed)
         if OWN not in self.arms:
             fix = f"fewshot.arms=[{OWN},...]"
             refuse_unread(given, ["strategy"], "the config's own strategy is no arm", fix)

@@ -1,7 +1,5 @@
 """Floating-point operations of training, counted."""
 
-from collections.abc import Sequence
-
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -39,12 +37,3 @@ def epoch_flops(job: Job) -> list[int]:
         network.zero_grad(set_to_none=True)
         found.append(counted.get_total_flops() * len(job.data.splits.train) // SAMPLES)
     return found
-
-
-def flops_until(phases: Sequence[int], spent: Sequence[int]) -> int:
-    """Operations of so many epochs in each phase.
-
-    >>> flops_until([10, 30], [2, 1])
-    50
-    """
-    return sum(each * epochs for each, epochs in zip(phases, spent, strict=True))

@@ -12,16 +12,21 @@ from tlx.cache.part import Part
 from tlx.cache.stage_features import StageFeatures
 from tlx.data.datamodule import TransferData
 from tlx.data.stratified import held_out, in_proportion
-from tlx.errors import ConfigError, DataError, bad_value
+from tlx.errors import DataError
+from tlx.functional.neighbours import nearest, neighbour_classes
 from tlx.job import Job
 from tlx.probing.linear_probe import LinearProbe
+from tlx.protocols.beforehand import check_one_process
 from tlx.trainer import World
 from tlx.types import Split
 
-__all__ = ["Read", "Sampled", "Shares", "check_views", "sampled", "shares_of", "stage_features"]
+__all__ = ["Read", "Sampled", "Shares", "neighbour_accuracy", "sampled", "shares_of", "stage_features"]
 
 HELD_OUT = 0.2
 """Of the training samples, for choosing, where the data has no test split and val is reported."""
+
+NEIGHBOURS, TEMPERATURE = 20, 0.07
+"""Of the vote by cosines (Wu et al. 2018, arXiv 1805.01978)."""
 
 SHOWN = 10
 """Names of a list that messages show."""
@@ -86,11 +91,7 @@ def stage_features(job: Job, say: Callable[[str], None], data: TransferData | No
         ConfigError: Several devices are asked for, or the task is not to tell classes apart.
     """
     settings = job.trainer
-    if settings.processes > 1:
-        raise ConfigError(
-            f"{settings.processes} processes are asked for, and features are read by one",
-            fix="trainer.devices=1 trainer.num_nodes=1",
-        )
+    check_one_process(settings)
     settings.prepare_process()
     build_network(job)  # draws the values of a random backbone
     job.backbone.lay_out(settings.torch_memory_format)
@@ -104,18 +105,6 @@ def stage_features(job: Job, say: Callable[[str], None], data: TransferData | No
         say,
         job.names if data is None else {"model": job.names.get("model", "")},
     )
-
-
-def check_views(job: Job) -> None:
-    """Refuse variations of pictures where nothing but features of them as they are is read.
-
-    Raises:
-        ConfigError: They are asked for.
-    """
-    if job.cache.views is not None:
-        raise bad_value(
-            "cache.views", job.cache.views, "null: pictures are read as they are", "cache.views=null"
-        )
 
 
 def shares_of(data: TransferData, most: int, seed: int) -> Shares:
@@ -174,3 +163,16 @@ def drawn(split: Split, most: int, seed: int) -> Split:
 def sampled(features: StageFeatures, part: Part) -> Sampled:
     """The features of a part, with its labels."""
     return Sampled(features.of(part), torch.from_numpy(np.asarray(part.split.labels, dtype=np.int64)))
+
+
+def neighbour_accuracy(known: Sampled, asked: Sampled, stage: str, k: int = NEIGHBOURS) -> float:
+    """The share of samples that their nearest neighbours name right, weighted by cosines.
+
+    Args:
+        known: Samples that vote.
+        asked: Samples that are named.
+        stage: Whose features are compared.
+        k: Neighbours that vote, all of `known` where there are fewer.
+    """
+    near = nearest(known.features[stage], asked.features[stage], min(k, len(known.labels)))
+    return float((neighbour_classes(near, known.labels, TEMPERATURE) == asked.labels).double().mean())

@@ -17,6 +17,7 @@ from tlx.figures import TRAIN_FIGURE, higher_is_better
 from tlx.inference import split_of, worth_of_each
 from tlx.protocols.also import also_data, refuse_seen
 from tlx.protocols.arms import Arm, Finished, train_arm, tuned
+from tlx.protocols.beforehand import check_fit, check_transfers
 from tlx.protocols.corruptions import (
     Corruptions,
     check_corruptible,
@@ -90,6 +91,7 @@ class Gain:
     def check(self, given: Given) -> None:
         """Refuse a model with nothing to transfer, and what no arm takes or reads."""
         comparison = _Comparison(self, given)
+        comparison.check()
         refuse_unread(
             given, ["rate_scale"], "gain.rates multiplies the rates instead", "gain.rates=[0.3,1,3]"
         )
@@ -97,8 +99,6 @@ class Gain:
             refuse_unread_settings(
                 self, ["halvings"], "labels are halved of single classes alone", "gain.halvings=0"
             )
-        if comparison.also is not None:
-            refuse_seen(comparison.also, comparison.splits)
         if not comparison.corruptions:
             refuse_unread_settings(
                 self, ["severity"], "no image is corrupted", "gain.corruptions=[gaussian_noise]"
@@ -116,11 +116,6 @@ class _Comparison:
         config = {key: value for key, value in given.config.items() if key != "also"}
         self.question, self.given = question, given
         job = given.makers.job(config)
-        if job.backbone.weights == "random":
-            raise ConfigError(
-                "the model has random values, so there is nothing to transfer",
-                fix="model.weights=FILE, or a model with weights (tlx list model)",
-            )
         self.figure, self.targets, self.trainer = TRAIN_FIGURE[job.task.name], job.task.targets, job.trainer
         self.higher = higher_is_better(f"val/{self.figure}")
         self.reported_on = "val" if job.data.splits.test is None else "test"
@@ -138,12 +133,27 @@ class _Comparison:
     def _from_scratch(self, config: Mapping[str, Any]) -> dict[str, Any]:
         words = ["strategy=scratch", f"strategy.epochs={self.epochs}"]
         node = dict(self.given.makers.composed(words)["strategy"])
-        own = dict(self.question.scratch or {})
-        unread = next((key for key in own if key not in node), None)
+        own, known = dict(self.question.scratch or {}), [key for key in node if not key.startswith("_")]
+        unread = next((key for key in own if key not in known), None)
         if unread is not None:
-            raise bad_value("gain.scratch", unread, f"arguments of strategy=scratch: {', '.join(node)}")
+            raise bad_value("gain.scratch", unread, f"arguments of strategy=scratch: {', '.join(known)}")
         names = {**config["names"], "strategy": "scratch"}
         return {**config, "strategy": node | own, "names": names, "regularizer": {}, "source": None}
+
+    def check(self) -> None:
+        """Refuse what either arm would be refused for, and further samples that are trained on."""
+        job = self.given.makers.job(self.transfer.config)
+        check_transfers(job)
+        check_fit(job)
+        try:
+            check_fit(self.given.makers.job(self.scratch.config))
+        except ConfigError as error:
+            if not self.question.scratch:
+                raise
+            own = dict(self.question.scratch)
+            raise ConfigError(f"gain.scratch={own}: {error.what}", fix="gain.scratch=null") from error
+        if self.also is not None:
+            refuse_seen(self.also, self.splits)
 
     def result(self) -> GainResult:
         question, chosen = self.question, self.seeds[: self.question.tuned_on]

@@ -12,6 +12,7 @@ from tlx.functional.intervals import t_interval
 from tlx.functional.rate_range import range_of_factors
 from tlx.plan import HEAD, split_part
 from tlx.protocols.arms import Arm, monitored, train_arm
+from tlx.protocols.beforehand import check_fit
 from tlx.protocols.given import Given
 from tlx.protocols.rate_finder import Found, find_rates
 from tlx.protocols.unread import changed, refuse_unread, refuse_unread_settings
@@ -111,7 +112,7 @@ class Lr:
         high: The greatest one.
         steps: Of the range, >= 2.
         stages: That are varied; None: all that train; []: no sweep.
-        factors: Of a stage's rate, > 0; a frozen stage is always tried, and 1 is the plan itself.
+        factors: Of a stage's rate, > 0, one or more; a frozen stage is always tried, 1 is the plan itself.
         seeds: Runs of each, >= 1.
 
     Raises:
@@ -128,10 +129,10 @@ class Lr:
     seeds: int = 1
 
     def __post_init__(self) -> None:
-        if not all(factor > 0 for factor in self.factors) or len(set(self.factors)) < len(self.factors):
-            raise bad_value(
-                "lr.factors", list(self.factors), "different numbers > 0", "lr.factors=[0.1,1,10]"
-            )
+        differ = len(set(self.factors)) == len(self.factors)
+        if not self.factors or not differ or not all(factor > 0 for factor in self.factors):
+            wanted = "at least one, different numbers > 0"
+            raise bad_value("lr.factors", list(self.factors), wanted, "lr.factors=[0.1,1,10]")
         if self.seeds < 1:
             raise bad_value("lr.seeds", self.seeds, "a whole number >= 1")
 
@@ -141,7 +142,9 @@ class Lr:
         if not stages and not self.find:
             raise ConfigError("lr.find=false and lr.stages=[]: nothing is asked", fix="lr.find=true")
         range_of_factors(self.low, self.high, self.steps)
-        phases = len(plan_of(given.makers.job(given.config)).phases)
+        job = given.makers.job(given.config)
+        check_fit(job)
+        phases = len(plan_of(job).phases)
         if self.phase is not None and not 1 <= self.phase <= phases:
             raise bad_value("lr.phase", self.phase, f"a whole number in [1, {phases}], or null")
         if not self.find:

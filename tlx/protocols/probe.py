@@ -6,16 +6,13 @@ from dataclasses import dataclass
 import torch
 
 from tlx.errors import ConfigError, bad_value, unknown_name
-from tlx.functional.neighbours import nearest, neighbour_classes
 from tlx.probing.linear_probe import Labelled, LinearProbe, linear_probe
 from tlx.probing.strengths import SEARCHES
-from tlx.protocols.frozen import Read, Sampled, check_views, sampled, shares_of, stage_features
+from tlx.protocols.beforehand import check_data, check_one_process, check_views
+from tlx.protocols.frozen import Read, Sampled, neighbour_accuracy, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
 
 __all__ = ["Probe", "ProbeResult", "StageProbe"]
-
-TEMPERATURE = 0.07
-"""Of the vote by cosines (Wu et al. 2018, arXiv 1805.01978)."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ class Probe:
         samples: Training samples at most, drawn alike from every class; of the others as well, >= 2.
         neighbours: k, >= 1.
         search: Of the strength: `binary` or `full`.
-        per_decade: Strengths to a factor of 10, from 1e-6 to 1e6, a power of 2.
+        per_decade: Strengths to a factor of 10, from 1e-6 to 1e6, >= 1.
         refit: Whether the chosen strength is fitted once more to training and choosing samples together.
 
     Raises:
@@ -123,12 +120,15 @@ class Probe:
             raise unknown_name("probe.search", self.search, SEARCHES)
 
     def check(self, given: Given) -> None:
-        """Refuse stages that there are not, and data that has no classes."""
+        """Refuse stages that there are not, and data that has no classes, or too few samples of one."""
         job = given.makers.job(given.config)
         if job.task.targets != "class":
             raise ConfigError("a probe tells classes apart, one for each sample", fix="task=multiclass")
         check_views(job)
+        check_one_process(job.trainer)
         self._chosen(tuple(job.backbone.stages))
+        check_data(job)
+        shares_of(job.data, self.samples, job.seed)
 
     def answer(self, given: Given) -> ProbeResult:
         """Read the features of every stage once, and probe each."""
@@ -184,15 +184,12 @@ class Probe:
         probe = known or linear_probe(
             train, validation, asked, refit=self.refit, search=self.search, per_decade=self.per_decade
         )
-        k = min(self.neighbours, len(fits.labels))
-        near = nearest(fits.features[stage], reported.features[stage], k)
-        right = neighbour_classes(near, fits.labels, TEMPERATURE) == reported.labels
         return StageProbe(
             name=stage,
             accuracy=probe.accuracy,
             low=probe.low,
             high=probe.high,
-            neighbours=float(right.double().mean()),
+            neighbours=neighbour_accuracy(fits, reported, stage, self.neighbours),
             dimensions=fits.features[stage].shape[1],
             strength=probe.strength,
             converged=probe.converged,

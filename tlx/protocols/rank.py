@@ -1,7 +1,7 @@
 """Which source model: candidates scored on the target's features, before any is trained."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
@@ -9,26 +9,23 @@ from typing import Any
 from torch import Tensor
 
 from tlx.backbones.pooled_stages import ORIGINAL
-from tlx.errors import ConfigError, bad_value
+from tlx.errors import ConfigError, TlxError, bad_value
 from tlx.figures import higher_is_better
 from tlx.functional.h_score import regularized_h_score
 from tlx.functional.leep import leep
 from tlx.functional.logme import logme
 from tlx.functional.nce import nce
-from tlx.functional.neighbours import nearest, neighbour_classes
 from tlx.job import Job
 from tlx.probing.linear_probe import Labelled, linear_probe
 from tlx.protocols.arms import Arm, monitored, train_arm
-from tlx.protocols.frozen import Read, Shares, sampled, shares_of, stage_features
+from tlx.protocols.beforehand import check_fit, check_one_process
+from tlx.protocols.frozen import Read, Shares, neighbour_accuracy, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
 from tlx.protocols.model_cost import model_cost
 from tlx.protocols.rank_result import FEWEST, Candidate, RankResult, agreement_of, too_few
 from tlx.protocols.unread import TRAINING, refuse_unread, refuse_unread_settings
 
-__all__ = ["Rank", "candidates_of"]
-
-NEIGHBOURS, TEMPERATURE = 20, 0.07
-"""Of the vote by cosines (Wu et al. 2018, arXiv 1805.01978)."""
+__all__ = ["Rank", "candidates_of", "jobs_of"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class Rank:
             )
 
     def check(self, given: Given) -> None:
-        """Refuse a single candidate, and data that has no classes."""
+        """Refuse a single candidate, one that cannot be built, and data without classes."""
         if len(candidates_of(given, self.models)) < 2:
             raise ConfigError("one candidate cannot be ranked", fix="rank.models=[resnet18,resnet50]")
         job = given.makers.job(given.config)
@@ -75,6 +72,11 @@ class Rank:
             why, fix = "rank.finetune=false trains no candidate", "rank.finetune=true"
             refuse_unread(given, TRAINING, why, fix)
             refuse_unread_settings(self, ["seeds"], why, fix)
+        check_one_process(job.trainer)
+        shares_of(job.data, self.samples, job.seed)
+        for candidate in jobs_of(given, self.models):
+            if self.finetune:
+                check_fit(candidate)
 
     def answer(self, given: Given) -> RankResult:
         """Score every candidate, and fine-tune them where that is asked for."""
@@ -129,8 +131,6 @@ class Rank:
         )
         last, labels = features.stages[-1], fits.labels
         rows = fits.features[last]
-        near = nearest(rows, chosen.features[last], min(NEIGHBOURS, len(rows)))
-        right = neighbour_classes(near, labels, TEMPERATURE) == chosen.labels
         train, validation, asked = (
             Labelled(share.features[last], share.labels) for share in (fits, chosen, reported)
         )
@@ -144,7 +144,7 @@ class Rank:
             leep=None if original is None else leep(original.double().softmax(1), labels),
             nce=None if original is None else nce(original.argmax(1), labels),
             h_score=regularized_h_score(rows, labels).score,
-            neighbours=float(right.double().mean()),
+            neighbours=neighbour_accuracy(fits, chosen, last),
             probe=probe.accuracy,
             dimensions=rows.shape[1],
             parameters=sum(each.numel() for each in job.backbone.net.parameters()),
@@ -182,3 +182,21 @@ def candidates_of(given: Given, models: Sequence[str]) -> dict[str, Mapping[str,
         names = {**given.config["names"], "model": name}
         found[name] = {**given.config, "model": composed["model"], "names": names}
     return found
+
+
+def jobs_of(given: Given, models: Sequence[str]) -> Iterator[Job]:
+    """The job of each candidate, one after another, for no more than one has to be in memory.
+
+    Args:
+        given: Its config holds a model.
+        models: As of `candidates_of`.
+
+    Raises:
+        TlxError: A candidate cannot be built, or does not read such data.
+    """
+    for name, config in candidates_of(given, models).items():
+        try:
+            job = given.makers.job(config)
+        except TlxError as error:
+            raise type(error)(f"the candidate {name}: {error.what}", error.where, error.fix) from error
+        yield job

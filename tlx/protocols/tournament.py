@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tlx.assembly import plan_of
+from tlx.command_line import SCRATCH
 from tlx.figures import higher_is_better
 from tlx.plan import HEAD, Plan
 from tlx.protocols.arms import Arm, Finished, monitored
 from tlx.protocols.given import Given
 from tlx.protocols.run_seconds import RunSeconds
 
-__all__ = ["SCRATCH", "Entry", "Played", "Tournament"]
+__all__ = ["Entry", "Played", "Tournament"]
 
-SCRATCH = "strategy=scratch"
 FIRST_ROUND = 0.4
 """Of the budget: the rest is for the better half, rates and regularizers."""
 LONGER = 3

@@ -27,8 +27,9 @@ TRAINING = (
 
 
 def changed(given: Given, keys: Sequence[str]) -> list[str]:
-    """Those of the keys whose value is another than `tlx fit` has without a word."""
-    default = given.makers.composed([])
+    """Those of the keys whose value is another than `tlx fit` has without a word; `monitor`, of that task."""
+    default = dict(given.makers.composed([]))
+    default["monitor"] = given.config["task"].get("monitor", default["monitor"])
     return [key for key in keys if given.config.get(key) != default.get(key)]
 
 

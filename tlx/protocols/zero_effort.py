@@ -10,14 +10,11 @@ from torch import Tensor
 
 from tlx.cache.part import Part
 from tlx.functional.neighbours import nearest, neighbour_classes, neighbour_means
-from tlx.protocols.frozen import stage_features
+from tlx.protocols.frozen import NEIGHBOURS, TEMPERATURE, stage_features
 from tlx.protocols.given import Given
 from tlx.types import Targets
 
 __all__ = ["constant_worths", "neighbour_figure"]
-
-NEIGHBOURS, TEMPERATURE = 20, 0.07
-"""Of the vote by cosines (Wu et al. 2018, arXiv 1805.01978)."""
 
 
 def constant_worths(targets: Targets, known: NDArray[Any], asked: NDArray[Any]) -> Tensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from tlx.command_line import command_line
+from tlx.command_line import SCRATCH, command_line
 from tlx.report.answer import Column, Section, Table, facts_of, write_answer
 from tlx.report.canvas import BLUE, INK, MUTED, ORANGE, draw
 from tlx.report.formats import DASH, count, decimal, duration, label, percent, percent_range, points
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["result_lines", "write_page"]
 
-SCRATCH = "strategy=scratch"
 CLASSES = 12
 """Shown one by one, the largest first."""
 

@@ -24,15 +24,14 @@ def prepared(folder: Path, verb: str, composed: Composed) -> Work:
     Raises:
         ConfigError: It cannot be asked so.
     """
+    from tlx.composition.arguments import read_arguments
     from tlx.composition.resolve import resolved
-    from tlx.composition.values import check_arguments
     from tlx.protocols.given import Given
 
     if launched():
         raise ConfigError(f"tlx {verb} is one process", fix=f"tlx {verb} without torchrun")
     kind = getattr(importlib.import_module(f"tlx.protocols.{verb}"), QUESTIONS[verb])
-    settings = dict(resolved({verb: composed.config[verb]})[verb])
-    check_arguments(kind, settings, verb)
+    settings = read_arguments(kind, resolved({verb: composed.config[verb]})[verb], verb)
     whole = compose("fit").config | {key: value for key, value in composed.config.items() if key != verb}
     question = kind(**settings)
     built = makers(composed.trust, quiet=True)

@@ -44,8 +44,8 @@ def _learnt(folder: Path, config: Mapping[str, Any], tasks: Any, built: Any) -> 
 
 
 def _tasks(config: Mapping[str, Any], built: Any) -> Any:
+    from tlx.composition.arguments import check_values
     from tlx.composition.resolve import resolved
-    from tlx.composition.values import check_values
     from tlx.recipe import build
     from tlx.sequences.task import SCENARIOS, Given
 
