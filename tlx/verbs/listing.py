@@ -58,10 +58,11 @@ def _details(argv: Sequence[str]) -> None:
             f"{others[0]!r} says nothing of {group}={choice}",
             fix=f"tlx list {group}={choice}" + (" model.name=NAME" if group == "model" else ""),
         )
+    own = arguments(group, choice)
     node = f"{package(group, choice)}.".removeprefix(".")
     rows = [
         (f"{node}{key}={value}", comment) if value != "???" else (f"{node}{key}=", f"to be given: {comment}")
-        for key, value, comment in arguments(group, choice)
+        for key, value, comment in own
     ]
     print(f"{group}={choice}: {meaning(group, choice)}")  # noqa: T201
     if group == "model":
