@@ -109,7 +109,7 @@ def test_an_answer_of_another_config_is_not_gone_on_with(command: Server, tmp_pa
         (["lr.steps=many"], "lr.steps='many'"),
         (["lr.phase=9"], "lr.phase=9"),
         (["sweep_dir=there"], "add -m"),
-        (["also=3"], "no key 'also'"),
+        (["also=3"], "tlx lr takes no also"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line_with_a_way_out(
