@@ -242,6 +242,11 @@ def plan_of(job: Job) -> Plan:
             fix="monitor=val/accuracy, or a strategy without patience: strategy.patience=null, "
             "strategy.until_plateau=false",
         )
+    if job.remembers is not None and not job.going_on(plan):
+        raise ConfigError(
+            "init_optimizer=kept, and every weight begins from a random value",
+            fix="init_optimizer=new, or a strategy other than scratch",
+        )
     most = job.trainer.limit_epochs
     if most is None:
         return plan

@@ -22,7 +22,7 @@ from tlx.modules.network import Network
 from tlx.modules.supervised import Supervised
 from tlx.origin.origin import Origin
 from tlx.origin.regularizer import Regularizer
-from tlx.plan import Norms, Plan, check_norms
+from tlx.plan import HEAD, Norms, Plan, check_norms
 from tlx.tasks.multiclass import Multiclass
 from tlx.trainer import TrainerSettings, World
 from tlx.types import Task
@@ -63,6 +63,7 @@ class Job:
             hand.
         regularizers: What holds on to it, each with a name of its own.
         continues: Whether the head goes on from the newest of the heads that the backbone knows.
+        remembers: The run whose optimizer's memory of the weights is taken up; None: it begins without any.
         earlier: Where the run that the weights came from lies what it held on to; None: nowhere.
         page: Whether a finished run gets its page.
         origin: Makes what regularizers are given, of the arguments of `Origin`.
@@ -93,9 +94,15 @@ class Job:
     source: TransferData | None = None
     regularizers: tuple[Regularizer, ...] = ()
     continues: bool = False
+    remembers: Path | None = None
     earlier: Path | None = None
     page: bool = True
     origin: Callable[..., Origin] = Origin
+
+    def going_on(self, plan: Plan) -> set[str]:
+        """Stages, and the head, whose weights begin as the run that they came from left them."""
+        stages = set(self.backbone.stages) - set(plan.phases[0].reinitialise)
+        return stages | ({HEAD} if self.continues else set())
 
     def __post_init__(self) -> None:
         monitors = [*(f"val/{name}" for name in TASK_FIGURES[self.task.name]), LAST_EPOCH]

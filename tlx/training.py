@@ -23,6 +23,7 @@ from tlx.checkpoint.agreement import Agreement
 from tlx.checkpoint.belonging import check_belongs
 from tlx.checkpoint.durable import newest, read, sweep
 from tlx.checkpoint.finite import FiniteLoss, check_weights
+from tlx.checkpoint.optimizer_state import taking_up
 from tlx.checkpoint.position import batches_processed, position_in_order, repaced
 from tlx.checkpoint.randomness import StepRandomness, seed_of
 from tlx.checkpoint.saver import Saver, Stopped
@@ -180,6 +181,7 @@ def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
     )
     damaged = functools.partial(_say_damaged, run)
     path = run.world.agree(newest(run.checkpoints, damaged) if run.world.is_first else None)
+    run.module.take_up = None
     if path is not None:
         content = read(path)
         check_belongs(content, run.module.state_dict(), run.job.data.classes, path)
@@ -188,6 +190,7 @@ def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
         run.seconds = float(content["callbacks"][Recorder.__name__]["seconds"])
         run.module.load_state_dict(content["state_dict"])  # the frozen part is computed before Lightning does
     else:
+        run.module.take_up = taking_up(run.job.remembers, run.job.going_on(run.plan))
         if has_trained(run.folder):
             run.tell("there is no checkpoint to go on from; the run begins anew")
         _reinitialise(run, run.plan.phases[0].reinitialise)

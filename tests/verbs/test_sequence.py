@@ -64,7 +64,7 @@ def test_where_no_task_changes_after_it_was_learnt_nothing_was_forgotten(
 
 
 def test_a_killed_sequence_goes_on_to_the_same_bits(command: Server, tmp_path: Path) -> None:
-    held = (*HELD, "page=false")
+    held = (*HELD, "page=false", "init_optimizer=kept")
     whole = learnt(command, tmp_path / "whole", *held)
     killed = tmp_path / "killed"
     killed.mkdir()

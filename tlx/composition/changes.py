@@ -47,6 +47,7 @@ SETTLED = {
     "model": "the network is in the checkpoints",
     "init_from": "the weights are in the checkpoints",
     "init_head": "the heads are in the checkpoints",
+    "init_optimizer": "what the optimizer remembers is in the checkpoints",
     "task._target_": "the network was made for its task",
     "optimizer._target_": "the moments in the checkpoints are those of the other optimizer",
     "monitor": "the best epoch so far was chosen by it",

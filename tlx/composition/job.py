@@ -16,6 +16,7 @@ from tlx.composition import resolve
 from tlx.composition.arguments import check_types, check_values
 from tlx.composition.groups import choices
 from tlx.composition.init_head import take_heads
+from tlx.composition.init_optimizer import remembering_run
 from tlx.composition.initial import backbone_of, known_folder
 from tlx.composition.trust import importable
 from tlx.data.datamodule import TransferData
@@ -73,6 +74,7 @@ def make_job(
         ema=None if config["ema"] is None else _number("ema", config["ema"]),
         backbone=made,
         continues=continues,
+        remembers=remembering_run(config),
         earlier=known_folder(str(started)) if made.known else None,
         head=make_head(head, trust),
         head_recipe=dict(head),

@@ -54,12 +54,16 @@ class Supervised(LightningModule):
         self.val_figures = task.figures(classes, validated, net.output)
         self.make_optimizer = optimizer
         self.mixup = mixup
+        self.take_up: Callable[[Optimizer], None] | None = None
+        """Gives an optimizer that has not stepped yet what another one remembered; None: it begins anew."""
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["classes"] = list(self.classes)
 
     def configure_optimizers(self) -> Optimizer:
         optimizer = self.make_optimizer(self.net.parameter_groups())
+        if self.take_up is not None:
+            self.take_up(optimizer)
         if any(getattr(term, "replaces_weight_decay", False) for term in self._loss_terms()):
             for group in optimizer.param_groups:
                 group["weight_decay"] = 0.0

@@ -138,7 +138,8 @@ class _Comparison:
         if unread is not None:
             raise bad_value("gain.scratch", unread, f"arguments of strategy=scratch: {', '.join(known)}")
         names = {**config["names"], "strategy": "scratch"}
-        return {**config, "strategy": node | own, "names": names, "regularizer": {}, "source": None}
+        without: dict[str, Any] = {"regularizer": {}, "source": None, "init_optimizer": "new"}
+        return {**config, "strategy": node | own, "names": names, **without}
 
     def check(self) -> None:
         """Refuse what either arm would be refused for, and further samples that are trained on."""

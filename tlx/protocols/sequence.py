@@ -75,7 +75,7 @@ def task_config(
     found["data"] = task.data
     found["names"] = {**config["names"], "data": f"{config['names']['data']}: {task.name}"}
     if number == 0:
-        return found | {"regularizer": {}, "source": None}
+        return found | {"regularizer": {}, "source": None, "init_optimizer": "new"}
     before = [_learned(earlier.data) for earlier in tasks[:number]]
     source = {"_target_": "tlx.data.joined.Joined", "of": before, "duplicates": "ignore"}
     return found | {

@@ -12,6 +12,7 @@ __all__ = ["TRAINING", "changed", "refuse_unread", "refuse_unread_settings"]
 TRAINING = (
     "strategy",
     "optimizer",
+    "init_optimizer",
     "regularizer",
     "source",
     "task",
