@@ -54,7 +54,7 @@ def test_each_rank_draws_its_own_share_of_a_step_from_one_buffer(tmp_path: Path)
         # mypy allows neither a lambda in the place of a method nor defaults it cannot infer
         term._buffer.take = lambda ids, device, taken=taken, take=take: taken.append(ids) or take(ids, device)  # type: ignore[method-assign,misc]
         for batch in range(50):
-            origin.position = lambda batch=batch: batch  # type: ignore[misc]  # as above
+            origin.position = lambda batch=batch: batch  # type: ignore[misc]  # mypy cannot infer the default
             term.loss_term(network, step_of(network))
         drawn.append(taken)
     assert {len(ids) for own in drawn for ids in own} == {12}  # twice a share of six samples

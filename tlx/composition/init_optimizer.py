@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tlx.checkpoint.durable import checkpoints
-from tlx.composition.initial import bundle_of
+from tlx.composition.initial import known_folder
 from tlx.composition.resolve import from_yaml
 from tlx.errors import CheckpointError, ConfigError, unknown_name
 
@@ -31,7 +31,7 @@ def remembering_run(config: Mapping[str, Any]) -> Path | None:
         return None
     if run is None:
         raise ConfigError("init_optimizer=kept is about a run, and there is none", fix="init_from=RUN")
-    folder = bundle_of(str(run)).parent
+    folder = known_folder(str(run)).parent
     if not (folder / "config.yaml").is_file() or not checkpoints(folder / "checkpoints"):
         raise CheckpointError(
             f"init_from={str(run)!r} has no checkpoint, which is where the memory of an optimizer lies",

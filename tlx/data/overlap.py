@@ -12,7 +12,7 @@ from tlx.data.duplicates import comparable
 from tlx.errors import DataError
 from tlx.types import Split, Splits
 
-__all__ = ["Overlap", "check_overlap", "sample_hashes", "seen_samples", "write_samples"]
+__all__ = ["Overlap", "check_overlap", "sample_hashes", "write_samples"]
 
 Overlap = Literal["refuse", "allow"]
 
@@ -71,18 +71,6 @@ def check_overlap(path: Path, split: Split, name: str, mode: str) -> None:
     if mode == "refuse":
         raise DataError(what, fix="other samples, or overlap=allow to score them all the same")
     _log.warning("%s", what)
-
-
-def seen_samples(split: Split, splits: Splits) -> int:
-    """How many samples of a split are among those that a run on `splits` trains and is chosen on.
-
-    Args:
-        split: Asked about.
-        splits: Of the run; what has no bytes to compare shares none that is known.
-    """
-    found = [sample_hashes(each) for each in (split, splits.train, splits.val)]
-    asked, *known = (each for each in found if each is not None)
-    return int(np.isin(asked, np.concatenate(known)).sum()) if len(found) == len(known) + 1 else 0
 
 
 def sample_hashes(split: Split) -> NDArray[np.uint64] | None:

@@ -90,7 +90,7 @@ class LrResult:
         return {"best/stage": next(shown, NONE_SHOWN)} if self.gains else {}
 
 
-BESIDE_THE_LOSS = ("regularizer", "mixup", "ema")
+BESIDE_THE_LOSS = ("regularizer", "mixup", "ema", "init_optimizer")
 """What runs have and the range of rates leaves out."""
 
 
