@@ -7,13 +7,13 @@ from tlx.composition.compose import compose
 from tlx.verbs.protocol import RESULT, answer, check_same, folder_of, is_complete
 
 if TYPE_CHECKING:
-    from tlx.protocols.advise_result import AdviseResult
     from tlx.protocols.distance import DistanceResult
-    from tlx.protocols.fewshot_result import FewshotResult
-    from tlx.protocols.gain_result import GainResult
     from tlx.protocols.lr import LrResult
     from tlx.protocols.probe import ProbeResult
-    from tlx.protocols.rank_result import RankResult
+    from tlx.protocols.results.advise import AdviseResult
+    from tlx.protocols.results.fewshot import FewshotResult
+    from tlx.protocols.results.gain import GainResult
+    from tlx.protocols.results.rank import RankResult
 
 __all__ = ["advise", "distance", "fewshot", "gain", "lr", "probe", "rank"]
 
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 def advise(model: str = "tiny", data: str = "digits", **overrides: Any) -> "AdviseResult":
     """What to do with a data set: `strategy`, `words` of a command, and why; see `gain` for the arguments."""
-    from tlx.protocols.advise_result import AdviseResult
+    from tlx.protocols.results.advise import AdviseResult
 
     return _asked("advise", AdviseResult, {"model": model, "data": data, **overrides})
 
@@ -39,7 +39,7 @@ def distance(model: str = "tiny", data: str = "digits", **overrides: Any) -> "Di
 
 def fewshot(model: str = "tiny", data: str = "digits", **overrides: Any) -> "FewshotResult":
     """Accuracy against labels per class, for several strategies; see `gain` for the arguments."""
-    from tlx.protocols.fewshot_result import FewshotResult
+    from tlx.protocols.results.fewshot import FewshotResult
 
     return _asked("fewshot", FewshotResult, {"model": model, "data": data, **overrides})
 
@@ -58,7 +58,7 @@ def gain(model: str = "tiny", data: str = "digits", **overrides: Any) -> "GainRe
     Raises:
         TlxError: It cannot be asked so, or a run failed.
     """
-    from tlx.protocols.gain_result import GainResult
+    from tlx.protocols.results.gain import GainResult
 
     return _asked("gain", GainResult, {"model": model, "data": data, **overrides})
 
@@ -79,7 +79,7 @@ def probe(model: str = "tiny", data: str = "digits", **overrides: Any) -> "Probe
 
 def rank(model: str = "tiny", data: str = "digits", **overrides: Any) -> "RankResult":
     """Which source model suits the data; candidates: `rank__models=[...]`. See `gain` for the arguments."""
-    from tlx.protocols.rank_result import RankResult
+    from tlx.protocols.results.rank import RankResult
 
     return _asked("rank", RankResult, {"model": model, "data": data, **overrides})
 

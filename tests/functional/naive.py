@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tlx.functional.nested import sample_count, samples
-from tlx.functional.per_sample import SquaredGradients, called
+from tlx.functional.per_sample.squared_gradients import SquaredGradients, called
 
 
 def cosines(logits: Tensor, rows: Tensor) -> Iterator[Tensor]:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from tlx.protocols.advise_result import AdviseResult, ClassCount, Entrant, Noticed, Risk, Target
+from tlx.protocols.advice.label_guides import label_guides
 from tlx.protocols.distance import DistanceResult, Measure, StageDistance
-from tlx.protocols.label_guides import label_guides
 from tlx.protocols.probe import ProbeResult, StageProbe
-from tlx.protocols.rank_result import Candidate, RankResult
+from tlx.protocols.results.advise import AdviseResult, ClassCount, Entrant, Noticed, Risk, Target
+from tlx.protocols.results.rank import Candidate, RankResult
 
 SAME = label_guides([20, 20], ("low", "high"))
 

@@ -11,8 +11,8 @@ import tlx
 from tlx.composition.compose import compose
 from tlx.errors import ConfigError, TlxError
 from tlx.protocols.advise import Advise
-from tlx.protocols.advise_result import AdviseResult
 from tlx.protocols.plain import typed
+from tlx.protocols.results.advise import AdviseResult
 from tlx.verbs.protocol import answer, resume_answer
 
 SMALL = (

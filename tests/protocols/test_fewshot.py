@@ -12,9 +12,9 @@ from tlx.errors import ConfigError, TlxError
 from tlx.functional.intervals import t_interval
 from tlx.probing.linear_probe import Labelled, LinearProbe, linear_probe
 from tlx.protocols.fewshot import Fewshot
-from tlx.protocols.fewshot_result import FewshotResult
 from tlx.protocols.frozen import stage_features
 from tlx.protocols.plain import typed
+from tlx.protocols.results.fewshot import FewshotResult
 from tlx.verbs.protocol import answer
 
 SMALL = ("data.val_fraction=0.06", "data.test_fraction=0.06", "cache=none", "trainer=cpu", "fewshot.seeds=2")

@@ -15,11 +15,11 @@ from tlx.data.corrupted import Corrupted
 from tlx.errors import ConfigError, DataError
 from tlx.functional.crossed_interval import crossed_interval
 from tlx.inference import worth_of_each
+from tlx.protocols.comparison.measured import compared, verdict_of
 from tlx.protocols.gain import Gain
-from tlx.protocols.gain_result import GainResult
 from tlx.protocols.given import Given, Makers
-from tlx.protocols.measured import compared, verdict_of
 from tlx.protocols.plain import plain, typed
+from tlx.protocols.results.gain import GainResult
 from tlx.verbs.makers import makers as makers_of
 from tlx.verbs.protocol import answer
 from tlx.verbs.question import prepared

@@ -2,15 +2,15 @@ import pytest
 
 from tests.protocols.advised import FOUND as ADVICE
 from tests.protocols.advised import MEASURE
-from tests.protocols.test_gain_result import RESULT as GAIN
+from tests.protocols.results.test_gain import RESULT as GAIN
 from tlx.figures import TASK_FIGURES, TEXTS
 from tlx.protocols.distance import DistanceResult, StageDistance
-from tlx.protocols.fewshot_result import Curve, FewshotResult, Point
 from tlx.protocols.gain import Gain
 from tlx.protocols.given import Answer, Question, data_named
 from tlx.protocols.lr import Lr, LrResult, StageGain
 from tlx.protocols.probe import ProbeResult, StageProbe
-from tlx.protocols.rank_result import RankResult
+from tlx.protocols.results.fewshot import Curve, FewshotResult, Point
+from tlx.protocols.results.rank import RankResult
 from tlx.verbs.protocol import QUESTIONS
 
 STAGE = StageProbe("high", 0.5, 0.4, 0.6, 0.25, 4, 1.0, True, 0.5)

@@ -15,7 +15,7 @@ from tlx.functional.nce import nce
 from tlx.probing.linear_probe import Labelled, linear_probe
 from tlx.protocols.plain import typed
 from tlx.protocols.rank import Rank
-from tlx.protocols.rank_result import RankResult
+from tlx.protocols.results.rank import RankResult
 from tlx.verbs.protocol import answer
 
 SMALL = ("data.val_fraction=0.06", "data.test_fraction=0.06", "data.per_class=8", "cache=none", "trainer=cpu")

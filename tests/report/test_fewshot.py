@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tlx.protocols.fewshot_result import Crossing, Curve, FewshotResult, Point
 from tlx.protocols.plain import plain
+from tlx.protocols.results.fewshot import Crossing, Curve, FewshotResult, Point
 from tlx.report.fewshot import result_lines, write_page
 
 ABOUT = {"model": "tiny", "data": "digits", "seed": 0, "versions": {}}

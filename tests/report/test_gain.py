@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.protocols.test_gain_result import RESULT
+from tests.protocols.results.test_gain import RESULT
 from tlx.errors import CheckpointError
-from tlx.protocols.corruptions import Corruptions
-from tlx.protocols.gain_result import Calibration, Label
-from tlx.protocols.measured import Measured
+from tlx.protocols.comparison.corruptions import Corruptions
+from tlx.protocols.comparison.measured import Measured
 from tlx.protocols.plain import plain
+from tlx.protocols.results.gain import Calibration, Label
 from tlx.report.gain import result_lines, write_page
 
 ABOUT = {"model": "<b>tiny</b>", "data": "digits", "seed": 0, "versions": {}}

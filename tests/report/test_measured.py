@@ -1,10 +1,10 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.protocols.test_gain_result import RESULT
+from tests.protocols.results.test_gain import RESULT
 from tests.report.page_reader import Page
-from tlx.protocols.corruptions import Corruptions
-from tlx.protocols.measured import Measured
+from tlx.protocols.comparison.corruptions import Corruptions
+from tlx.protocols.comparison.measured import Measured
 from tlx.protocols.plain import plain
 from tlx.report.measured import bounds, corruptions, difference, measured_table
 

@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 from tlx.protocols.plain import plain
-from tlx.protocols.rank_result import Candidate, Held, RankResult
+from tlx.protocols.results.rank import Candidate, Held, RankResult
 from tlx.report.rank import result_lines, write_page
 
 ABOUT = {"model": "tiny", "data": "digits", "seed": 0, "versions": {}}

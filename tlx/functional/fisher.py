@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from tlx.errors import ConfigError, bad_value
 from tlx.functional.keyed_draws import keyed_uniform
-from tlx.functional.per_sample import SquaredGradients, called
-from tlx.functional.per_sample_fallback import Forward
+from tlx.functional.per_sample.fallback import Forward
+from tlx.functional.per_sample.squared_gradients import SquaredGradients, called
 from tlx.functional.score_vectors import Likelihood, drawn_scores, exact_scores, scores
 
 __all__ = ["DiagonalFisher", "Estimator"]

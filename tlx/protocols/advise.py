@@ -12,22 +12,22 @@ from tlx.command_line import SCRATCH
 from tlx.data.class_names import positions
 from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.job import Job
-from tlx.protocols.advise_reasons import reasons_of, warnings_of
-from tlx.protocols.advise_result import AdviseResult, Noticed, Risk
-from tlx.protocols.arms import monitored
+from tlx.protocols.advice.compared_runs import ComparedRuns
+from tlx.protocols.advice.fewer_samples import fewer_samples
+from tlx.protocols.advice.label_guides import Guide, label_guides
+from tlx.protocols.advice.reasons import reasons_of, warnings_of
+from tlx.protocols.advice.run_seconds import RunSeconds, Sizes
+from tlx.protocols.advice.target import target_of
+from tlx.protocols.advice.target_findings import findings_of
+from tlx.protocols.advice.tournament import Entry, Played, Tournament
 from tlx.protocols.beforehand import check_data, check_one_process
-from tlx.protocols.compared_runs import ComparedRuns
+from tlx.protocols.comparison.arms import monitored
 from tlx.protocols.distance import Distance
-from tlx.protocols.fewer_samples import fewer_samples
 from tlx.protocols.frozen import Read, drawn, shares_of
 from tlx.protocols.given import Given
-from tlx.protocols.label_guides import Guide, label_guides
 from tlx.protocols.probe import Probe
 from tlx.protocols.rank import Rank, candidates_of, jobs_of
-from tlx.protocols.run_seconds import RunSeconds, Sizes
-from tlx.protocols.target import target_of
-from tlx.protocols.target_findings import findings_of
-from tlx.protocols.tournament import Entry, Played, Tournament
+from tlx.protocols.results.advise import AdviseResult, Noticed, Risk
 from tlx.trainer import World
 
 __all__ = ["Advise"]

@@ -13,11 +13,11 @@ from tlx.data.stratified import few_shot
 from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.figures import LAST_EPOCH
 from tlx.probing.linear_probe import Labelled, linear_probe
-from tlx.protocols.arms import Arm, train_arm
 from tlx.protocols.beforehand import check_fit, check_one_process
-from tlx.protocols.fewshot_result import FewshotResult, crossings_of, ordered_curves
+from tlx.protocols.comparison.arms import Arm, train_arm
 from tlx.protocols.frozen import Sampled, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
+from tlx.protocols.results.fewshot import FewshotResult, crossings_of, ordered_curves
 from tlx.protocols.unread import TRAINING, refuse_unread
 
 __all__ = ["Fewshot"]

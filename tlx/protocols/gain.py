@@ -15,22 +15,22 @@ from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value
 from tlx.figures import TRAIN_FIGURE, higher_is_better
 from tlx.inference import split_of, worth_of_each
-from tlx.protocols.also import also_data, refuse_seen
-from tlx.protocols.arms import Arm, Finished, train_arm, tuned
 from tlx.protocols.beforehand import check_fit, check_transfers
-from tlx.protocols.corruptions import (
+from tlx.protocols.comparison.also import also_data, refuse_seen
+from tlx.protocols.comparison.arms import Arm, Finished, train_arm, tuned
+from tlx.protocols.comparison.corruptions import (
     Corruptions,
     check_corruptible,
     corruption_names,
     kept_worths,
     on_corrupted,
 )
-from tlx.protocols.gain_result import ArmResult, Calibration, GainResult, Label, doubts
+from tlx.protocols.comparison.measured import Measured, compared
+from tlx.protocols.comparison.saved import saved
+from tlx.protocols.comparison.zero_effort import constant_worths, neighbour_figure
 from tlx.protocols.given import Given
-from tlx.protocols.measured import Measured, compared
-from tlx.protocols.saved import saved
+from tlx.protocols.results.gain import ArmResult, Calibration, GainResult, Label, doubts
 from tlx.protocols.unread import refuse_unread, refuse_unread_settings
-from tlx.protocols.zero_effort import constant_worths, neighbour_figure
 
 __all__ = ["Gain"]
 

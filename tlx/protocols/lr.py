@@ -11,8 +11,8 @@ from tlx.figures import NONE_SHOWN, higher_is_better
 from tlx.functional.intervals import t_interval
 from tlx.functional.rate_range import range_of_factors
 from tlx.plan import HEAD, split_part
-from tlx.protocols.arms import Arm, monitored, train_arm
 from tlx.protocols.beforehand import check_fit
+from tlx.protocols.comparison.arms import Arm, monitored, train_arm
 from tlx.protocols.given import Given
 from tlx.protocols.rate_finder import Found, find_rates
 from tlx.protocols.unread import changed, refuse_unread, refuse_unread_settings

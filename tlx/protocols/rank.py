@@ -17,12 +17,12 @@ from tlx.functional.logme import logme
 from tlx.functional.nce import nce
 from tlx.job import Job
 from tlx.probing.linear_probe import Labelled, linear_probe
-from tlx.protocols.arms import Arm, monitored, train_arm
 from tlx.protocols.beforehand import check_fit, check_one_process
+from tlx.protocols.comparison.arms import Arm, monitored, train_arm
 from tlx.protocols.frozen import Read, Shares, neighbour_accuracy, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
 from tlx.protocols.model_cost import model_cost
-from tlx.protocols.rank_result import FEWEST, Candidate, RankResult, agreement_of, too_few
+from tlx.protocols.results.rank import FEWEST, Candidate, RankResult, agreement_of, too_few
 from tlx.protocols.unread import TRAINING, refuse_unread, refuse_unread_settings
 
 __all__ = ["Rank", "candidates_of", "jobs_of"]
