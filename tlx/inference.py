@@ -18,9 +18,9 @@ from tlx.evaluation import evaluate, to_device
 from tlx.modules.network import Network
 from tlx.run.directory import refuse_several, shown
 from tlx.trainer import TrainerSettings, World
-from tlx.types import PADDING, Batch, Inputs, Preprocessing, Split
+from tlx.types import PADDING, Batch, Inputs, Preprocessing, Split, Targets
 
-__all__ = ["BUNDLE", "Transform", "load", "predict", "score", "split_of", "worth_of_each"]
+__all__ = ["BUNDLE", "Transform", "imposed", "load", "predict", "score", "split_of", "worth_of_each"]
 
 BUNDLE = "bundle"
 """Folder of a run in which its bundle lies."""
@@ -87,7 +87,7 @@ def score(
     bundle = _bundle(run, trust)
     data.targets = bundle.task.targets
     chosen = split_of(data, split)
-    mapping = _imposed(bundle, data.classes)
+    mapping = imposed(bundle.classes, data.classes, bundle.task.targets)
     data.preprocessing = bundle.preprocessing
     data.eval_batch_size = bundle.meta["eval_batch_size"]
     loader = _relabelled(data.loader(chosen), mapping, len(bundle.classes))
@@ -126,7 +126,7 @@ def worth_of_each(
     bundle = _bundle(run, trust)
     data.targets = bundle.task.targets
     chosen = split_of(data, split)
-    mapping = _imposed(bundle, data.classes)
+    mapping = imposed(bundle.classes, data.classes, bundle.task.targets)
     data.preprocessing = bundle.preprocessing
     data.eval_batch_size = bundle.meta["eval_batch_size"]
     device = _laid_out(bundle, settings)
@@ -236,9 +236,24 @@ def split_of(data: TransferData, name: str) -> Split:
     return found
 
 
-def _imposed(bundle: Bundle, found: Sequence[str]) -> Tensor:
-    """Position in the data's classes to position in the network's."""
-    known, what = bundle.classes, "numbers" if bundle.task.targets == "numbers" else "classes"
+def imposed(known: Sequence[str], found: Sequence[str], targets: Targets) -> Tensor:
+    """Position in the classes of some data to position in those of a network.
+
+    Args:
+        known: The network's classes, or the numbers that it predicts.
+        found: Those of the data.
+        targets: What labels are.
+
+    Returns:
+        Shape (classes of the data,), int64.
+
+    Raises:
+        DataError: The data has one that the network does not know, or lacks a number.
+
+    >>> imposed(("ant", "bee", "wasp"), ("wasp", "ant"), "class")
+    tensor([2, 0])
+    """
+    what = "numbers" if targets == "numbers" else "classes"
     foreign = [name for name in found if name not in known]
     if foreign:
         raise DataError(

@@ -7,7 +7,15 @@ from tests.faults.jobs import small_job
 from tlx.cache.settings import CacheSettings
 from tlx.composition.compose import compose
 from tlx.errors import ConfigError, DataError, TlxError
-from tlx.protocols.beforehand import check_data, check_fit, check_one_process, check_transfers, check_views
+from tlx.protocols.beforehand import (
+    check_data,
+    check_fit,
+    check_one_machine,
+    check_one_process,
+    check_reading,
+    check_transfers,
+    check_views,
+)
 from tlx.verbs.question import prepared
 
 NOWHERE = ("data@source=folder", "source.root=/nowhere")
@@ -42,6 +50,21 @@ def one_each(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("fewshot", ("fewshot.arms=[probe]", "trainer.devices=2"), "2 processes"),
         ("lr", NOWHERE, "/nowhere does not exist"),
         ("lr", ("cache=disk", "cache.folder=/dev/null/kept", "trainer=cpu"), "cannot be used: /dev/null"),
+        (
+            "gain",
+            ("data=by_classes", "data@data.of=digits", "data.classes=['0','1']", "data@also=digits"),
+            "does not know 8 classes of this data, first 2, 3, 4; it knows 0, 1",
+        ),
+        *(
+            (verb, (*words, "cache=disk", "cache.folder=/dev/null/kept"), "cannot be used: /dev/null")
+            for verb, words in (
+                ("probe", ()),
+                ("distance", ("data@source=digits",)),
+                ("rank", ("rank.models=[mlp]",)),
+                ("fewshot", ("fewshot.arms=[probe]",)),
+                ("advise", ()),
+            )
+        ),
         ("probe", ("trainer.devices=2",), "2 processes.*trainer.devices=1"),
         ("probe", ("data=folder", "data.root=/nowhere"), "/nowhere does not exist"),
         ("rank", ("rank.models=[mlp]", "trainer.devices=2"), "2 processes"),
@@ -95,13 +118,15 @@ def test_a_job_that_trains_passes_and_one_of_several_processes_reads_no_features
     job = small_job(knows=8)
     check_data(job)
     check_fit(job)
-    check_one_process(job.trainer)
+    check_reading(job)
     check_views(job)
     check_transfers(job)
     with pytest.raises(ConfigError, match="nothing to transfer"):
         check_transfers(small_job())
     with pytest.raises(ConfigError, match=r"2 processes.*trainer.devices=1"):
         check_one_process(small_job(knows=8, devices=2).trainer)
+    with pytest.raises(ConfigError, match="1, for one machine learns a sequence"):
+        check_one_machine(small_job(devices=1, num_nodes=2).trainer, "learns a sequence")
     job.cache = CacheSettings(views=2)
     with pytest.raises(ConfigError, match="cache.views=2"):
         check_views(job)

@@ -141,6 +141,7 @@ def test_a_sweep_of_sequences_that_was_killed_goes_on_to_the_same_bits(
         (["task=regression"], "task=multiclass"),
         (["init_head=kept"], "scenario=task or scenario=domain"),
         (["sequence.tasks=3"], "a divisor of the 10 classes"),
+        (["trainer.num_nodes=2"], "trainer.num_nodes=1"),
         (["sequence.tasks=two"], "a whole number"),
         (["sequence=data_sets"], "sequence.tasks is not given"),
         (["sweep_dir=here"], "run_dir=PATH, or add -m"),

@@ -20,7 +20,7 @@ from tlx.protocols.advice.run_seconds import RunSeconds, Sizes
 from tlx.protocols.advice.target import target_of
 from tlx.protocols.advice.target_findings import findings_of
 from tlx.protocols.advice.tournament import Entry, Played, Tournament
-from tlx.protocols.beforehand import check_data, check_one_process
+from tlx.protocols.beforehand import check_data, check_reading
 from tlx.protocols.comparison.arms import monitored
 from tlx.protocols.distance import Distance
 from tlx.protocols.frozen import Read, drawn, shares_of
@@ -85,7 +85,7 @@ class Advise:
         job = given.makers.job(given.config)
         if job.task.targets != "class":
             raise ConfigError("advise counts one class for each sample", fix="task=multiclass")
-        check_one_process(job.trainer)
+        check_reading(job)
         check_data(job)
         shares_of(_without_test(given)(given.config).data, self.samples, job.seed)
         for _ in jobs_of(given, self.models):

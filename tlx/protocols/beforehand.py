@@ -9,7 +9,16 @@ from tlx.errors import ConfigError, DataError, bad_value
 from tlx.job import Job
 from tlx.trainer import TrainerSettings, World
 
-__all__ = ["check_count", "check_data", "check_fit", "check_one_process", "check_transfers", "check_views"]
+__all__ = [
+    "check_count",
+    "check_data",
+    "check_fit",
+    "check_one_machine",
+    "check_one_process",
+    "check_reading",
+    "check_transfers",
+    "check_views",
+]
 
 
 def check_count(data: TransferData, least: int, what: str) -> None:
@@ -49,18 +58,28 @@ def check_fit(job: Job) -> None:
         ConfigError: It is asked for several machines, or what it is made of does not go together.
         DataError: Samples cannot be found, or the source has classes that the weights do not know.
     """
-    if job.trainer.num_nodes > 1:
-        raise bad_value(
-            "trainer.num_nodes",
-            job.trainer.num_nodes,
-            "1, for one machine asks a question",
-            "trainer.num_nodes=1",
-        )
+    check_one_machine(job.trainer, "asks a question")
     check_place(job.cache, job.trainer.devices)
     check_data(job)
     plan = plan_of(job)
     job.task.criterion(job.data.splits.train.labels, job.data.classes)
     origin_of(job, build_network(job), plan, Path(), World())
+
+
+def check_one_machine(settings: TrainerSettings, does: str) -> None:
+    """Refuse several machines for what starts the processes of its runs itself.
+
+    Args:
+        settings: Of the runs.
+        does: What one machine does, for people.
+
+    Raises:
+        ConfigError: Several are asked for.
+    """
+    if settings.num_nodes > 1:
+        raise bad_value(
+            "trainer.num_nodes", settings.num_nodes, f"1, for one machine {does}", "trainer.num_nodes=1"
+        )
 
 
 def check_one_process(settings: TrainerSettings) -> None:
@@ -74,6 +93,16 @@ def check_one_process(settings: TrainerSettings) -> None:
             f"{settings.processes} processes are asked for, and features are read by one",
             fix="trainer.devices=1 trainer.num_nodes=1",
         )
+
+
+def check_reading(job: Job) -> None:
+    """Refuse what no features could be read with: several processes, a place of the cache that is none.
+
+    Raises:
+        ConfigError: It is asked for.
+    """
+    check_one_process(job.trainer)
+    check_place(job.cache)
 
 
 def check_transfers(job: Job) -> None:

@@ -19,7 +19,7 @@ from tlx.functional.kid import kid, polynomial_mmd
 from tlx.functional.mmd import mmd, mmd_test
 from tlx.functional.same_domain import Compared, beside_same_domain
 from tlx.job import Job
-from tlx.protocols.beforehand import check_count, check_data, check_one_process, check_views
+from tlx.protocols.beforehand import check_count, check_data, check_reading, check_views
 from tlx.protocols.frozen import drawn, stage_features
 from tlx.protocols.given import Given, data_named
 from tlx.protocols.shared_samples import shared_samples
@@ -149,7 +149,7 @@ class Distance:
         """Refuse stages that there are not, a source that is nowhere, and domains of too few samples."""
         job = given.makers.job(given.config)
         check_views(job)
-        check_one_process(job.trainer)
+        check_reading(job)
         self._chosen(tuple(job.backbone.stages))
         if job.source is None and not given.config["init_from"]:
             raise ConfigError(

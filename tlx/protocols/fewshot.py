@@ -13,7 +13,7 @@ from tlx.data.stratified import few_shot
 from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.figures import LAST_EPOCH
 from tlx.probing.linear_probe import Labelled, linear_probe
-from tlx.protocols.beforehand import check_fit, check_one_process
+from tlx.protocols.beforehand import check_fit, check_reading
 from tlx.protocols.comparison.arms import Arm, train_arm
 from tlx.protocols.frozen import Sampled, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
@@ -86,7 +86,7 @@ class Fewshot:
         if given.config["monitor"] != LAST_EPOCH:
             refuse_unread(given, ["monitor"], "of every run the last epoch counts", f"monitor={LAST_EPOCH}")
         if PROBE in self.arms:
-            check_one_process(job.trainer)
+            check_reading(job)
             shares_of(job.data, len(job.data.splits.train), job.seed)
         if OWN not in self.arms:
             fix = f"fewshot.arms=[{OWN},...]"

@@ -16,7 +16,7 @@ from tlx.errors import ConfigError, bad_value
 from tlx.figures import TRAIN_FIGURE, higher_is_better
 from tlx.inference import split_of, worth_of_each
 from tlx.protocols.beforehand import check_fit, check_transfers
-from tlx.protocols.comparison.also import also_data, refuse_seen
+from tlx.protocols.comparison.also import also_data, refuse_seen, refuse_unknown
 from tlx.protocols.comparison.arms import Arm, Finished, train_arm, tuned
 from tlx.protocols.comparison.corruptions import (
     Corruptions,
@@ -154,6 +154,7 @@ class _Comparison:
             own = dict(self.question.scratch)
             raise ConfigError(f"gain.scratch={own}: {error.what}", fix="gain.scratch=null") from error
         if self.also is not None:
+            refuse_unknown(self.also, job)
             refuse_seen(self.also, self.splits)
 
     def result(self) -> GainResult:

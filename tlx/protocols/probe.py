@@ -8,7 +8,7 @@ import torch
 from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.probing.linear_probe import Labelled, LinearProbe, linear_probe
 from tlx.probing.strengths import SEARCHES
-from tlx.protocols.beforehand import check_data, check_one_process, check_views
+from tlx.protocols.beforehand import check_data, check_reading, check_views
 from tlx.protocols.frozen import Read, Sampled, neighbour_accuracy, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
 
@@ -125,7 +125,7 @@ class Probe:
         if job.task.targets != "class":
             raise ConfigError("a probe tells classes apart, one for each sample", fix="task=multiclass")
         check_views(job)
-        check_one_process(job.trainer)
+        check_reading(job)
         self._chosen(tuple(job.backbone.stages))
         check_data(job)
         shares_of(job.data, self.samples, job.seed)

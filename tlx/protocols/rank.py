@@ -17,7 +17,7 @@ from tlx.functional.logme import logme
 from tlx.functional.nce import nce
 from tlx.job import Job
 from tlx.probing.linear_probe import Labelled, linear_probe
-from tlx.protocols.beforehand import check_fit, check_one_process
+from tlx.protocols.beforehand import check_fit, check_reading
 from tlx.protocols.comparison.arms import Arm, monitored, train_arm
 from tlx.protocols.frozen import Read, Shares, neighbour_accuracy, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
@@ -72,7 +72,7 @@ class Rank:
             why, fix = "rank.finetune=false trains no candidate", "rank.finetune=true"
             refuse_unread(given, TRAINING, why, fix)
             refuse_unread_settings(self, ["seeds"], why, fix)
-        check_one_process(job.trainer)
+        check_reading(job)
         shares_of(job.data, self.samples, job.seed)
         for candidate in jobs_of(given, self.models):
             if self.finetune:

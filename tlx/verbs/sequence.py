@@ -65,9 +65,12 @@ def _check_runs(config: Mapping[str, Any], tasks: Any, folder: Path, built: Any)
     """Refuse what the run of any task would, also what only later ones read: regularizers."""
     from tlx.assembly import plan_of
     from tlx.composition.cache import check_cache
+    from tlx.protocols.beforehand import check_one_machine
     from tlx.protocols.sequence import task_config
 
-    plan_of(built.job(task_config(config, tasks, 0, folder) | {"regularizer": config.get("regularizer")}))
+    job = built.job(task_config(config, tasks, 0, folder) | {"regularizer": config.get("regularizer")})
+    check_one_machine(job.trainer, "learns a sequence")
+    plan_of(job)
     check_cache(config, built.trust)
 
 

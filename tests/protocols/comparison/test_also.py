@@ -1,11 +1,12 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tlx.composition.compose import compose
-from tlx.errors import DataError
-from tlx.protocols.comparison.also import also_data, refuse_seen
+from tlx.errors import ConfigError, DataError
+from tlx.protocols.comparison.also import also_data, refuse_seen, refuse_unknown
 from tlx.protocols.given import Given
 from tlx.verbs.makers import makers
 
@@ -49,3 +50,29 @@ def test_samples_that_are_trained_or_chosen_on_are_refused_and_counted(tmp_path:
     same = also_data(given(tmp_path, "data@also=digits", "also.split_seed=0"), "class")
     assert same is not None
     refuse_seen(same, own.makers.job(own.config).data.splits)  # the target's own test samples are nobody's
+
+
+def test_texts_are_refused_for_a_network_that_reads_images(tmp_path: Path) -> None:
+    rows = [{"text": f"{word} {number}", "label": word} for word in ("yes", "no") for number in range(10)]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    own = given(tmp_path, "data@also=text_jsonl", f"also.root={tmp_path}")
+    also = also_data(own, "class")
+    assert also is not None
+    job = own.makers.job({key: value for key, value in own.config.items() if key != "also"})
+    with pytest.raises(ConfigError, match=r"reads image and data@also \(.*\) is text"):
+        refuse_unknown(also, job)
+
+
+def test_classes_that_the_target_does_not_have_are_refused_and_fewer_are_not(tmp_path: Path) -> None:
+    few = ["data=by_classes", "data@data.of=digits", "data.classes=['3','8']", "data@also=digits"]
+    more = ["data@also=by_classes", "data@also.of=digits", "also.classes=['3','8']"]
+    for words, refused in ((few, True), (more, False)):
+        own = given(tmp_path, *words)
+        also = also_data(own, "class")
+        assert also is not None
+        job = own.makers.job({key: value for key, value in own.config.items() if key != "also"})
+        if refused:
+            with pytest.raises(DataError, match="does not know 8 classes of this data"):
+                refuse_unknown(also, job)
+        else:
+            refuse_unknown(also, job)

@@ -4,11 +4,13 @@ from typing import Any, NamedTuple
 
 from tlx.data.datamodule import TransferData
 from tlx.data.duplicates import comparable, copies_in
-from tlx.errors import DataError
+from tlx.errors import ConfigError, DataError
+from tlx.inference import imposed
+from tlx.job import Job
 from tlx.protocols.given import Given, data_named
 from tlx.types import Splits, Targets
 
-__all__ = ["Also", "also_data", "refuse_seen"]
+__all__ = ["Also", "also_data", "refuse_seen", "refuse_unknown"]
 
 
 class Also(NamedTuple):
@@ -40,6 +42,25 @@ def also_data(given: Given, targets: Targets) -> Also | None:
     split = "val" if data.splits.test is None else "test"
     name = data_named(node, str(node["_target_"]).rpartition(".")[2].lower())
     return Also(f"{name}, {split}", data, split)
+
+
+def refuse_unknown(also: Also, job: Job) -> None:
+    """Refuse samples that the networks cannot read, or of classes that they will not know.
+
+    Args:
+        also: Further samples.
+        job: Of either arm.
+
+    Raises:
+        ConfigError: They are of another kind: texts for a network that reads images.
+        DataError: They have a class, or lack a number, that the target has.
+    """
+    reads, kind = job.backbone.preprocessing.kind, also.data.source.kind
+    if reads != kind:
+        raise ConfigError(
+            f"the model reads {reads} and data@also ({also.name}) is {kind}", fix=f"{reads} data as data@also"
+        )
+    imposed(job.data.classes, also.data.classes, job.task.targets)
 
 
 def refuse_seen(also: Also, splits: Splits) -> None:
