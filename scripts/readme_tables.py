@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.answers import table as answers
-from scripts.bench import cost, fisher
+from scripts.bench import cost, fisher, frechet
 from scripts.bench.table import caption, markdown
 from scripts.forgetting import table as forgetting
 from scripts.reproduction import table as reproduction
@@ -62,6 +62,12 @@ def fisher_table() -> str:
     """What `scripts.bench.fisher` measured last."""
     found = newest(RESULTS, "fisher-*.json")
     return _table(found, lambda result: fisher.table(result["cases"]), fisher.caption)
+
+
+def frechet_table() -> str:
+    """What `scripts.bench.frechet` measured last."""
+    found = newest(RESULTS, "frechet-*.json")
+    return _table(found, lambda result: frechet.table(result["cases"]), frechet.caption)
 
 
 FORGETTING = Path(__file__).parent / "forgetting" / "results"
@@ -117,6 +123,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "benchmark": benchmark_table,
     "cost": cost_table,
     "fisher": fisher_table,
+    "frechet": frechet_table,
 }
 
 

@@ -24,7 +24,8 @@ def test_a_readme_without_a_table_is_noticed() -> None:
     with pytest.raises(SystemExit, match="'models'"):
         filled(TEXT.replace("<!-- models -->", ""))
     lists = {"strategies", "models", "data", "tasks", "regularizers", "sequences", "summary"}
-    assert set(TABLES) == lists | {"forgetting", "reproduction", "answers", "benchmark", "cost", "fisher"}
+    measured = {"forgetting", "reproduction", "answers", "benchmark", "cost", "fisher", "frechet"}
+    assert set(TABLES) == lists | measured
 
 
 def test_every_verb_is_explained() -> None:

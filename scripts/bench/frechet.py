@@ -18,7 +18,7 @@ from scripts.bench.measure import commit, processor, run, thread_words, today, w
 from scripts.bench.ratios import paired
 from scripts.bench.rows.frechet_ways import CASES
 
-__all__ = ["DIFFERENCE_GOAL", "GOALS", "table"]
+__all__ = ["DIFFERENCE_GOAL", "GOALS", "caption", "table"]
 
 GOALS = {512: 5.0, 2048: 10.0}
 """How many times as long scipy takes, by the number of dimensions."""
@@ -37,6 +37,24 @@ def table(cases: Mapping[str, Mapping[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     return "\n".join([*head, *(line for name, found in cases.items() for line in _lines(name, found))])
+
+
+def caption(result: Mapping[str, Any]) -> str:
+    """What was measured, and on what."""
+    cases = list(result["cases"].values())
+    counts = {len(found["seconds"]["tlx"]) for found in cases}
+    versions = {
+        f"{name} {found['versions'][name].partition('+')[0]}"
+        for found in cases
+        for name in ("torch", "scipy")
+    }
+    return (
+        f"{result['date']}, {result['processor']['name']}, one thread, {', '.join(sorted(versions))}; "
+        f"{' to '.join(map(str, sorted({min(counts), max(counts)})))} repetitions. Processor seconds, ratios "
+        "paired by repetition with 95 % intervals; a goal is reached where all of the interval does. "
+        "`eigvals`: by the eigenvalues of the product, as torchmetrics has it. Difference: "
+        "relative, from scipy's value."
+    )
 
 
 def _lines(name: str, found: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from scripts.bench.frechet import table
+from scripts.bench.frechet import caption, table
 from scripts.bench.rows.frechet_ways import CASES, FEW, differences, domains, seconds, ways
 
 
@@ -29,6 +29,21 @@ def test_a_mean_above_the_goal_is_not_enough_where_the_interval_holds_less() -> 
     found = result(6, 1e-13)
     found["seconds"]["scipy"] = [4.0, 9.0]
     assert "goal 5: missed" in table({"512 flat": found})
+
+
+def test_the_caption_has_versions_and_the_range_of_repetitions() -> None:
+    versions = {"torch": "2.15.0+cpu", "scipy": "1.17.0", "numpy": "2.4.0"}
+    cases = {"512 flat": result(6, 1e-13), "2048 flat": result(6, 1e-13)}
+    cases["2048 flat"]["seconds"]["tlx"].append(1.0)
+    found = {
+        "date": "2026-11-27",
+        "processor": {"name": "a processor"},
+        "cases": {name: case | {"versions": versions} for name, case in cases.items()},
+    }
+    said = caption(found)
+    assert "scipy 1.17.0, torch 2.15.0; 2 to 3 repetitions" in said
+    found["cases"].pop("2048 flat")
+    assert "; 2 repetitions" in caption(found)
 
 
 @pytest.mark.parametrize("case", ["flat", "decaying"])
