@@ -28,6 +28,11 @@ def test_a_row_has_mean_interval_and_what_was_published(result: dict[str, Any]) 
     assert rows == [none, "| `split_mnist_domain_lwf` | 1 | 70.00 | 71.5, 71.02 | one seed |"]
 
 
+def test_a_row_says_where_nothing_was_published(result: dict[str, Any]) -> None:
+    result["runs"] = [entry("split_mnist-domain-ewc_batched", 0, 0.7)]
+    assert markdown(result).endswith("| `split_mnist_domain_ewc_batched` | 1 | 70.00 |  | none published |")
+
+
 def test_the_caption_names_the_sources_of_what_is_there_and_what_failed(result: dict[str, Any]) -> None:
     said = caption(result)
     assert "2026-01-02" in said and "python 3.11.7, torch 2.15.0" in said
