@@ -244,8 +244,9 @@ def plan_of(job: Job) -> Plan:
         )
     if job.remembers is not None and not job.going_on(plan):
         raise ConfigError(
-            "init_optimizer=kept, and every weight begins from a random value",
-            fix="init_optimizer=new, or a strategy other than scratch",
+            f"init_optimizer=kept, and nothing that is there already trains with "
+            f"strategy={job.names.get('strategy', '')}",
+            fix="init_optimizer=new, or another strategy, such as full",
         )
     most = job.trainer.limit_epochs
     if most is None:

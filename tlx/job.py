@@ -22,7 +22,7 @@ from tlx.modules.network import Network
 from tlx.modules.supervised import Supervised
 from tlx.origin.origin import Origin
 from tlx.origin.regularizer import Regularizer
-from tlx.plan import HEAD, Norms, Plan, check_norms
+from tlx.plan import HEAD, Norms, Plan, check_norms, split_part
 from tlx.tasks.multiclass import Multiclass
 from tlx.trainer import TrainerSettings, World
 from tlx.types import Task
@@ -100,9 +100,10 @@ class Job:
     origin: Callable[..., Origin] = Origin
 
     def going_on(self, plan: Plan) -> set[str]:
-        """Stages, and the head, whose weights begin as the run that they came from left them."""
-        stages = set(self.backbone.stages) - set(plan.phases[0].reinitialise)
-        return stages | ({HEAD} if self.continues else set())
+        """Stages, and the head, that train on from what the run that they came from made of them."""
+        begun = set(self.backbone.stages) | ({HEAD} if self.continues else set())
+        trained = {split_part(part)[0] for phase in plan.phases for part in phase.trains}
+        return begun & trained - set(plan.phases[0].reinitialise)
 
     def __post_init__(self) -> None:
         monitors = [*(f"val/{name}" for name in TASK_FIGURES[self.task.name]), LAST_EPOCH]

@@ -190,7 +190,7 @@ def _ledger(run: Run) -> tuple[Finetuning, Path | None]:
         run.seconds = float(content["callbacks"][Recorder.__name__]["seconds"])
         run.module.load_state_dict(content["state_dict"])  # the frozen part is computed before Lightning does
     else:
-        run.module.take_up = taking_up(run.job.remembers, run.job.going_on(run.plan))
+        run.module.take_up = taking_up(run.job.remembers, run.job.going_on(run.plan), run.tell)
         if has_trained(run.folder):
             run.tell("there is no checkpoint to go on from; the run begins anew")
         _reinitialise(run, run.plan.phases[0].reinitialise)

@@ -87,14 +87,27 @@ def test_a_memory_of_other_shapes_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_whole_checkpoint_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"no whole checkpoint.*Try: init_optimizer=new"):
+    with pytest.raises(CheckpointError, match=r"has no checkpoint.*Try: init_optimizer=new"):
         remembered(tmp_path)
     run = run_of(tmp_path / "run", adam(network()))
     path = run / "checkpoints" / "000000000001.ckpt"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(CheckpointError, match="no whole checkpoint"):
+    with pytest.raises(CheckpointError, match="000000000001.ckpt is damaged"):
         remembered(run)
 
 
 def test_of_no_run_nothing_is_taken_up() -> None:
-    assert taking_up(None, {"low"}) is None
+    assert taking_up(None, {"low"}, print) is None
+
+
+def test_it_is_told_what_there_is_to_remember(tmp_path: Path) -> None:
+    net, said = network(), list[str]()
+    first = adam(net)
+    net[2].requires_grad_(False)
+    step(net, first, 0)
+    run = run_of(tmp_path / "one", first)
+    assert taking_up(run, {"low", "head"}, said.append) is not None
+    assert taking_up(run, {"head"}, said.append) is not None
+    kept, nothing = said
+    assert kept.endswith("one remembers of low")
+    assert nothing.startswith("init_optimizer=kept keeps nothing: ")

@@ -59,8 +59,46 @@ def test_a_new_head_has_nothing_to_remember(run: Path, tmp_path: Path) -> None:
 
 def test_where_all_begins_anew_it_is_refused(run: Path) -> None:
     made = job(f"init_from={run}", "init_optimizer=kept", "strategy=scratch")
-    with pytest.raises(ConfigError, match="every weight begins from a random value"):
+    with pytest.raises(ConfigError, match="nothing that is there already trains with strategy=scratch"):
         plan_of(made)
+
+
+def test_where_the_new_head_alone_trains_it_is_refused(run: Path) -> None:
+    words = [f"init_from={run}", "init_optimizer=kept", "strategy=feature_extraction"]
+    with pytest.raises(ConfigError, match="trains with strategy=feature_extraction"):
+        plan_of(job(*words))
+    assert plan_of(job(*words, "init_head=continued")).phases
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["+optimizer.amsgrad=true"],
+            "exp_avg, exp_avg_sq, step of a weight, and this one exp_avg, exp_avg_sq, max",
+        ),
+        (["optimizer=sgd"], "trained by torch.optim.AdamW"),
+    ],
+)
+def test_an_optimizer_that_remembers_other_things_is_refused(run: Path, words: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        job(f"init_from={run}", "init_optimizer=kept", *words)
+
+
+def test_an_optimizer_without_a_memory_has_nothing_to_keep(tmp_path: Path) -> None:
+    plain = ["optimizer=sgd", "optimizer.momentum=0", "optimizer.nesterov=false"]
+    trained(tmp_path / "first", *plain)
+    with pytest.raises(ConfigError, match="remembers nothing of a weight, and this one nothing"):
+        job(f"init_from={tmp_path / 'first'}", "init_optimizer=kept", *plain)
+
+
+def test_a_damaged_newest_checkpoint_is_told_before_there_is_a_run(tmp_path: Path) -> None:
+    first = trained(tmp_path / "first")
+    path = newest(first / "checkpoints")
+    assert path is not None
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match=rf"{path.name} is damaged"):
+        job(f"init_from={first}", "init_optimizer=kept")
 
 
 @pytest.mark.parametrize(

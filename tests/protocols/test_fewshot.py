@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.composition.test_init_optimizer import trained
 from tlx.cache.part import Part
 from tlx.composition.compose import compose
 from tlx.composition.job import make_job
@@ -16,6 +17,7 @@ from tlx.protocols.frozen import stage_features
 from tlx.protocols.plain import typed
 from tlx.protocols.results.fewshot import FewshotResult
 from tlx.verbs.protocol import answer
+from tlx.verbs.question import prepared
 
 SMALL = ("data.val_fraction=0.06", "data.test_fraction=0.06", "cache=none", "trainer=cpu", "fewshot.seeds=2")
 ARMS = 'fewshot.arms=[probe,"strategy=scratch strategy.epochs=1"]'
@@ -44,6 +46,16 @@ def test_the_configs_own_strategy_is_an_arm(tmp_path: Path) -> None:
     assert found.curves[0].name == "feature_extraction"
     assert found.warnings == ("1 seed: five or more make the bands worth reading.",)
     assert (tmp_path / "own" / "runs" / "feature_extraction" / "shots2-rate1-seed0").is_dir()
+
+
+def test_what_an_optimizer_remembers_is_nothing_to_an_arm_from_scratch(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run")
+    words = ["fewshot.shots=[2]", f"init_from={run}", "init_optimizer=kept", "strategy=full"]
+    composed = compose("fewshot", [*SMALL, *words])
+    assert prepared(tmp_path / "answer", "fewshot", composed), "with its default arms"
+    own = compose("fewshot", [*SMALL, *words[:-1], "strategy=scratch", "fewshot.arms=[strategy]"])
+    with pytest.raises(ConfigError, match="nothing that is there already trains"):
+        prepared(tmp_path / "answer", "fewshot", own)
 
 
 def test_the_own_strategy_beside_the_same_at_its_defaults_has_runs_of_its_own(tmp_path: Path) -> None:

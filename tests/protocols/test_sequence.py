@@ -27,6 +27,22 @@ def test_the_first_task_has_nothing_to_hold_on_to(tmp_path: Path) -> None:
     assert not {"sequence", "scenario"} & found.keys()
 
 
+def test_data_sets_of_their_own_are_named_in_place_of_one_that_is_not_read(tmp_path: Path) -> None:
+    tasks = [task._replace(of=of) for task, of in zip(TASKS, ("photos", "sketches", "photos"), strict=True)]
+    assert task_config(CONFIG, tasks, 1, tmp_path)["names"]["data"] == "sketches: b"
+    rows = [[Told(1, 2, "test")] * 3] * 4
+    assert results(CONFIG, tasks, rows, [])["data"] == "photos, sketches"
+    many = [LearnedTask(name, {}, name) for name in "abcde"]
+    assert results(CONFIG, many, [[Told(1, 2, "test")] * 5] * 6, [])["data"] == "a, b, c and 2 more"
+
+
+def test_the_first_task_takes_up_the_memory_of_a_run_and_of_no_other_thing(tmp_path: Path) -> None:
+    kept = CONFIG | {"init_optimizer": "kept"}
+    assert task_config(kept, TASKS, 0, tmp_path)["init_optimizer"] == "new"
+    assert task_config(kept | {"init_from": "a run"}, TASKS, 0, tmp_path)["init_optimizer"] == "kept"
+    assert task_config(kept, TASKS, 1, tmp_path)["init_optimizer"] == "kept"
+
+
 def test_every_other_starts_from_the_one_before_and_holds_on_to_all_of_them(tmp_path: Path) -> None:
     found = task_config(CONFIG, TASKS, 2, tmp_path)
     assert found["init_from"] == str(tmp_path / "tasks" / "02") == str(task_folder(tmp_path, 1))

@@ -11,7 +11,8 @@ NODE = {"_target_": "tlx.data.npz.NumpyFile", "file": "photos.npz", "batch_size"
 def given(scenario: str = "task", classes: Sequence[str] = "abcdef", node: Mapping[str, Any] = NODE) -> Given:
     def composed(words: Sequence[str]) -> dict[str, Any]:
         named = dict(word.partition("=")[::2] for word in words)
-        return {"_target_": named.pop("data"), "batch_size": 32, **{k[5:]: v for k, v in named.items()}}
+        choice = named.pop("data")
+        return {"_target_": f"tlx.data.{choice}.Source", "batch_size": 32, **{k[5:]: v for k, v in named.items()}}
 
     return Given(node, scenario, lambda asked: list(asked.get("of_classes", classes)), composed)
 

@@ -10,8 +10,9 @@ WORDS = ["data=folder data.root=one", "data=npz data.file=two.npz"]
 def test_each_task_is_a_data_set_that_is_loaded_as_the_sequence_says() -> None:
     first, second = DataSets(WORDS, ["photos", "arrays"]).tasks(given("domain"))
     assert first.name == "photos" and second.name == "arrays"
-    assert first.data == {"_target_": "folder", "root": "one", "batch_size": 8, "seed": 3}
-    assert second.data == {"_target_": "npz", "file": "two.npz", "batch_size": 8, "seed": 3}
+    assert (first.of, second.of) == ("one", "two.npz")
+    assert first.data == {"_target_": "tlx.data.folder.Source", "root": "one", "batch_size": 8, "seed": 3}
+    assert second.data == {"_target_": "tlx.data.npz.Source", "file": "two.npz", "batch_size": 8, "seed": 3}
 
 
 def test_with_a_head_for_each_a_class_bears_the_name_of_its_task() -> None:
@@ -55,7 +56,7 @@ def test_words_are_divided_as_in_a_shell() -> None:
 def test_data_sets_made_of_others_are_chosen_as_on_a_command_line() -> None:
     words = ["data=by_classes data@data.of=npz data.of.file=one.npz data.classes=[a,b]", WORDS[1]]
     first, _ = DataSets(words).tasks(given("domain"))
-    assert first.data["_target_"] == "by_classes" and first.data["of.file"] == "one.npz"
+    assert first.data["of.file"] == "one.npz" and first.of == "by_classes"
 
 
 @pytest.mark.parametrize(

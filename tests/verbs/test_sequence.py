@@ -151,6 +151,11 @@ def test_a_sweep_of_sequences_that_was_killed_goes_on_to_the_same_bits(
         (["strategy=partial", "strategy.unfrozen=99"], "unfrozen=99"),
         (["optimizer.weight_decay=-1"], "weight_decay"),
         (["cache.folder=/dev/null/here", "cache.ram=0"], "/dev/null/here"),
+        (["init_optimizer=keept", "trainer=smoke"], "no init_optimizer 'keept'"),
+        (
+            ["init_optimizer=kept", "strategy=scratch", "trainer=smoke"],
+            "nothing that is there already trains",
+        ),
     ],
 )
 def test_what_cannot_be_a_sequence_is_refused_before_there_is_a_directory(

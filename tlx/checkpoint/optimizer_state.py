@@ -9,25 +9,38 @@ from torch.optim import Optimizer
 
 from tlx.checkpoint.durable import checkpoints, is_whole, read
 from tlx.errors import CheckpointError
+from tlx.run.directory import shown
 
-__all__ = ["Remembered", "remembered", "take_up", "taking_up"]
+__all__ = ["Remembered", "newest_whole", "remembered", "take_up", "taking_up"]
 
 Remembered: TypeAlias = dict[str, list[dict[str, Any]]]
 """By the name of a parameter group, what is remembered of each of its weights; of an untrained one {}."""
 
 
-def taking_up(run: Path | None, parts: Collection[str]) -> Callable[[Optimizer], None] | None:
+def taking_up(
+    run: Path | None, parts: Collection[str], tell: Callable[[str], object]
+) -> Callable[[Optimizer], None] | None:
     """What gives a new optimizer the memory of a run's; None of no run.
 
     Args:
         run: A run directory.
         parts: As in `take_up`.
+        tell: Takes a line for people: what there is to remember.
     """
-    return None if run is None else partial(take_up, known=remembered(run), parts=parts)
+    if run is None:
+        return None
+    known = remembered(run)
+    trained = dict.fromkeys(name.rpartition("/")[0] for name, states in known.items() if any(states))
+    kept = [part for part in trained if part in parts]
+    if kept:
+        tell(f"the optimizer goes on with what that of {shown(run)} remembers of {', '.join(kept)}")
+    else:
+        tell(f"init_optimizer=kept keeps nothing: {shown(run)} trained nothing of what goes on here")
+    return partial(take_up, known=known, parts=parts)
 
 
-def remembered(run: Path) -> Remembered:
-    """What the optimizer of a run remembered at its newest checkpoint.
+def newest_whole(run: Path) -> Path:
+    """The newest checkpoint of a run; an older one would be of other weights.
 
     Args:
         run: A run directory.
@@ -37,11 +50,26 @@ def remembered(run: Path) -> Remembered:
     """
     found = checkpoints(run / "checkpoints")
     if not found or not is_whole(found[-1]):
+        what = f"{shown(found[-1])} is damaged" if found else f"{shown(run)} has no checkpoint"
         raise CheckpointError(
-            f"{run} has no whole checkpoint, which is where the memory of an optimizer lies",
-            fix="init_optimizer=new, or put its checkpoints back",
+            f"{what}, which is where the memory of an optimizer lies",
+            fix="init_optimizer=new, or put the checkpoint back",
         )
-    content = read(found[-1])["optimizer_states"][0]
+    return found[-1]
+
+
+def remembered(run: Path) -> Remembered:
+    """What the optimizer of a run remembered at its newest checkpoint.
+
+    These are the moments of its last step, also where its bundle has the weights of its best epoch.
+
+    Args:
+        run: A run directory.
+
+    Raises:
+        CheckpointError: There is no checkpoint, or the newest is damaged.
+    """
+    content = read(newest_whole(run))["optimizer_states"][0]
     return {
         group["name"]: [content["state"].get(place, {}) for place in group["params"]]
         for group in content["param_groups"]
@@ -56,7 +84,7 @@ def take_up(optimizer: Optimizer, known: Remembered, parts: Collection[str]) -> 
     Args:
         optimizer: That has not stepped yet, its groups named `part/kind`.
         known: Of `remembered`.
-        parts: Stages, or the head, whose weights go on from where the other one left them.
+        parts: Stages, or the head, whose weights begin as the bundle of the other run has them.
 
     Raises:
         CheckpointError: What is remembered is of weights of other shapes.

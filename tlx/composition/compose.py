@@ -40,6 +40,7 @@ __all__ = [
 
 VERSION_BASE = "1.3"
 GROUPS_OF_THE_NAME = ("model", "data", "strategy")
+DATA_SETS = "data_sets"
 
 
 @dataclass(frozen=True)
@@ -128,12 +129,10 @@ def from_hydra(
     _refuse_open(config, chosen)
     plain = resolve.saved(config)
     refuse_secrets(plain)
-    for node in ("data", SOURCE, ALSO):
-        if node in plain:
-            plain[node] = without_loading(plain[node], node, plain["seed"])
     for node in ("model", "data", SOURCE, ALSO):
         if node in plain:
-            plain[node] = resolve.absolute(plain[node])
+            own = plain[node] if node == "model" else without_loading(plain[node], node, plain["seed"])
+            plain[node] = resolve.absolute(own)
     plain["cache"] = resolve.absolute_folder(plain["cache"])
     plain["init_from"] = resolve.absolute({"root": plain["init_from"]})["root"]
     trust, run_dir, sweep_dir = (plain.pop(key, None) for key in ("trust", "run_dir", "sweep_dir"))
@@ -142,6 +141,8 @@ def from_hydra(
     measure = plain.pop("measure", False)
     if not isinstance(measure, bool):
         raise bad_value("measure", measure, "true or false")
+    if chosen.get("sequence") == DATA_SETS:  # which reads no data but its own
+        chosen["data"] = DATA_SETS
     named = [group for group in GROUPS_OF_THE_NAME if group in plain]
     plain["names"] = {group: _name(plain[group], chosen[group]) for group in named}
     return Composed(

@@ -74,7 +74,7 @@ def make_job(
         ema=None if config["ema"] is None else _number("ema", config["ema"]),
         backbone=made,
         continues=continues,
-        remembers=remembering_run(config),
+        remembers=remembering_run(config, trust),
         earlier=known_folder(str(started)) if made.known else None,
         head=make_head(head, trust),
         head_recipe=dict(head),

@@ -134,7 +134,8 @@ class Fewshot:
                 "fewshot.arms", list(self.arms), f"one of {OWN} and {name}, which are the same here"
             )
         folder = name.replace("strategy=", "").replace("strategy.", "").replace(" ", "-").replace("/", "_")
-        return Arm(folder, self._drawing(given, composed, shots))
+        memory = {"init_optimizer": "new"} if composed["names"]["strategy"] == "scratch" else {}
+        return Arm(folder, self._drawing(given, composed, shots) | memory)
 
     def _label(self, given: Given, name: str) -> str:
         """What an arm is called; the config's own by its strategy, told from one of that name."""

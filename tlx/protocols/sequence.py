@@ -23,6 +23,8 @@ __all__ = ["learn", "results", "task_config", "task_folder"]
 
 ROWS = "rows"
 """The folder of the rows that are measured."""
+NAMED = 3
+"""Data sets that a result names, of more the first."""
 
 
 def learn(
@@ -67,15 +69,16 @@ def task_config(
     """The config of the run that learns a task: a config of a fit, which can be resumed by itself.
 
     The first task has nothing to hold on to, for what is held on to are tasks of the sequence; that its
-    weights are pre-trained makes no difference. Every other starts from the run before it, and its source
-    is all tasks so far.
+    weights are pre-trained makes no difference. Every other starts from the run before it,
+    and its source is all tasks so far.
     """
     task = tasks[number]
     found = {key: value for key, value in config.items() if key not in ("sequence", "scenario")}
     found["data"] = task.data
-    found["names"] = {**config["names"], "data": f"{config['names']['data']}: {task.name}"}
+    found["names"] = {**config["names"], "data": f"{task.of or config['names']['data']}: {task.name}"}
     if number == 0:
-        return found | {"regularizer": {}, "source": None, "init_optimizer": "new"}
+        memory = "new" if config.get("init_from") is None else config["init_optimizer"]
+        return found | {"regularizer": {}, "source": None, "init_optimizer": memory}
     before = [_learned(earlier.data) for earlier in tasks[:number]]
     source = {"_target_": "tlx.data.joined.Joined", "of": before, "duplicates": "ignore"}
     return found | {
@@ -110,7 +113,7 @@ def results(
     nodes = config.get("regularizer") or {}
     return {
         "model": config["names"]["model"],
-        "data": config["names"]["data"],
+        "data": _data(config, tasks),
         "strategy": config["names"]["strategy"],
         "task": "sequence",
         "scenario": config["scenario"],
@@ -123,6 +126,13 @@ def results(
         "matrix": shares.tolist(),
         **{f"{measured_on}{name}": value for name, value in figures.items()},
     }
+
+
+def _data(config: Mapping[str, Any], tasks: Sequence[LearnedTask]) -> str:
+    """What was learned from, for people: the data set, or those that tasks are."""
+    own = list(dict.fromkeys(task.of for task in tasks if task.of))
+    more = f" and {len(own) - NAMED} more" if len(own) > NAMED else ""
+    return ", ".join(own[:NAMED]) + more if own else str(config["names"]["data"])
 
 
 def _settings(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """A sequence of tasks that are data sets of their own."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from tlx.errors import ConfigError, TlxError, bad_value
 from tlx.data.node import LOADING, recipe_of, with_source
@@ -10,6 +12,8 @@ from tlx.sequences.task import Given, LearnedTask, renamed
 __all__ = ["DataSets"]
 
 LOADED = frozenset(f"data.{name}" for name in LOADING)
+PLACES = ("root", "file")
+"""What in a node says where its data lies."""
 CHOOSING = ("data=", "data.", "data@data.")
 """What a word of a task begins with: the choice, its arguments, and choices of what lies in it."""
 
@@ -69,8 +73,14 @@ class DataSets:
             recipe = recipe_of(node)
             if given.scenario == "task":
                 recipe = renamed(recipe, classes, [f"{each} of {name}" for each in classes])
-            found.append(LearnedTask(name, with_source(given.data, recipe)))
+            found.append(LearnedTask(name, with_source(given.data, recipe), _called(node)))
         return found
+
+
+def _called(node: Mapping[str, Any]) -> str:
+    """The last part of the folder or file that a data set lies in, or the module that it is of."""
+    place = next((node[key] for key in PLACES if isinstance(node.get(key), str)), "")
+    return Path(place).name or str(node["_target_"]).split(".")[-2]
 
 
 def _check(word: str) -> None:

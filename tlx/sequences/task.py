@@ -20,6 +20,7 @@ class LearnedTask(NamedTuple):
 
     name: str  # for people and for results
     data: dict[str, Any]  # a data node of a config
+    of: str = ""  # the data set that it is, for people; where it is a part of the sequence's, nothing
 
 
 class Given(NamedTuple):

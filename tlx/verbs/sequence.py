@@ -62,14 +62,18 @@ def _tasks(config: Mapping[str, Any], built: Any) -> Any:
 
 
 def _check_runs(config: Mapping[str, Any], tasks: Any, folder: Path, built: Any) -> None:
-    """Refuse what the run of any task would, also what only later ones read: regularizers."""
+    """Refuse what the run of any task would, also what only later ones read: regularizers, memories."""
     from tlx.assembly import plan_of
     from tlx.composition.cache import check_cache
+    from tlx.composition.init_optimizer import check_wish
     from tlx.protocols.beforehand import check_one_machine
-    from tlx.protocols.sequence import task_config
+    from tlx.protocols.sequence import task_config, task_folder
 
+    wish = check_wish(config)
     job = built.job(task_config(config, tasks, 0, folder) | {"regularizer": config.get("regularizer")})
     check_one_machine(job.trainer, "learns a sequence")
+    job.continues = config["scenario"] == "domain"
+    job.remembers = task_folder(folder, 0) if wish == "kept" else None
     plan_of(job)
     check_cache(config, built.trust)
 
