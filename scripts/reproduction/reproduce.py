@@ -36,7 +36,7 @@ def main() -> int:
         home = run_sweep("sequence", name, told, work / name, work / "remembered")
         for kind in ("runs", "failed"):
             result[kind] = [entry for entry in result[kind] if entry["case"] != name]
-        _collect(name, home, result, options.seeds)
+        _collect(name, home, result, options.seeds, options.words)
         result |= {"date": today(), "commit": commit()}
         write(options.out, result)
     print(f"{markdown(result)}\n\n{caption(result)}")
@@ -52,17 +52,25 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path("runs/reproduction"), help="where sequences live")
     names = [case.name for case in CASES]
     parser.add_argument(
-        "--cases", nargs="+", choices=names, default=names, metavar="CASE", help=", ".join(names)
+        "--cases", nargs="+", type=_named, choices=names, default=names, metavar="CASE", help=", ".join(names)
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--words", nargs="+", default=[], metavar="KEY=VALUE", help="for every sequence")
     return parser.parse_args()
 
 
-def _collect(name: str, home: Path, result: dict[str, Any], seeds: Sequence[int]) -> None:
+def _named(words: str) -> str:
+    """The name of a case; its experiment, which tables show, names it as well."""
+    return next((case.name for case in CASES if case.experiment == words), words)
+
+
+def _collect(
+    name: str, home: Path, result: dict[str, Any], seeds: Sequence[int], told: Sequence[str]
+) -> None:
     """Add every sequence of a case: its average accuracy and its matrix, or why it has none."""
     for job in read_jobs(home):
-        entry = {"case": name, "seed": int(job.seed or seeds[0])}  # a single seed is no sweep over seeds
+        seed = int(job.seed or seeds[0])  # a single seed is no sweep over seeds
+        entry = {"case": name, "seed": seed} | ({"words": list(told)} if told else {})
         if not job.finished:
             result["failed"].append(entry | {"reason": job.reason})
             continue

@@ -68,9 +68,11 @@ def caption(result: Mapping[str, Any]) -> str:
     measured = {run["case"] for run in result["runs"]}
     sources = dict.fromkeys(where for case in CASES if case.name in measured for _, where in case.published)
     versions = ", ".join(f"{name} {text}" for name, text in sorted(result["versions"].items()))
+    told = sorted({(run["case"], " ".join(run["words"])) for run in result["runs"] if run.get("words")})
     failed = f" {len(result['failed'])} sequences failed and are left out." if result["failed"] else ""
     notes = NONE if any(case.method == "none" for case in CASES if case.name in measured) else ""
     notes += ORDERS if any(name.startswith("permuted_mnist") for name in measured) else ""
+    notes += "".join(f" {case} was told {words} besides." for case, words in told)
     return (
         f"{result['date']}. Means over seeds with Student's 95 % interval; `reached` holds the first of the "
         f"published values against it. Published by, in this order where they have a value: "

@@ -40,8 +40,9 @@ def test_a_case_is_measured_once_and_stands_beside_others_in_the_file(
     (run,) = first["runs"]
     assert (run["case"], run["seed"]) == ("split_mnist-task-none", 0)
     assert run["accuracy"] == pytest.approx(sum(run["matrix"][-1]) / 5)
-    assert "| split_mnist | task | none | 1 |" in capsys.readouterr().out
-    measured(tmp_path, monkeypatch, "split_mnist-task-none")
+    assert run["words"] == SMALL
+    assert "| `split_mnist_task_none` | 1 |" in capsys.readouterr().out
+    measured(tmp_path, monkeypatch, "split_mnist_task_none")  # by its experiment
     assert "is finished already" in (tmp_path / "work" / "split_mnist-task-none.log").read_text()
     broken = measured(tmp_path, monkeypatch, "split_mnist-domain-none", "model.hidden=[0]", code=1)
     assert broken["runs"] == first["runs"]

@@ -47,6 +47,13 @@ def test_the_caption_says_what_differs_from_the_publications_without_a_method(re
     assert "Adam" not in caption(result)
 
 
+def test_the_caption_says_what_sequences_were_told_beside_their_experiment(result: dict[str, Any]) -> None:
+    assert "besides" not in caption(result)
+    for run in result["runs"][1:]:
+        run["words"] = ["strategy.epochs=1"]
+    assert caption(result).count("split_mnist-task-none was told strategy.epochs=1 besides.") == 1
+
+
 def test_the_caption_says_whose_orders_permuted_mnist_has(result: dict[str, Any]) -> None:
     assert "sequence.seed" not in caption(result)
     result["runs"].append(entry("permuted_mnist-domain-ewc_exact", 0, 0.9))
