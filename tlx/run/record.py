@@ -10,7 +10,7 @@ from tlx.run.directory import name_run, now, read_state, write_state
 from tlx.run.lock import release
 from tlx.withheld import withheld
 
-__all__ = ["record_change", "record_death", "record_interruption", "recorded"]
+__all__ = ["record_change", "record_death", "record_interruption", "record_refusal", "recorded"]
 
 
 @contextlib.contextmanager
@@ -52,6 +52,11 @@ def record_death(run: Path, what: str) -> None:
     """Write down that the process which trained the run is gone without a word."""
     if read_state(run)["status"] == "running":
         write_state(run, read_state(run) | {"status": "failed", "error": what})
+
+
+def record_refusal(run: Path, error: TlxError) -> None:
+    """Write down why nothing was begun in a directory that is there, such as that of a job of a sweep."""
+    _record_failure(run, error)
 
 
 def record_change(run: Path, lines: Sequence[str]) -> None:

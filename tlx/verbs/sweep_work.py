@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from tlx.composition.compose import Composed
+from tlx.errors import TlxError
 from tlx.process.signals import stoppable
 from tlx.run.directory import begin, claimed
-from tlx.run.record import recorded
+from tlx.run.record import record_refusal, recorded
 from tlx.verbs.launch import train
-from tlx.verbs.protocol import PROTOCOLS, answer
+from tlx.verbs.protocol import PROTOCOLS, answer, protocol_of
 from tlx.verbs.run_config import write_config
 
 __all__ = ["WORK", "import_everything"]
@@ -28,7 +29,12 @@ def _train(folder: Path, composed: Composed) -> None:
 
 def _answer(verb: str, folder: Path, composed: Composed) -> None:
     with stoppable():
-        answer(folder, verb, composed)
+        try:
+            answer(folder, verb, composed)
+        except TlxError as error:
+            if protocol_of(folder) is None:
+                record_refusal(folder, error)
+            raise
 
 
 WORK: dict[str, Callable[[Path, Composed], None]] = {
