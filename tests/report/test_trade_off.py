@@ -1,3 +1,5 @@
+import re
+
 from tlx.report.statistic import statistic
 from tlx.report.trade_off import NAMED, trade_off
 
@@ -23,3 +25,20 @@ def test_one_job_has_a_point_without_lines() -> None:
 
 def test_many_points_are_not_named() -> None:
     assert "ewc1" not in trade_off(points(NAMED + 1), "test accuracy")
+
+
+def places(drawn: str) -> dict[str, tuple[float, float]]:
+    """Where each text stands."""
+    found = re.findall(r'<text style="[^"]*" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)<', drawn)
+    return {name: (float(x), float(y)) for x, y, name in found}
+
+
+def test_names_of_near_points_do_not_meet() -> None:
+    def near(name: str, learnt: float) -> tuple:
+        return (name, statistic([learnt, learnt], 0.0, 100.0), statistic([0.1, 0.1], -1.0, 1.0))
+
+    far, one, other = near("far", 50.0), near("strength 10", 90.0), near("strength 1", 90.4)
+    found = places(trade_off([far, one, other], "accuracy"))
+    assert found.keys() >= {"far", "strength 10", "strength 1"}
+    (x, y), (beside, below) = found["strength 10"], found["strength 1"]
+    assert abs(y - below) > 8 or abs(x - beside) > 60
