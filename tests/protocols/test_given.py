@@ -20,7 +20,9 @@ ANSWERS: dict[str, Answer] = {
     "distance": DistanceResult("photos", 4, 4, (StageDistance("high", 4, (MEASURE,)),), ()),
     "fewshot": FewshotResult((CURVE,), (), (0,), "val", 4, ()),
     "gain": GAIN,
-    "lr": LrResult(None, "val/accuracy", True, 0.5, (0,), (), (StageGain("high", 1.0, 0.5, None, None),), ()),
+    "lr": LrResult(
+        None, "val/accuracy", True, 0.5, (0,), (), (StageGain("high", 1.0, 0.5, None, None),), (), 1.0, {}
+    ),
     "probe": ProbeResult((STAGE,), "high", "test", 4, "val", 4, 8, False, 2, 0.5, ()),
     "rank": RankResult(ADVICE.models.candidates, "tiny", 4, "test", 4, "val", None, (), ()),
 }

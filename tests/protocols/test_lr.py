@@ -32,6 +32,13 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, LrResult]:
     return folder, answer(folder, "lr", compose("lr", [*SMALL, SWEPT]))
 
 
+@pytest.fixture(scope="module")
+def rescaled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, LrResult]:
+    folder = tmp_path_factory.mktemp("lr") / "rescaled"
+    words = [SWEPT, "rate_scale=2", "stage_rates={layer3: 10}"]
+    return folder, answer(folder, "lr", compose("lr", [*SMALL, *words]))
+
+
 def test_every_stage_that_trains_is_tried_frozen_and_at_every_factor(answered: Any) -> None:
     folder, found = answered
     assert [(cell.stage, cell.factor) for cell in found.cells] == [
@@ -57,6 +64,17 @@ def test_the_gain_of_a_stage_is_its_best_figure_over_that_of_it_frozen(answered:
     frozen, *trained = found.cells
     assert found.gains[0].gain == pytest.approx(max(cell.mean for cell in trained) - frozen.mean)
     assert found.gains[0].low is None
+
+
+def test_a_factor_multiplies_the_rates_as_they_are_given(rescaled: Any) -> None:
+    folder, found = rescaled
+    rates = {}
+    for name in ("plan", "layer3-3"):
+        plan = json.loads((folder / "runs" / name / "rate2-seed0" / "plan.json").read_text())
+        rates[name] = plan["phases"][0]["trains"]
+    assert rates["layer3-3"]["layer3"] == pytest.approx(3 * rates["plan"]["layer3"])
+    assert rates["layer3-3"]["head"] == rates["plan"]["head"]
+    assert found.cells[1].mean == found.base
 
 
 def test_a_wish_for_no_sweep_trains_nothing(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ def result(
     found: Found | None = FOUND, cells: tuple[Cell, ...] = CELLS, low: float | None = None
 ) -> LrResult:
     gains = (StageGain("layer1", 1.0, 0.25, low, low and 0.4),) if cells else ()
-    return LrResult(found, "val/accuracy", True, 0.75 if cells else None, (0,), cells, gains, ())
+    base = 0.75 if cells else None
+    return LrResult(found, "val/accuracy", True, base, (0,), cells, gains, (), 1.0, {})
 
 
 def page(folder: Path, given: LrResult) -> str:
@@ -69,4 +70,20 @@ def test_a_terminal_hears_the_same() -> None:
     plainly: dict[str, Any] = ABOUT | dict(plain(result()))
     lines = [line.replace("\u00a0", " ") for line in result_lines(plainly)]
     assert "rate_scale=0.316 is an upper end" in lines[0]
-    assert lines[1] == "layer1: 25.0 points over frozen, best at its rate times 1"
+    said = "layer1: 25.0 points over frozen, best at its rate times 1, 'stage_rates={layer1: 1}'"
+    assert lines[1] == said
+
+
+def test_the_words_for_a_factor_are_its_product_with_the_rates_given(tmp_path: Path) -> None:
+    gains = (StageGain("layer1", 3.0, 0.25, None, None),)
+    given = replace(result(found=None), gains=gains, stage_rates={"head": 2.0, "layer1": 10.0})
+    line = result_lines(ABOUT | dict(plain(given)))[0]
+    assert line.endswith("best at its rate times 3, 'stage_rates={head: 2, layer1: 30}'")
+    found = page(tmp_path, given)
+    assert ">3<" in found and ">30<" in found
+
+
+def test_an_answer_of_before_it_held_the_rates_given_has_its_page_still(tmp_path: Path) -> None:
+    old = {k: v for k, v in plain(result()).items() if k not in ("rate_scale", "stage_rates")}
+    (tmp_path / "result.json").write_text(json.dumps(ABOUT | old))
+    assert "rates \u00d7 0.316" in write_page(tmp_path).read_text().replace("\u00a0", " ")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 from tlx.assembly import plan_of
 from tlx.errors import ConfigError, bad_value, unknown_name
@@ -26,7 +25,7 @@ class Cell:
 
     Args:
         stage: Whose rate differs from the plan's.
-        factor: By what it is multiplied; 0: the stage is frozen.
+        factor: By what it is multiplied, `stage_rates` that were given included; 0: the stage is frozen.
         mean: Validation figure, mean over seeds.
         values: Of each seed.
     """
@@ -69,6 +68,8 @@ class LrResult:
         cells: Every stage at every factor.
         gains: Of each stage, the greatest first.
         warnings: What makes the answer less than it looks.
+        rate_scale: That the plan has as it is, which every factor here multiplies.
+        stage_rates: The same of single stages.
     """
 
     found: Found | None
@@ -79,6 +80,8 @@ class LrResult:
     cells: tuple[Cell, ...]
     gains: tuple[StageGain, ...]
     warnings: tuple[str, ...]
+    rate_scale: float
+    stage_rates: dict[str, float]
 
     def figures(self) -> dict[str, float | None]:
         """The factor that the range suggests, from the loss of training steps."""
@@ -165,11 +168,12 @@ class Lr:
             found = find_rates(given.makers.job(config), self.phase, self.low, self.high, self.steps)
         figure = monitored(config)
         seeds = [config["seed"] + number for number in range(self.seeds)] if stages else []
-        base = self._values(given, "plan", {}, seeds) if stages else []
+        stage_rates = {name: float(factor) for name, factor in (config.get("stage_rates") or {}).items()}
+        base = self._values(given, "plan", stage_rates, seeds) if stages else []
         cells = list[Cell]()
         for stage in stages:
             for factor in (0.0, *sorted(self.factors)):
-                own = {**dict(config.get("stage_rates") or {}), stage: factor}
+                own = {**stage_rates, stage: factor * stage_rates.get(stage, 1.0)}
                 values = base if factor == 1 else self._values(given, f"{stage}-{factor:g}", own, seeds)
                 cells.append(Cell(stage, factor, fmean(values), tuple(values)))
         higher = higher_is_better(figure)
@@ -192,6 +196,8 @@ class Lr:
             tuple(cells),
             tuple(gains),
             tuple(warnings),
+            float(config["rate_scale"]),
+            stage_rates,
         )
 
     def _varied(self, given: Given) -> list[str]:
@@ -207,8 +213,8 @@ class Lr:
             raise unknown_name("stage that trains", strange, ordered)
         return [stage for stage in ordered if stage in self.stages]
 
-    def _values(self, given: Given, name: str, rates: dict[str, Any], seeds: Sequence[int]) -> list[float]:
-        arm = Arm(name, {**given.config, "stage_rates": rates or given.config.get("stage_rates") or {}})
+    def _values(self, given: Given, name: str, rates: dict[str, float], seeds: Sequence[int]) -> list[float]:
+        arm = Arm(name, {**given.config, "stage_rates": rates})
         figure, scale = monitored(given.config), float(given.config["rate_scale"])
         return [float(train_arm(given, arm, scale, seed).summary[figure]) for seed in seeds]
 

@@ -25,7 +25,8 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     lines = [_range_said(result)] if result["found"] else []
     for gain in result["gains"]:
         lines.append(
-            f"{label(gain['stage'])}: {_gain_said(result, gain)}, best at its rate times {gain['factor']:g}"
+            f"{label(gain['stage'])}: {_gain_said(result, gain)}, best at its rate times {gain['factor']:g}, "
+            f"{_words(result, gain)}"
         )
     return [*lines, *result["warnings"]]
 
@@ -93,6 +94,21 @@ def _gain_said(result: Mapping[str, Any], gain: Mapping[str, Any]) -> str:
     return f"{said} over frozen (95 % interval {low} to {high})"
 
 
+def _words(result: Mapping[str, Any], gain: Mapping[str, Any]) -> str:
+    """What a command line says for the best factor of a stage, the `stage_rates` given included."""
+    rates = _stage_rates(result) | {str(gain["stage"]): _own_rate(result, gain)}
+    return f"'stage_rates={{{', '.join(f'{label(stage)}: {each:g}' for stage, each in rates.items())}}}'"
+
+
+def _own_rate(result: Mapping[str, Any], gain: Mapping[str, Any]) -> float:
+    return float(gain["factor"]) * _stage_rates(result).get(str(gain["stage"]), 1.0)
+
+
+def _stage_rates(result: Mapping[str, Any]) -> dict[str, float]:
+    """Those that were given; answers of before do not say."""
+    return dict(result.get("stage_rates") or {})
+
+
 def _difference(result: Mapping[str, Any], value: float) -> str:
     return points(value) if _is_share(result) else decimal(value)
 
@@ -148,6 +164,7 @@ def _sweep(result: Mapping[str, Any]) -> Section:
         Column("Gain over frozen"),
         Column("95 % interval"),
         Column("Best factor"),
+        Column("stage_rates"),
     )
     rows = [
         [
@@ -157,6 +174,7 @@ def _sweep(result: Mapping[str, Any]) -> Section:
             if gain["low"] is None
             else f"{_difference(result, gain['low'])} to {_difference(result, gain['high'])}",
             f"{gain['factor']:g}",
+            f"{_own_rate(result, gain):g}",
         ]
         for gain in result["gains"]
     ]
@@ -168,7 +186,8 @@ def _sweep(result: Mapping[str, Any]) -> Section:
             (
                 f"Validation {words(_name(result))} of the whole plan, all other stages at its rates: "
                 f"{figure(_name(result), result['base'])} as it is. The best factor was chosen on the "
-                "figures shown, so its gain leans to the good side."
+                "figures shown, so its gain leans to the good side. stage_rates: what a command line says "
+                "for it, any that were given included."
             )
         ],
     )
@@ -198,6 +217,6 @@ def _heat_map(result: Mapping[str, Any]) -> Markup:
         axes.set_xticks(range(len(factors)), ["frozen" if f == 0 else f"\u00d7 {f:g}" for f in factors])
         axes.set_yticks(range(len(stages)), [label(stage, 14) for stage in stages])
         axes.grid(visible=False)
-        axes.set_xlabel("rate of the stage, over the plan's")
+        axes.set_xlabel("rate of the stage, over that of the plan as given")
 
     return draw("validation figure by stage and rate", paint, 460, 90 + 34 * len(stages))
