@@ -75,6 +75,8 @@ def test_a_factor_multiplies_the_rates_as_they_are_given(rescaled: Any) -> None:
     assert rates["layer3-3"]["layer3"] == pytest.approx(3 * rates["plan"]["layer3"])
     assert rates["layer3-3"]["head"] == rates["plan"]["head"]
     assert found.cells[1].mean == found.base
+    assert (found.rate_scale, found.stage_rates) == (2.0, {"layer3": 10.0})
+    assert found.found is not None and found.found.rates == rates["plan"]
 
 
 def test_a_wish_for_no_sweep_trains_nothing(tmp_path: Path) -> None:

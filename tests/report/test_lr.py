@@ -83,6 +83,21 @@ def test_the_words_for_a_factor_are_its_product_with_the_rates_given(tmp_path: P
     assert ">3<" in found and ">30<" in found
 
 
+def test_a_suggested_rate_scale_is_that_of_the_command_with_what_was_given_in_it(tmp_path: Path) -> None:
+    given = replace(result(), rate_scale=5.0)
+    said = "at the plan's rates (rate_scale=5) times 0.316: rate_scale=1.58 is an upper end to try."
+    assert said in result_lines(ABOUT | dict(plain(given)))[0]
+    assert "rate_scale=1.58 is an upper end" in page(tmp_path, given)
+    beside = result_lines(ABOUT | dict(plain(replace(given, stage_rates={"layer1": 10.0}))))[0]
+    assert "rate_scale=1.58, the stage_rates as given, is an upper end" in beside
+
+
+def test_a_best_factor_of_one_was_not_chosen(tmp_path: Path) -> None:
+    assert "The best factor was chosen" not in page(tmp_path, result())
+    tried = (*CELLS, Cell("layer1", 10.0, 0.7, (0.7,)))
+    assert "The best factor was chosen on the figures shown" in page(tmp_path, result(cells=tried))
+
+
 def test_an_answer_of_before_it_held_the_rates_given_has_its_page_still(tmp_path: Path) -> None:
     old = {k: v for k, v in plain(result()).items() if k not in ("rate_scale", "stage_rates")}
     (tmp_path / "result.json").write_text(json.dumps(ABOUT | old))

@@ -80,9 +80,13 @@ def _range_said(result: Mapping[str, Any]) -> str:
     found = result["found"]
     if found["suggestion"] is None:
         return f"The loss of phase {label(found['phase'])} never fell in the range of rates."
+    given = float(result.get("rate_scale", 1.0))
+    of_given = "" if given == 1 else f" (rate_scale={given:g})"
+    beside = ", the stage_rates as given," if _stage_rates(result) else ""
     return (
-        f"The loss of phase {label(found['phase'])} falls fastest at the plan's rates times "
-        f"{rate(found['suggestion'])}: rate_scale={rate(found['suggestion'])} is an upper end to try."
+        f"The loss of phase {label(found['phase'])} falls fastest at the plan's rates{of_given} times "
+        f"{rate(found['suggestion'])}: rate_scale={rate(given * found['suggestion'])}{beside} is an upper "
+        "end to try."
     )
 
 
@@ -178,6 +182,12 @@ def _sweep(result: Mapping[str, Any]) -> Section:
         ]
         for gain in result["gains"]
     ]
+    factors = {cell["factor"] for cell in result["cells"]} - {0.0}
+    chosen = (
+        "The best factor was chosen on the figures shown, so its gain leans to the good side. "
+        if len(factors) > 1
+        else ""
+    )
     return Section(
         "One stage's rate varied at a time",
         plots=[_heat_map(result)],
@@ -185,9 +195,8 @@ def _sweep(result: Mapping[str, Any]) -> Section:
         notes=[
             (
                 f"Validation {words(_name(result))} of the whole plan, all other stages at its rates: "
-                f"{figure(_name(result), result['base'])} as it is. The best factor was chosen on the "
-                "figures shown, so its gain leans to the good side. stage_rates: what a command line says "
-                "for it, any that were given included."
+                f"{figure(_name(result), result['base'])} as it is. {chosen}stage_rates: what a command line "
+                "says for the best factor, any that were given included."
             )
         ],
     )
