@@ -87,7 +87,8 @@ def test_a_suggested_rate_scale_is_that_of_the_command_with_what_was_given_in_it
     given = replace(result(), rate_scale=5.0)
     said = "at the plan's rates (rate_scale=5) times 0.316: rate_scale=1.58 is an upper end to try."
     assert said in result_lines(ABOUT | dict(plain(given)))[0]
-    assert "rate_scale=1.58 is an upper end" in page(tmp_path, given)
+    found = page(tmp_path, given)
+    assert "rate_scale=1.58 is an upper end" in found and '<p class="figure">rate_scale=1.58</p>' in found
     beside = result_lines(ABOUT | dict(plain(replace(given, stage_rates={"layer1": 10.0}))))[0]
     assert "rate_scale=1.58, the stage_rates as given, is an upper end" in beside
 

@@ -44,7 +44,7 @@ def write_page(folder: Path) -> Path:
         folder,
         kicker="which rates, and which layers gain",
         title=f"{label(result['model'])} on {label(result['data'])}",
-        headline=f"rates \u00d7 {rate(suggestion)}" if suggestion else _best(gains),
+        headline=_upper_end(result) if suggestion else _best(gains),
         sentences=[
             *([_range_said(result)] if found else []),
             *([_gains_said(result)] if gains else []),
@@ -53,6 +53,12 @@ def write_page(folder: Path) -> Path:
         facts=[*facts_of(result), ("Seeds of the sweep", ", ".join(map(str, result["seeds"])) or DASH)],
         warnings=result["warnings"],
     )
+
+
+def _upper_end(result: Mapping[str, Any]) -> str:
+    """The factor over the strategy's own rates: a command line's `rate_scale`."""
+    given, suggestion = _rate_scale(result), result["found"]["suggestion"]
+    return f"rates \u00d7 {rate(suggestion)}" if given == 1 else f"rate_scale={rate(given * suggestion)}"
 
 
 def _best(gains: Sequence[Mapping[str, Any]]) -> str:
@@ -80,7 +86,7 @@ def _range_said(result: Mapping[str, Any]) -> str:
     found = result["found"]
     if found["suggestion"] is None:
         return f"The loss of phase {label(found['phase'])} never fell in the range of rates."
-    given = float(result.get("rate_scale", 1.0))
+    given = _rate_scale(result)
     of_given = "" if given == 1 else f" (rate_scale={given:g})"
     beside = ", the stage_rates as given," if _stage_rates(result) else ""
     return (
@@ -106,6 +112,11 @@ def _words(result: Mapping[str, Any], gain: Mapping[str, Any]) -> str:
 
 def _own_rate(result: Mapping[str, Any], gain: Mapping[str, Any]) -> float:
     return float(gain["factor"]) * _stage_rates(result).get(str(gain["stage"]), 1.0)
+
+
+def _rate_scale(result: Mapping[str, Any]) -> float:
+    """What was given; answers of before do not say."""
+    return float(result.get("rate_scale", 1.0))
 
 
 def _stage_rates(result: Mapping[str, Any]) -> dict[str, float]:
