@@ -83,6 +83,16 @@ def test_of_fewer_samples_than_features_the_plain_score_is_its_chance_and_says_s
     assert abs(nothing.score - nothing.chance) < 0.1 * (2 - nothing.chance)
 
 
+def test_more_features_that_know_nothing_score_more_and_less_so_when_regularized():
+    labels = torch.arange(100) % 5
+    found = [
+        [score(normal(100, d), labels).score for d in (32, 512)] for score in (h_score, regularized_h_score)
+    ]
+    (plain_few, plain_many), (few, many) = found
+    assert plain_few < plain_many and few < many
+    assert many - few < plain_many - plain_few and many < plain_few
+
+
 @pytest.mark.parametrize("shape", [(60, 7), (30, 100), (25, 1)])
 def test_the_regularized_score_is_that_of_scikit_learn_s_covariance(shape):
     features, labels = classed(*shape)

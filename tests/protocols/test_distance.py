@@ -12,7 +12,8 @@ from tlx.errors import ConfigError
 from tlx.functional.coral_distance import coral_distance
 from tlx.functional.frechet import frechet_distance, frechet_warning
 from tlx.functional.mmd import mmd_test
-from tlx.protocols.distance import Distance, DistanceResult
+from tlx.functional.same_domain import beside_same_domain
+from tlx.protocols.distance import Distance, DistanceResult, Domains
 from tlx.protocols.plain import typed
 from tlx.verbs.protocol import answer
 
@@ -75,6 +76,24 @@ def test_the_fewest_samples_of_a_domain_are_enough_for_every_distance(tmp_path: 
     found: DistanceResult = answer(tmp_path / "few", "distance", compose("distance", words))
     assert (found.source_samples, found.target_samples) == (10, 10)
     assert set(measures(found)) == {"frechet", "kid", "mmd", "a_distance", "coral"}
+
+
+def test_a_source_is_called_after_its_choice(tmp_path: Path) -> None:
+    words = ["data@source=by_classes", "data@source.of=digits", "source.classes=['3','8']"]
+    words += ["distance.samples=10", "distance.splits=2"]
+    found: DistanceResult = answer(tmp_path / "few", "distance", compose("distance", [*SMALL, *words]))
+    assert found.source == "by_classes"
+    assert measures(found)["frechet"].low >= 0 and measures(found)["coral"].low >= 0
+
+
+def test_an_interval_ends_where_no_distance_can_be_and_an_unbiased_one_may_be_negative() -> None:
+    generator = torch.Generator().manual_seed(0)
+    pair = Domains(*(torch.randn(40, 3, generator=generator) for _ in range(2)), None)
+    near = {m.name: m for m in Distance(splits=2, permutations=9)._measures(pair, 0)}
+    for name, distance in (("frechet", frechet_distance), ("coral", coral_distance)):
+        assert beside_same_domain(pair.source, pair.target, distance, 2, 0).low < 0 == near[name].low
+        assert near[name].value < near[name].high
+    assert near["mmd"].low < 0 and -2 <= near["a_distance"].low < 0
 
 
 def test_both_domains_are_as_small_as_their_few_shot_draws(tmp_path: Path) -> None:

@@ -44,7 +44,12 @@ def test_a_class_of_one_sample_cannot_fit_and_choose_and_is_named_with_a_way_out
     alone = [*np.flatnonzero(train.labels != 1), np.flatnonzero(train.labels == 1)[0]]
     data.splits = data.splits._replace(train=train.subset(np.array(alone)), test=None)
     data.per_class = per_class
-    with pytest.raises(DataError, match=f"needs 2 training samples .*, and there is 1 of right.*{way_out}"):
+    said = f"needs 2 training samples or more: train has 1 of right; others of it are in val. Try: {way_out}"
+    with pytest.raises(DataError, match=said):
+        shares_of(data, most=1000, seed=0)
+    val = data.splits.val
+    data.splits = data.splits._replace(val=val.subset(np.flatnonzero(val.labels != 1)))
+    with pytest.raises(DataError, match=f"train has 1 of right. Try: {way_out}"):
         shares_of(data, most=1000, seed=0)
 
 

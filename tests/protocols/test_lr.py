@@ -3,12 +3,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from tlx.composition.compose import compose
+from tlx.composition.job import make_job
 from tlx.errors import ConfigError
-from tlx.protocols.lr import Cell, Lr, LrResult, _gain
+from tlx.functional.crossed_interval import crossed_interval
+from tlx.inference import worth_of_each
+from tlx.protocols.lr import Cell, Lr, LrResult, StageGain, _gain
 from tlx.protocols.plain import typed
+from tlx.trainer import TrainerSettings
 from tlx.verbs.protocol import answer
 from tlx.verbs.question import prepared
 
@@ -23,6 +28,7 @@ SMALL = (
     "cache=none",
     "lr.steps=12",
 )
+CPU = TrainerSettings(accelerator="cpu")
 SWEPT = "lr.factors=[1,3]"
 
 
@@ -30,6 +36,19 @@ SWEPT = "lr.factors=[1,3]"
 def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, LrResult]:
     folder = tmp_path_factory.mktemp("lr") / "answer"
     return folder, answer(folder, "lr", compose("lr", [*SMALL, SWEPT]))
+
+
+@pytest.fixture(scope="module")
+def rescaled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, LrResult]:
+    folder = tmp_path_factory.mktemp("lr") / "rescaled"
+    words = [
+        SWEPT,
+        "rate_scale=2",
+        "stage_rates={layer3: 10}",
+        "lr.seeds=2",
+        "trainer.limit_val_batches=null",
+    ]
+    return folder, answer(folder, "lr", compose("lr", [*SMALL, *words]))
 
 
 def test_every_stage_that_trains_is_tried_frozen_and_at_every_factor(answered: Any) -> None:
@@ -57,6 +76,19 @@ def test_the_gain_of_a_stage_is_its_best_figure_over_that_of_it_frozen(answered:
     frozen, *trained = found.cells
     assert found.gains[0].gain == pytest.approx(max(cell.mean for cell in trained) - frozen.mean)
     assert found.gains[0].low is None
+
+
+def test_a_factor_multiplies_the_rates_as_they_are_given(rescaled: Any) -> None:
+    folder, found = rescaled
+    rates = {}
+    for name in ("plan", "layer3-3"):
+        plan = json.loads((folder / "runs" / name / "rate2-seed0" / "plan.json").read_text())
+        rates[name] = plan["phases"][0]["trains"]
+    assert rates["layer3-3"]["layer3"] == pytest.approx(3 * rates["plan"]["layer3"])
+    assert rates["layer3-3"]["head"] == rates["plan"]["head"]
+    assert found.cells[1].mean == found.base
+    assert (found.rate_scale, found.stage_rates) == (2.0, {"layer3": 10.0})
+    assert found.found is not None and found.found.rates == rates["plan"]
 
 
 def test_a_wish_for_no_sweep_trains_nothing(tmp_path: Path) -> None:
@@ -112,9 +144,53 @@ def test_settings_out_of_their_range_are_refused(settings: dict[str, Any]) -> No
         Lr(**settings)
 
 
-@pytest.mark.parametrize(("higher", "factor", "gain"), [(True, 10.0, 0.4), (False, 0.1, 0.2)])
-def test_less_of_an_error_is_a_gain_of_a_stage(higher: bool, factor: float, gain: float) -> None:
+@pytest.mark.parametrize(("figure", "factor", "gain"), [("accuracy", 10.0, 0.4), ("mae", 0.1, 0.2)])
+def test_less_of_an_error_is_a_gain_of_a_stage(figure: str, factor: float, gain: float) -> None:
     values = {0.0: (0.5, 0.5), 0.1: (0.3, 0.3), 10.0: (0.9, 0.9)}
     cells = [Cell("top", each, sum(of) / 2, of) for each, of in values.items()]
-    found = _gain(cells, "top", higher)
+    found = _gain(cells, "top", f"val/{figure}")
     assert (found.factor, found.gain) == (factor, pytest.approx(gain))
+
+
+@pytest.mark.parametrize("figure", ["val/accuracy", "val/f1"])
+def test_seeds_that_all_say_the_same_do_not_make_a_gain_certain(figure: str) -> None:
+    cells = [Cell("top", 0.0, 0.5, (0.5, 0.5)), Cell("top", 1.0, 0.75, (0.75, 0.75))]
+    found = _gain(cells, "top", figure)
+    assert (found.gain, found.low, found.high) == (0.25, None, None)
+
+
+def one_more_right_of(samples: int) -> StageGain:
+    frozen = torch.zeros(2, samples, dtype=torch.float64)
+    trained = frozen.clone()
+    trained[0, 0] = trained[1, 1] = 1.0
+    tables = {0.0: frozen, 1.0: trained}
+    cells = [Cell("top", f, float(t.mean()), tuple(t.mean(1).tolist())) for f, t in tables.items()]
+    return _gain(cells, "top", "val/accuracy", lambda factor: tables[factor])
+
+
+def test_one_sample_of_each_seed_is_not_shown_to_be_a_gain() -> None:
+    found = one_more_right_of(359)
+    assert found.gain == pytest.approx(1 / 359)
+    assert found.low is not None and found.high is not None
+    assert found.low < 0 < found.gain < found.high
+    said = LrResult(None, "val/accuracy", True, 0.0, (0, 1), (), (found,), (), 1.0, {})
+    assert said.texts() == {"best/stage": "none shown"}
+
+
+def test_the_interval_of_a_gain_is_that_over_seeds_and_validation_samples(rescaled: Any) -> None:
+    folder, found = rescaled
+    data = make_job(compose("fit", list(SMALL[:3])).config).data
+    best = found.gains[0].factor
+    names = {0.0: "layer3-0", 1.0: "plan", 3.0: "layer3-3"}
+    tables = [
+        torch.stack(
+            [
+                worth_of_each(folder / "runs" / names[factor] / f"rate2-seed{seed}", data, CPU, "val")
+                for seed in (0, 1)
+            ]
+        )
+        for factor in (best, 0.0)
+    ]
+    assert found.gains[0].gain == pytest.approx(float((tables[0] - tables[1]).mean()))
+    interval = found.gains[0].low, found.gains[0].high
+    assert interval == pytest.approx(crossed_interval(tables[0] - tables[1], reach=1.0))

@@ -20,7 +20,8 @@ def result(
     found: Found | None = FOUND, cells: tuple[Cell, ...] = CELLS, low: float | None = None
 ) -> LrResult:
     gains = (StageGain("layer1", 1.0, 0.25, low, low and 0.4),) if cells else ()
-    return LrResult(found, "val/accuracy", True, 0.75 if cells else None, (0,), cells, gains, ())
+    base = 0.75 if cells else None
+    return LrResult(found, "val/accuracy", True, base, (0,), cells, gains, (), 1.0, {})
 
 
 def page(folder: Path, given: LrResult) -> str:
@@ -69,4 +70,36 @@ def test_a_terminal_hears_the_same() -> None:
     plainly: dict[str, Any] = ABOUT | dict(plain(result()))
     lines = [line.replace("\u00a0", " ") for line in result_lines(plainly)]
     assert "rate_scale=0.316 is an upper end" in lines[0]
-    assert lines[1] == "layer1: 25.0 points over frozen, best at its rate times 1"
+    said = "layer1: 25.0 points over frozen, best at its rate times 1, 'stage_rates={layer1: 1}'"
+    assert lines[1] == said
+
+
+def test_the_words_for_a_factor_are_its_product_with_the_rates_given(tmp_path: Path) -> None:
+    gains = (StageGain("layer1", 3.0, 0.25, None, None),)
+    given = replace(result(found=None), gains=gains, stage_rates={"head": 2.0, "layer1": 10.0})
+    line = result_lines(ABOUT | dict(plain(given)))[0]
+    assert line.endswith("best at its rate times 3, 'stage_rates={head: 2, layer1: 30}'")
+    found = page(tmp_path, given)
+    assert ">3<" in found and ">30<" in found
+
+
+def test_a_suggested_rate_scale_is_that_of_the_command_with_what_was_given_in_it(tmp_path: Path) -> None:
+    given = replace(result(), rate_scale=5.0)
+    said = "at the plan's rates (rate_scale=5) times 0.316: rate_scale=1.58 is an upper end to try."
+    assert said in result_lines(ABOUT | dict(plain(given)))[0]
+    found = page(tmp_path, given)
+    assert "rate_scale=1.58 is an upper end" in found and '<p class="figure">rate_scale=1.58</p>' in found
+    beside = result_lines(ABOUT | dict(plain(replace(given, stage_rates={"layer1": 10.0}))))[0]
+    assert "rate_scale=1.58, the stage_rates as given, is an upper end" in beside
+
+
+def test_a_best_factor_of_one_was_not_chosen(tmp_path: Path) -> None:
+    assert "The best factor was chosen" not in page(tmp_path, result())
+    tried = (*CELLS, Cell("layer1", 10.0, 0.7, (0.7,)))
+    assert "The best factor was chosen on the figures shown" in page(tmp_path, result(cells=tried))
+
+
+def test_an_answer_of_before_it_held_the_rates_given_has_its_page_still(tmp_path: Path) -> None:
+    old = {k: v for k, v in plain(result()).items() if k not in ("rate_scale", "stage_rates")}
+    (tmp_path / "result.json").write_text(json.dumps(ABOUT | old))
+    assert "rates \u00d7 0.316" in write_page(tmp_path).read_text().replace("\u00a0", " ")

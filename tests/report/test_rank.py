@@ -52,6 +52,15 @@ def test_fine_tuning_and_its_agreement_are_shown_where_they_were_asked_for(tmp_p
     assert "For these scores the network itself was not trained." in found
 
 
+def test_h_scores_of_different_numbers_of_features_are_said_to_be_no_fair_comparison(tmp_path: Path) -> None:
+    said = "The candidates have 64 to 128 features. H-scores tend to be greater of more features"
+    assert said in page(tmp_path)
+    assert any(line.startswith(said) for line in result_lines(result()))
+    alike = [plain(GOOD), {**plain(POOR), "dimensions": 128}]
+    assert "tend to be greater" not in page(tmp_path, candidates=alike)
+    assert "tend to be greater" not in " ".join(result_lines(result(candidates=alike)))
+
+
 def test_an_answer_of_before_agreements_had_a_p_value_has_its_page_still(tmp_path: Path) -> None:
     held = [{"score": "logme", "weighted_tau": 0.8, "low": None, "high": None}]
     assert "0.800" in page(tmp_path, figure="val/accuracy", agreement=held)
@@ -68,7 +77,7 @@ def test_a_model_that_is_several_words_is_named_in_full_and_set_smaller(tmp_path
 def test_a_terminal_hears_the_same() -> None:
     lines = result_lines(result())
     assert (
-        "LogME 0.500" in lines[0] and "87.5" in lines[0] and "by LogME" in lines[2] and lines[3] == "so few"
+        "LogME 0.500" in lines[0] and "87.5" in lines[0] and "by LogME" in lines[2] and lines[4] == "so few"
     )
 
 

@@ -21,7 +21,7 @@ from tlx.functional.same_domain import Compared, beside_same_domain
 from tlx.job import Job
 from tlx.protocols.beforehand import check_count, check_data, check_reading, check_views
 from tlx.protocols.frozen import drawn, stage_features
-from tlx.protocols.given import Given, data_named
+from tlx.protocols.given import Given, data_beside
 from tlx.protocols.shared_samples import shared_samples
 from tlx.protocols.unread import refuse_unread_settings
 
@@ -29,6 +29,8 @@ __all__ = ["Distance", "DistanceResult", "Measure", "StageDistance"]
 
 FEWEST = 10
 """Samples of a domain, for halves of it are classified in five folds."""
+NEVER_NEGATIVE = ("frechet", "coral")
+"""Distances whose intervals, which are symmetric, end at 0."""
 SPLITS_OF_CLASSIFIERS = 4
 """In which classifiers are trained for the baseline of the proxy A-distance."""
 
@@ -40,7 +42,9 @@ class Measure:
     Args:
         name: `frechet`, `kid`, `mmd`, `a_distance` or `coral`.
         value: Of all samples.
-        low: Of its 95 % interval; None where only moments of the source are left.
+        low: Of its 95 % interval, >= 0 of Frechet and CORAL distances, which are never negative, and >= -2
+            of the proxy A-distance; KID and MMD are unbiased, and they and their bounds may be negative.
+            None where only moments of the source are left.
         high: The same.
         size: Samples of each domain behind `across` and `within`.
         across: Mean distance of so many samples of the source from so many of the target.
@@ -184,8 +188,7 @@ class Distance:
         else:
             theirs, others = self._of_source(job, given)
             domains = {stage: Domains(theirs[stage], rows[stage], None) for stage in chosen}
-            node = given.config["source"]
-            name = data_named(node, str(node["_target_"]).rpartition(".")[2].lower())
+            name = data_beside(given.config["source"])
             measured = len(others.split)
         stages = []
         for stage, pair in domains.items():
@@ -277,6 +280,8 @@ def _measure(
     warning: str | None = None,
 ) -> Measure:
     low, high = (found.low, found.high) if bounds is None else bounds
+    if low is not None and name in NEVER_NEGATIVE:
+        low = max(low, 0.0)
     return Measure(
         name,
         found.value,

@@ -140,15 +140,17 @@ def shares_of(data: TransferData, most: int, seed: int) -> Shares:
 
 def _check_both_shares(data: TransferData) -> None:
     """Refuse classes of one training sample, which cannot be in what fits and in what chooses."""
-    train, _, _, classes = data.splits
-    alone = [classes[label] for label in np.flatnonzero(np.bincount(train.labels) == 1)]
+    train, val, _, classes = data.splits
+    single = np.flatnonzero(np.bincount(train.labels) == 1)
+    alone = [classes[label] for label in single]
     if not alone:
         return
     more = f" and {len(alone) - SHOWN} more classes" if len(alone) > SHOWN else ""
     them = "it" if len(alone) == 1 else "them"
+    others = f"; others of {them} are in val" if np.isin(val.labels, single).any() else ""
     raise DataError(
         "what chooses is a fifth of the training samples here, held out, so every class needs 2 training "
-        f"samples or more, and there is 1 of {', '.join(alone[:SHOWN])}{more}",
+        f"samples or more: train has 1 of {', '.join(alone[:SHOWN])}{more}{others}",
         fix="data.per_class=2 or more"
         if data.per_class == 1
         else f"more training samples of {them}, or data=by_classes without {them}",

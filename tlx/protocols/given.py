@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from tlx.data.datamodule import TransferData
 from tlx.job import Job
 
-__all__ = ["Answer", "Given", "Makers", "Question", "data_named"]
+__all__ = ["Answer", "Given", "Makers", "Question", "data_beside", "data_named"]
 
 
 class Makers(NamedTuple):
@@ -81,3 +81,16 @@ def data_named(node: Mapping[str, Any], name: str) -> str:
     """
     root = node.get("root")
     return Path(root).name or name if isinstance(root, str) else name
+
+
+def data_beside(node: Mapping[str, Any]) -> str:
+    """What data is called that the config names beside the target: its folder, else its choice.
+
+    >>> data_beside({"_target_": "tlx.data.by_classes.ByClasses"})
+    'by_classes'
+
+    Args:
+        node: Of the config; a choice is called after its module, and what is in a script after its class.
+    """
+    module, _, kind = str(node["_target_"]).rpartition(".")
+    return data_named(node, module.rpartition(".")[2] if module.startswith("tlx.") else kind)

@@ -1,18 +1,23 @@
 """Which rates, and which layers gain from training: a range of rates, and one stage's varied at a time."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+
+import torch
+from torch import Tensor
 
 from tlx.assembly import plan_of
 from tlx.errors import ConfigError, bad_value, unknown_name
-from tlx.figures import NONE_SHOWN, higher_is_better
+from tlx.figures import NONE_SHOWN, TRAIN_FIGURE, higher_is_better
 from tlx.functional.intervals import t_interval
 from tlx.functional.rate_range import range_of_factors
+from tlx.inference import worth_of_each
 from tlx.plan import HEAD, split_part
 from tlx.protocols.beforehand import check_fit
-from tlx.protocols.comparison.arms import Arm, monitored, train_arm
+from tlx.protocols.comparison.arms import Arm, Finished, monitored, train_arm
+from tlx.protocols.comparison.measured import compared
 from tlx.protocols.given import Given
 from tlx.protocols.rate_finder import Found, find_rates
 from tlx.protocols.unread import changed, refuse_unread, refuse_unread_settings
@@ -26,7 +31,7 @@ class Cell:
 
     Args:
         stage: Whose rate differs from the plan's.
-        factor: By what it is multiplied; 0: the stage is frozen.
+        factor: By what it is multiplied, `stage_rates` that were given included; 0: the stage is frozen.
         mean: Validation figure, mean over seeds.
         values: Of each seed.
     """
@@ -45,7 +50,9 @@ class StageGain:
         stage: Which.
         factor: The best one, by validation data.
         gain: The best figure minus that of the stage frozen, in the direction that is better.
-        low: Of the paired 95 % interval over seeds; None of one seed.
+        low: Of the paired 95 % interval over seeds and validation samples at once, as of `tlx gain`; over
+            seeds alone of a figure that is no mean over samples. None of one seed, and of seeds that all say
+            the same of such a figure: equal numbers do not tell how sure they are.
         high: The same.
     """
 
@@ -69,6 +76,8 @@ class LrResult:
         cells: Every stage at every factor.
         gains: Of each stage, the greatest first.
         warnings: What makes the answer less than it looks.
+        rate_scale: That the plan has as it is, which every factor here multiplies.
+        stage_rates: The same of single stages.
     """
 
     found: Found | None
@@ -79,6 +88,8 @@ class LrResult:
     cells: tuple[Cell, ...]
     gains: tuple[StageGain, ...]
     warnings: tuple[str, ...]
+    rate_scale: float
+    stage_rates: dict[str, float]
 
     def figures(self) -> dict[str, float | None]:
         """The factor that the range suggests, from the loss of training steps."""
@@ -165,15 +176,20 @@ class Lr:
             found = find_rates(given.makers.job(config), self.phase, self.low, self.high, self.steps)
         figure = monitored(config)
         seeds = [config["seed"] + number for number in range(self.seeds)] if stages else []
-        base = self._values(given, "plan", {}, seeds) if stages else []
-        cells = list[Cell]()
+        stage_rates = {name: float(factor) for name, factor in (config.get("stage_rates") or {}).items()}
+        base = self._trained(given, "plan", stage_rates, seeds) if stages else []
+        cells, gains = list[Cell](), list[StageGain]()
+        worths = _worths(given, figure) if len(seeds) > 1 else None
         for stage in stages:
+            runs = dict[float, list[Finished]]()
             for factor in (0.0, *sorted(self.factors)):
-                own = {**dict(config.get("stage_rates") or {}), stage: factor}
-                values = base if factor == 1 else self._values(given, f"{stage}-{factor:g}", own, seeds)
-                cells.append(Cell(stage, factor, fmean(values), tuple(values)))
-        higher = higher_is_better(figure)
-        gains = sorted((_gain(cells, stage, higher) for stage in stages), key=lambda gain: -gain.gain)
+                own = {**stage_rates, stage: factor * stage_rates.get(stage, 1.0)}
+                name = f"{stage}-{factor:g}"
+                runs[factor] = base if factor == 1 else self._trained(given, name, own, seeds)
+                values = _values(runs[factor], figure)
+                cells.append(Cell(stage, factor, fmean(values), values))
+            gains.append(_gain(cells, stage, figure, worths and (lambda f, of=runs: worths(of[f]))))
+        gains.sort(key=lambda gain: -gain.gain)
         warnings = ["One seed: differences of the sweep may be chance."] if stages and self.seeds == 1 else []
         if stages and len(self.factors) > 1:
             warnings.append(
@@ -186,12 +202,14 @@ class Lr:
         return LrResult(
             found,
             figure,
-            higher,
-            fmean(base) if base else None,
+            higher_is_better(figure),
+            fmean(_values(base, figure)) if base else None,
             tuple(seeds),
             tuple(cells),
             tuple(gains),
             tuple(warnings),
+            float(config["rate_scale"]),
+            stage_rates,
         )
 
     def _varied(self, given: Given) -> list[str]:
@@ -207,17 +225,55 @@ class Lr:
             raise unknown_name("stage that trains", strange, ordered)
         return [stage for stage in ordered if stage in self.stages]
 
-    def _values(self, given: Given, name: str, rates: dict[str, Any], seeds: Sequence[int]) -> list[float]:
-        arm = Arm(name, {**given.config, "stage_rates": rates or given.config.get("stage_rates") or {}})
-        figure, scale = monitored(given.config), float(given.config["rate_scale"])
-        return [float(train_arm(given, arm, scale, seed).summary[figure]) for seed in seeds]
+    def _trained(
+        self, given: Given, name: str, rates: dict[str, float], seeds: Sequence[int]
+    ) -> list[Finished]:
+        arm, scale = Arm(name, {**given.config, "stage_rates": rates}), float(given.config["rate_scale"])
+        return [train_arm(given, arm, scale, seed) for seed in seeds]
 
 
-def _gain(cells: Sequence[Cell], stage: str, higher: bool) -> StageGain:
+def _values(runs: Sequence[Finished], figure: str) -> tuple[float, ...]:
+    return tuple(float(run.summary[figure]) for run in runs)
+
+
+def _worths(given: Given, figure: str) -> Callable[[Sequence[Finished]], Tensor] | None:
+    """What says of runs what each answer to a validation sample is worth, shape (R, N).
+
+    None where `figure` is not the mean of that: another one than that of training, or of a part of them.
+    """
+    job = given.makers.job(given.config)
+    if figure != f"val/{TRAIN_FIGURE[job.task.name]}" or job.trainer.limit_val_batches is not None:
+        return None
+    data, settings, trust = given.makers.data(given.config["data"]), job.trainer, given.makers.trust
+
+    def asked(runs: Sequence[Finished]) -> Tensor:
+        return torch.stack([worth_of_each(run.folder, data, settings, "val", trust) for run in runs])
+
+    return asked
+
+
+def _gain(
+    cells: Sequence[Cell], stage: str, figure: str, worths: Callable[[float], Tensor] | None = None
+) -> StageGain:
+    """What the best factor of a stage is worth; `worths` of the runs of a factor, where they can be told."""
     mine = [cell for cell in cells if cell.stage == stage]
     frozen, trained = mine[0], mine[1:]
+    higher = higher_is_better(figure)
     best = (max if higher else min)(trained, key=lambda cell: cell.mean)
     sign = 1 if higher else -1
     differences = [sign * (b - f) for b, f in zip(best.values, frozen.values, strict=True)]
-    low, high = t_interval(differences) or (None, None)
+    low, high = _bounds(differences, figure, worths and (worths(best.factor), worths(frozen.factor)))
     return StageGain(stage, best.factor, fmean(differences), low, high)
+
+
+def _bounds(
+    differences: Sequence[float], figure: str, tables: tuple[Tensor, Tensor] | None
+) -> tuple[float | None, float | None]:
+    """Over seeds and samples where both are known, else over seeds; none where nothing spreads."""
+    if tables is None:
+        found = t_interval(differences)
+    else:
+        measured = compared("", *tables, figure.partition("/")[2], margin=0.0)
+        found = measured.low, measured.high
+    known = found is not None and math.isfinite(found[0]) and found[0] < found[1]
+    return found if found is not None and known else (None, None)

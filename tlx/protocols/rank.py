@@ -34,7 +34,8 @@ class Rank:
 
     A probe's penalty is chosen as `tlx.protocols.probe` does it, on samples that are not reported.
     The candidates are `model` and those named here. Scores of different numbers of features are comparable
-    as LogME, LEEP, NCE and accuracies are; H-scores of more features tend to be greater.
+    as LogME, LEEP, NCE and accuracies are; H-scores of more features tend to be greater, also where these
+    know nothing of the classes: `h_score` most, the regularised one of this answer less.
 
     Args:
         models: Each a choice of `conf/model`, or the words of a command line that choose one, such as

@@ -28,7 +28,7 @@ MEANINGS = (
     "(Binkowski et al. 2018). MMD: unbiased, Gaussian kernels at the median distance (Gretton et al. 2012). "
     "Proxy A-distance: 2 - 4 times the held-out error of one fixed classifier, 0 alike and 2 told apart "
     "(Ben-David et al. 2010). CORAL: of the covariances alone (Sun and Saenko 2016). Unbiased ones may be "
-    "negative."
+    "negative, intervals of Frechet and CORAL end at 0."
 )
 
 

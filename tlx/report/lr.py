@@ -25,7 +25,8 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     lines = [_range_said(result)] if result["found"] else []
     for gain in result["gains"]:
         lines.append(
-            f"{label(gain['stage'])}: {_gain_said(result, gain)}, best at its rate times {gain['factor']:g}"
+            f"{label(gain['stage'])}: {_gain_said(result, gain)}, best at its rate times {gain['factor']:g}, "
+            f"{_words(result, gain)}"
         )
     return [*lines, *result["warnings"]]
 
@@ -43,7 +44,7 @@ def write_page(folder: Path) -> Path:
         folder,
         kicker="which rates, and which layers gain",
         title=f"{label(result['model'])} on {label(result['data'])}",
-        headline=f"rates \u00d7 {rate(suggestion)}" if suggestion else _best(gains),
+        headline=_upper_end(result) if suggestion else _best(gains),
         sentences=[
             *([_range_said(result)] if found else []),
             *([_gains_said(result)] if gains else []),
@@ -52,6 +53,12 @@ def write_page(folder: Path) -> Path:
         facts=[*facts_of(result), ("Seeds of the sweep", ", ".join(map(str, result["seeds"])) or DASH)],
         warnings=result["warnings"],
     )
+
+
+def _upper_end(result: Mapping[str, Any]) -> str:
+    """The factor over the strategy's own rates: a command line's `rate_scale`."""
+    given, suggestion = _rate_scale(result), result["found"]["suggestion"]
+    return f"rates \u00d7 {rate(suggestion)}" if given == 1 else f"rate_scale={rate(given * suggestion)}"
 
 
 def _best(gains: Sequence[Mapping[str, Any]]) -> str:
@@ -79,9 +86,13 @@ def _range_said(result: Mapping[str, Any]) -> str:
     found = result["found"]
     if found["suggestion"] is None:
         return f"The loss of phase {label(found['phase'])} never fell in the range of rates."
+    given = _rate_scale(result)
+    of_given = "" if given == 1 else f" (rate_scale={given:g})"
+    beside = ", the stage_rates as given," if _stage_rates(result) else ""
     return (
-        f"The loss of phase {label(found['phase'])} falls fastest at the plan's rates times "
-        f"{rate(found['suggestion'])}: rate_scale={rate(found['suggestion'])} is an upper end to try."
+        f"The loss of phase {label(found['phase'])} falls fastest at the plan's rates{of_given} times "
+        f"{rate(found['suggestion'])}: rate_scale={rate(given * found['suggestion'])}{beside} is an upper "
+        "end to try."
     )
 
 
@@ -91,6 +102,26 @@ def _gain_said(result: Mapping[str, Any], gain: Mapping[str, Any]) -> str:
         return f"{said} over frozen"
     low, high = (_difference(result, gain[side]) for side in ("low", "high"))
     return f"{said} over frozen (95 % interval {low} to {high})"
+
+
+def _words(result: Mapping[str, Any], gain: Mapping[str, Any]) -> str:
+    """What a command line says for the best factor of a stage, the `stage_rates` given included."""
+    rates = _stage_rates(result) | {str(gain["stage"]): _own_rate(result, gain)}
+    return f"'stage_rates={{{', '.join(f'{label(stage)}: {each:g}' for stage, each in rates.items())}}}'"
+
+
+def _own_rate(result: Mapping[str, Any], gain: Mapping[str, Any]) -> float:
+    return float(gain["factor"]) * _stage_rates(result).get(str(gain["stage"]), 1.0)
+
+
+def _rate_scale(result: Mapping[str, Any]) -> float:
+    """What was given; answers of before do not say."""
+    return float(result.get("rate_scale", 1.0))
+
+
+def _stage_rates(result: Mapping[str, Any]) -> dict[str, float]:
+    """Those that were given; answers of before do not say."""
+    return dict(result.get("stage_rates") or {})
 
 
 def _difference(result: Mapping[str, Any], value: float) -> str:
@@ -148,6 +179,7 @@ def _sweep(result: Mapping[str, Any]) -> Section:
         Column("Gain over frozen"),
         Column("95 % interval"),
         Column("Best factor"),
+        Column("stage_rates"),
     )
     rows = [
         [
@@ -157,9 +189,16 @@ def _sweep(result: Mapping[str, Any]) -> Section:
             if gain["low"] is None
             else f"{_difference(result, gain['low'])} to {_difference(result, gain['high'])}",
             f"{gain['factor']:g}",
+            f"{_own_rate(result, gain):g}",
         ]
         for gain in result["gains"]
     ]
+    factors = {cell["factor"] for cell in result["cells"]} - {0.0}
+    chosen = (
+        "The best factor was chosen on the figures shown, so its gain leans to the good side. "
+        if len(factors) > 1
+        else ""
+    )
     return Section(
         "One stage's rate varied at a time",
         plots=[_heat_map(result)],
@@ -167,8 +206,8 @@ def _sweep(result: Mapping[str, Any]) -> Section:
         notes=[
             (
                 f"Validation {words(_name(result))} of the whole plan, all other stages at its rates: "
-                f"{figure(_name(result), result['base'])} as it is. The best factor was chosen on the "
-                "figures shown, so its gain leans to the good side."
+                f"{figure(_name(result), result['base'])} as it is. {chosen}stage_rates: what a command line "
+                "says for the best factor, any that were given included."
             )
         ],
     )
@@ -198,6 +237,6 @@ def _heat_map(result: Mapping[str, Any]) -> Markup:
         axes.set_xticks(range(len(factors)), ["frozen" if f == 0 else f"\u00d7 {f:g}" for f in factors])
         axes.set_yticks(range(len(stages)), [label(stage, 14) for stage in stages])
         axes.grid(visible=False)
-        axes.set_xlabel("rate of the stage, over the plan's")
+        axes.set_xlabel("rate of the stage, over that of the plan as given")
 
     return draw("validation figure by stage and rate", paint, 460, 90 + 34 * len(stages))

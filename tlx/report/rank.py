@@ -46,7 +46,19 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
         f"k-NN {percent(each['neighbours'])}  probe {percent(each.get('probe'))}{_tuned(result, each)}"
         for each in result["candidates"]
     ]
-    return [*lines, f"best     {label(result['best'])} by LogME", *result["warnings"]]
+    best = f"best     {label(result['best'])} by LogME"
+    return [*lines, best, *_dimensions_said(result), *result["warnings"]]
+
+
+def _dimensions_said(result: Mapping[str, Any]) -> list[str]:
+    """What different numbers of features do to scores."""
+    sizes = [int(each["dimensions"]) for each in result["candidates"]]
+    said = (
+        f"The candidates have {count(min(sizes))} to {count(max(sizes))} features. H-scores tend to be "
+        "greater of more features, also of random ones; regularised, as here, less so than without. Hold "
+        "those of such candidates against LogME and the probe."
+    )
+    return [said] if min(sizes) < max(sizes) else []
 
 
 def _tuned(result: Mapping[str, Any], candidate: Mapping[str, Any]) -> str:
@@ -97,7 +109,7 @@ def _scores(result: Mapping[str, Any]) -> Section:
         ]
         for each in result["candidates"]
     ]
-    notes = [SOURCES, *([_probe_note(result)] if _has_probes(result) else [])]
+    notes = [SOURCES, *_dimensions_said(result), *([_probe_note(result)] if _has_probes(result) else [])]
     notes += (
         [f"Fine-tuned: {tuned} of the epoch that counts, on samples that may have chosen it."]
         if tuned

@@ -52,6 +52,12 @@ def test_samples_that_are_trained_or_chosen_on_are_refused_and_counted(tmp_path:
     refuse_seen(same, own.makers.job(own.config).data.splits)  # the target's own test samples are nobody's
 
 
+def test_they_are_called_after_their_choice(tmp_path: Path) -> None:
+    words = ["data@also=by_classes", "data@also.of=digits", "also.classes=['3','8']"]
+    also = also_data(given(tmp_path, *words), "class")
+    assert also is not None and also.name == "by_classes, test"
+
+
 def test_texts_are_refused_for_a_network_that_reads_images(tmp_path: Path) -> None:
     rows = [{"text": f"{word} {number}", "label": word} for word in ("yes", "no") for number in range(10)]
     (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))

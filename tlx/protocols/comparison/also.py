@@ -7,7 +7,7 @@ from tlx.data.duplicates import comparable, copies_in
 from tlx.errors import ConfigError, DataError
 from tlx.inference import imposed
 from tlx.job import Job
-from tlx.protocols.given import Given, data_named
+from tlx.protocols.given import Given, data_beside
 from tlx.types import Splits, Targets
 
 __all__ = ["Also", "also_data", "refuse_seen", "refuse_unknown"]
@@ -40,8 +40,7 @@ def also_data(given: Given, targets: Targets) -> Also | None:
     data = given.makers.data(node)
     data.node, data.targets, data.classes_from = "also", targets, "all"
     split = "val" if data.splits.test is None else "test"
-    name = data_named(node, str(node["_target_"]).rpartition(".")[2].lower())
-    return Also(f"{name}, {split}", data, split)
+    return Also(f"{data_beside(node)}, {split}", data, split)
 
 
 def refuse_unknown(also: Also, job: Job) -> None:
