@@ -51,3 +51,11 @@ def test_of_one_seed_nothing_is_told_apart() -> None:
     curves = ordered_curves([1, 4], [("steep", [[0.2], [0.8]]), ("flat", [[0.4], [0.4]])])
     assert curves[1].behind_low is None and curves[1].behind == pytest.approx(0.1)
     assert [each.told_apart for each in crossings_of(curves)] == [False]
+
+
+def test_curves_that_are_equal_for_a_while_cross_with_the_one_that_led_before_first() -> None:
+    tables = [("one", [[0.1], [0.5], [0.5], [0.9]]), ("other", [[0.4], [0.5], [0.5], [0.6]])]
+
+    (crossing,) = crossings_of(ordered_curves([1, 2, 4, 8], tables))
+
+    assert (crossing.below, crossing.above) == ("other", "one")
