@@ -124,7 +124,7 @@ class _Comparison:
         reported = getattr(job.data.splits, self.reported_on)
         check_corruptible(job.data.source, reported, self.corruptions, question.severity)
         self.labels = np.asarray(reported.labels)
-        self.train_labels = np.asarray(job.data.splits.train.labels)
+        self.train_labels, self.labelled = np.asarray(job.data.splits.train.labels), job.data.labelled
         self.epochs = plan_of(job).max_epochs
         self.seeds = [config["seed"] + number for number in range(question.seeds)]
         self.transfer = Arm("transfer", config)
@@ -167,7 +167,7 @@ class _Comparison:
             arms.append(self._arm(arm, rate, means, runs[-1], tables[-1]))
         scratch, transfer = tables
         gain = self._measured(self.reported_on, transfer, scratch)
-        constant = constant_worths(self.targets, self.train_labels, self.labels)
+        constant = constant_worths(self.targets, self.train_labels, self.labels, self.labelled)
         idle = [
             arm.name for arm, table in zip(arms, tables, strict=True) if not self._learnt(table, constant)
         ]

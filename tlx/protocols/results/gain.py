@@ -99,7 +99,8 @@ class GainResult:
         transfer: The pre-trained arm.
         scratch: The other.
         majority: The figure of one answer for all samples: the commonest class, of each class the commoner
-            answer, of numbers their medians; None in answers of before of tasks other than one class each.
+            answer, of numbers their medians; where a draw made a tie, all labels before it decide; None
+            in answers of before of tasks other than one class each.
         neighbours: The figure of nearest neighbours on frozen features, nothing trained; None as above.
         saved: What reaching the same took.
         labels: The pre-trained arm with half the labels, a quarter and so on.
