@@ -134,8 +134,8 @@ def _crossings(one: Curve, other: Curve) -> list[Crossing]:
     means = [[point.mean for point in curve.points] for curve in (one, other)]
     found = []
     for place in crossings(shots, *means):
-        few = max(next(n for n, number in enumerate(shots) if number >= place) - 1, 0)
-        below, above = (one, other) if means[0][few] >= means[1][few] else (other, one)
+        few = max(n for n, number in enumerate(shots) if number < place and means[0][n] != means[1][n])
+        below, above = (one, other) if means[0][few] > means[1][few] else (other, one)
         found.append(
             Crossing(
                 below.name,
