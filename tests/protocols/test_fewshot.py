@@ -16,6 +16,7 @@ from tlx.protocols.frozen import stage_features
 from tlx.protocols.plain import typed
 from tlx.protocols.results.fewshot import FewshotResult
 from tlx.verbs.protocol import answer
+from tlx.verbs.question import prepared
 
 SMALL = ("data.val_fraction=0.06", "data.test_fraction=0.06", "cache=none", "trainer=cpu", "fewshot.seeds=2")
 ARMS = 'fewshot.arms=[probe,"strategy=scratch strategy.epochs=1"]'
@@ -109,6 +110,11 @@ def test_the_answer_can_be_read_back_and_shown(answered: Any) -> None:
     [
         (["fewshot.shots=[1,500]"], "500 labels of each class, and the rarest has"),
         (["data.per_class=3"], "fewshot.shots instead of data.per_class"),
+        (["data.seed=7"], "draws labels by its seeds.*data.seed=7.*Try: seed=7 begins at another"),
+        (
+            ["data.test_fraction=0", "fewshot.shots=[1,150]"],
+            r"150 labels of each class, and the probe has 131 left to fit on \(a fifth.*up to 131, data",
+        ),
         (["fewshot.arms=[ful]"], "ful"),
         (["fewshot.arms=['model=tiny']"], "model=tiny"),
         (["task=multilabel"], "task=multiclass"),
@@ -121,6 +127,13 @@ def test_what_cannot_be_drawn_or_trained_is_refused(tmp_path: Path, words: list[
     with pytest.raises(TlxError, match=said):
         answer(tmp_path / "wrong", "fewshot", compose("fewshot", [*SMALL, *words]))
     assert not (tmp_path / "wrong").exists()
+
+
+def test_labels_that_the_probe_has_or_does_not_need_are_taken(tmp_path: Path) -> None:
+    words = [*SMALL, "data.test_fraction=0", "seed=7", "data.seed=7"]
+    prepared(tmp_path, "fewshot", compose("fewshot", [*words, "fewshot.shots=[1,131]"]))
+    bare = ["fewshot.shots=[1,150]", "fewshot.arms=[strategy]"]
+    prepared(tmp_path, "fewshot", compose("fewshot", [*words, *bare]))
 
 
 @pytest.mark.parametrize(
