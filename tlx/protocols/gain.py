@@ -13,7 +13,7 @@ from torch import Tensor
 from tlx.assembly import plan_of
 from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value
-from tlx.figures import TRAIN_FIGURE, higher_is_better
+from tlx.figures import FIGURES, TRAIN_FIGURE, higher_is_better
 from tlx.inference import split_of, worth_of_each
 from tlx.protocols.beforehand import check_fit, check_transfers
 from tlx.protocols.comparison.also import also_data, refuse_seen, refuse_unknown
@@ -196,7 +196,9 @@ class _Comparison:
             all_labels=self._per_class(),
             also=also,
             corrupted=corrupted,
-            warnings=doubts(self.reported_on, arms[0], arms[1], float(constant.mean()), idle),
+            warnings=doubts(
+                self.reported_on, arms[0], arms[1], float(constant.mean()), idle, FIGURES[self.figure].share
+            ),
         )
 
     def _worths(self, runs: Sequence[Finished]) -> Tensor:

@@ -60,7 +60,10 @@ def test_what_is_thin_about_a_gain_is_said_and_nothing_of_who_is_ahead() -> None
 def test_an_arm_that_is_no_better_than_one_answer_is_a_doubt() -> None:
     (said,) = doubts("test", replace(ARM, values=(0.5,) * 5), ARM, 0.587, ["scratch"])
     assert said.startswith("What was learnt from scratch is not shown to be better than one answer for all")
-    assert "which has 0.587" in said
+    assert "which has 0.587: a gain or a harm may be one of shares of classes" in said
+    (numbers,) = doubts("test", replace(ARM, values=(0.5,) * 5), ARM, 1.5, ["scratch"], share=False)
+    assert "which has an error of 1.500: a gain or a harm may be one of the level" in numbers
+    assert "classes" not in numbers
 
 
 def test_a_rate_at_the_end_of_the_grid_is_a_doubt() -> None:

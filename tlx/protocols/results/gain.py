@@ -154,6 +154,7 @@ def doubts(
     transfer: ArmResult,
     constant: float,
     idle: Sequence[str] = (),
+    share: bool = True,
 ) -> tuple[str, ...]:
     """What makes a gain less than it looks.
 
@@ -163,6 +164,7 @@ def doubts(
         transfer: The other.
         constant: The figure of one answer for all samples.
         idle: Arms that are not shown to be better than that.
+        share: Whether the figure is one of right answers, and not an error of numbers.
     """
     found, number = list[str](), len(scratch.values)
     if reported_on == "val":
@@ -177,9 +179,10 @@ def doubts(
         )
     if idle:
         arms = " and ".join(SIDES[name] for name in idle)
+        has, of = ("", "shares of classes") if share else ("an error of ", "the level of the numbers")
         found.append(
             f"What was learnt {arms} is not shown to be better than one answer for all samples, which has "
-            f"{constant:.3f}: a gain or a harm may be one of shares of classes, not of what is known."
+            f"{has}{constant:.3f}: a gain or a harm may be one of {of}, not of what is known."
         )
     ends = [said for arm in (scratch, transfer) if (said := _end(arm))]
     if ends:
