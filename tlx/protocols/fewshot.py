@@ -41,7 +41,7 @@ class Fewshot:
     Strategies train on the draw and count their last epoch, so that no validation labels are spent; the
     linear probe chooses its penalty on at most four further labels of each class (Zhou et al. 2022, arXiv
     2109.01134), and all of its points read one pass over the data. The spread is over seeds, each of which
-    draws other labels and other weights.
+    draws other labels and other weights; where all say the same, it is that of the reported samples.
 
     Args:
         shots: Labels of each class, rising, >= 1.
@@ -129,15 +129,16 @@ class Fewshot:
                 else self._trained(given, name, seeds, reported_on)
             )
             tables.append((self._label(given, name), table))
-        curves = ordered_curves(self.shots, tables)
+        samples = len(getattr(job.data.splits, reported_on))
+        curves = ordered_curves(self.shots, tables, samples)
         number = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
         few = [f"{number}: five or more make the bands worth reading."] if len(seeds) < 5 else []
         return FewshotResult(
             curves,
-            crossings_of(curves),
+            crossings_of(curves, samples),
             tuple(seeds),
             reported_on,
-            len(getattr(job.data.splits, reported_on)),
+            samples,
             tuple(few),
         )
 
