@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tlx.figures import FIGURES
+from tlx.figures import ENDS, FIGURES
 from tlx.protocols.comparison.corruptions import Corruptions
 from tlx.protocols.comparison.measured import Measured
 from tlx.protocols.comparison.saved import Saved
@@ -134,14 +134,15 @@ class GainResult:
     warnings: tuple[str, ...]
 
     def figures(self) -> dict[str, float | None]:
-        """The gain and what it is the difference of; of numbers, the error that was saved."""
-        if not FIGURES[self.figure].share:
-            return {f"{self.reported_on}/error_saved": self.gain}
-        return {
-            f"{self.reported_on}/gain": self.gain,
+        """The gain, its interval and what it is the difference of; of numbers, the error that was saved."""
+        share = FIGURES[self.figure].share
+        headline = f"{self.reported_on}/{'gain' if share else 'error_saved'}"
+        bounds = {f"{headline}{end}": bound for end, bound in zip(ENDS, (self.low, self.high), strict=True)}
+        arms = {
             f"{self.reported_on}/with_transfer": self.transfer.mean,
             f"{self.reported_on}/from_scratch": self.scratch.mean,
         }
+        return {headline: self.gain, **(arms if share else {}), **bounds}
 
     def texts(self) -> dict[str, str]:
         """The verdict."""
