@@ -50,6 +50,9 @@ def test_of_answers_and_sequences_the_figures_that_they_have_are_compared() -> N
     assert columns_of({"task": "gain", "test/error_saved": 0.5, "test/accuracy": 1.0}, 2) == [
         "test/error_saved"
     ]
+    bounds = {"test/error_saved_low": 0.1, "test/error_saved_high": 0.9}
+    assert columns_of({"task": "gain", "test/error_saved": 0.5, **bounds}, 2) == ["test/error_saved"]
+    assert len(columns_of({"task": "gain", "test/error_saved": 0.5, **bounds})) == 3
     assert columns_of({"task": "lr", "test/rate_factor": 3.0}) == ["test/rate_factor"]  # of an older tlx
     assert columns_of({"task": SEQUENCE, "test/forgetting": 0.0}) == ["test/forgetting"]
 

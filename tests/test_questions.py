@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def test_an_answer_to_other_words_is_refused_and_not_read(tmp_path: Path) -> Non
 def test_a_key_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"lr\.steps"):
         tlx.lr(lr__step=5)
+
+
+@pytest.mark.parametrize("name", sorted(QUESTIONS))
+def test_a_path_in_place_of_data_is_answered_with_the_words_for_it(name: str, tmp_path: Path) -> None:
+    said = "is a path. Expected a name or a source. Try: data='folder', data__root="
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        getattr(tlx, name)("tiny", str(tmp_path))
 
 
 @pytest.mark.parametrize("name", tlx.__all__)

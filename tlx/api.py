@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tlx.plan import Plan
     from tlx.types import Source
 
-__all__ = ["compose", "fit", "load", "words"]
+__all__ = ["compose", "fit", "load", "refuse_path", "words"]
 
 
 def compose(verb: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def fit(
     names = {group: value for group, value in given.items() if isinstance(value, str)}
     objects = {group: value for group, value in given.items() if group not in names}
     if isinstance(data, str):
-        _refuse_path(data)
+        refuse_path(data)
     if objects:
         from tlx.composition.objects import check_objects
 
@@ -170,7 +170,12 @@ def _work(
     return job, lambda: train_job(job, run)
 
 
-def _refuse_path(data: str) -> None:
+def refuse_path(data: str) -> None:
+    """Refuse a path where the name of a choice of `conf/data` is expected.
+
+    Raises:
+        ConfigError: It is one, with the words for it.
+    """
     path = Path(data).expanduser()
     if data not in choices("data") and path.exists():
         key = "data='folder', data__root" if path.is_dir() else "data='text_csv', data__train"

@@ -8,6 +8,7 @@ from tlx.errors import unknown_name
 
 __all__ = [
     "COMMAND",
+    "ENDS",
     "FIGURES",
     "FORGETTING",
     "LAST_EPOCH",
@@ -71,6 +72,10 @@ FIGURES: dict[str, Figure] = {
     "with_transfer": Figure("With transfer", "figure of the pre-trained runs, mean over seeds", True, True),
     "from_scratch": Figure("From scratch", "figure of the runs from random values", True, True),
     "error_saved": Figure("Error saved", "mean error from scratch minus the one with transfer", True, False),
+    "gain_low": Figure("Gain, low", "lower bound of its 95 % interval", True, True, True),
+    "gain_high": Figure("Gain, high", "upper bound of its 95 % interval", True, True, True),
+    "error_saved_low": Figure("Error saved, low", "lower bound of its 95 % interval", True, False),
+    "error_saved_high": Figure("Error saved, high", "upper bound of its 95 % interval", True, False),
     "rate_factor": Figure(
         "Rate factor", "of the plan's rates where the loss falls fastest", True, False, least=0
     ),
@@ -130,7 +135,16 @@ TASK_FIGURES: dict[str, tuple[str, ...]] = {
     "multiclass": ("accuracy", "f1", "loss", "calibration_error"),
     "multilabel": ("average_precision", "f1", "accuracy", "exact_match", "loss", "calibration_error"),
     "regression": ("mae", "rmse", "r2", "loss"),
-    "gain": ("gain", "with_transfer", "from_scratch", "error_saved"),
+    "gain": (
+        "gain",
+        "with_transfer",
+        "from_scratch",
+        "gain_low",
+        "gain_high",
+        "error_saved",
+        "error_saved_low",
+        "error_saved_high",
+    ),
     "lr": ("rate_factor",),
     "advise": ("tournament_accuracy", "neighbour_accuracy"),
     "distance": ("a_distance", "frechet", "kid", "mmd", "coral"),
@@ -143,6 +157,9 @@ TASK_FIGURES: dict[str, tuple[str, ...]] = {
 
 LAST_EPOCH = "epoch"
 """The monitored value that is the epoch itself: the last one counts, and validation chooses nothing."""
+
+ENDS = ("_low", "_high")
+"""Behind the name of an answer's figure: those of the 95 % interval that the answer itself has of it."""
 
 NONE_SHOWN = "none shown"
 """What stands for a name or a verdict where an interval leaves it open."""
@@ -181,14 +198,16 @@ def columns_of(summary: Mapping[str, object], most: int | None = None) -> list[s
 
     Args:
         summary: With `task`.
-        most: So many figures at most; None: all.
+        most: So many figures at most, and no ends of an interval; None: all.
     """
     names = figures_of(summary)
     if is_of_a_run(summary):
         compared = [f"{split}/{name}" for name in names[:most] for split in ("val", "test")]
         return [*compared, FORGETTING] if FORGETTING in summary else compared
     found = [f"{split}{name}" for name in names for split in MEASURED_ON if f"{split}{name}" in summary]
-    return found[:most] or [names[0]]
+    if most is not None:
+        found = [key for key in found if not key.endswith(ENDS)][:most]
+    return found or [names[0]]
 
 
 def figure_of(key: str) -> Figure:

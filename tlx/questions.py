@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tlx.api import words
+from tlx.api import refuse_path, words
 from tlx.composition.compose import compose
 from tlx.verbs.protocol import RESULT, answer, check_same, folder_of, is_complete
 
@@ -89,6 +89,7 @@ def _asked(verb: str, kind: type[Result], overrides: dict[str, Any]) -> Result:
     from tlx.protocols.plain import typed
     from tlx.run.directory import read_json
 
+    refuse_path(overrides["data"])
     composed = compose(verb, words(overrides))
     folder = folder_of(verb, composed)
     if is_complete(folder):

@@ -90,6 +90,10 @@ def test_few_shots_are_drawn_on_train_alone(digits):
     assert names[0] < names[1]
 
 
+def test_all_labels_are_known_after_a_draw(digits):
+    np.testing.assert_array_equal(digits(per_class=5).labelled, digits().splits.train.labels)
+
+
 def test_the_fingerprint_follows_the_samples(digits):
     prints = [digits(**a).fingerprint() for a in ({}, {}, {"per_class": 5}, {"per_class": 5, "seed": 1})]
     assert prints[0] == prints[1]

@@ -10,7 +10,7 @@ from tlx.cache.part import Part
 from tlx.composition.compose import compose
 from tlx.composition.job import make_job
 from tlx.errors import ConfigError, TlxError
-from tlx.functional.intervals import t_interval
+from tlx.functional.intervals import t_interval, wilson
 from tlx.probing.linear_probe import Labelled, LinearProbe, linear_probe
 from tlx.protocols.fewshot import Fewshot
 from tlx.protocols.frozen import stage_features
@@ -105,7 +105,8 @@ def test_every_point_is_a_mean_over_seeds_with_its_interval(answered: Any) -> No
         assert point.values == tuple(each["test/accuracy"] for each in summaries)
         assert all(each["train/samples"] == 10 * point.shots for each in summaries)
         assert all(each["best/epoch"] == each["train/epochs"] for each in summaries)
-        bounds = t_interval(point.values)
+        same = point.values[0] == point.values[1]
+        bounds = wilson(point.mean * found.reported, found.reported) if same else t_interval(point.values)
         assert bounds is not None
         assert (point.low, point.high) == (max(bounds[0], 0.0), min(bounds[1], 1.0))
 
@@ -121,6 +122,11 @@ def test_the_answer_can_be_read_back_and_shown(answered: Any) -> None:
     [
         (["fewshot.shots=[1,500]"], "500 labels of each class, and the rarest has"),
         (["data.per_class=3"], "fewshot.shots instead of data.per_class"),
+        (["data.seed=7"], "draws labels by its seeds.*data.seed=7.*Try: seed=7 begins at another"),
+        (
+            ["data.test_fraction=0", "fewshot.shots=[1,150]"],
+            r"150 labels of each class, and the probe has 131 left to fit on \(a fifth.*up to 131, data",
+        ),
         (["fewshot.arms=[ful]"], "ful"),
         (["fewshot.arms=['model=tiny']"], "model=tiny"),
         (["task=multilabel"], "task=multiclass"),
@@ -133,6 +139,13 @@ def test_what_cannot_be_drawn_or_trained_is_refused(tmp_path: Path, words: list[
     with pytest.raises(TlxError, match=said):
         answer(tmp_path / "wrong", "fewshot", compose("fewshot", [*SMALL, *words]))
     assert not (tmp_path / "wrong").exists()
+
+
+def test_labels_that_the_probe_has_or_does_not_need_are_taken(tmp_path: Path) -> None:
+    words = [*SMALL, "data.test_fraction=0", "seed=7", "data.seed=7"]
+    prepared(tmp_path, "fewshot", compose("fewshot", [*words, "fewshot.shots=[1,131]"]))
+    bare = ["fewshot.shots=[1,150]", "fewshot.arms=[strategy]"]
+    prepared(tmp_path, "fewshot", compose("fewshot", [*words, *bare]))
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_every_figure_of_an_answer_is_known_behind_what_it_is_measured_on(verb: 
         ("advise", {"val/tournament_accuracy", "held_out/neighbour_accuracy"}),
         ("distance", {"a_distance"}),
         ("fewshot", {"val/few_shot_area"}),
-        ("gain", {"test/gain", "test/with_transfer", "test/from_scratch"}),
+        ("gain", {f"test/{name}" for name in TASK_FIGURES["gain"][:5]}),
         ("lr", {"rate_factor"}),
         ("probe", {"test/probe_accuracy", "test/neighbour_accuracy"}),
         ("rank", {"logme", "val/neighbour_accuracy", "test/probe_accuracy"}),

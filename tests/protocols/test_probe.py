@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -54,6 +55,15 @@ def test_every_probe_is_fitted_to_train_chosen_on_val_and_told_of_test(tmp_path:
     assert stage.choosing == max(p.accuracy for p in expected.curve if p.strength == expected.strength)
     assert (stage.low, stage.high) == pytest.approx((expected.low, expected.high))
     assert (found.fitted, found.chosen, found.reported) == tuple(len(share.labels) for share in shares)
+
+
+def test_the_commonest_class_of_as_many_labels_of_each_is_that_of_all_labels(tmp_path: Path) -> None:
+    data = ["data=by_classes", "data@data.of=digits", "data.classes=['8','3']"]
+    words = ["cache=none", "trainer=cpu", "probe.per_decade=1", "data.per_class=3", "probe.stages=[layer3]"]
+    found: ProbeResult = answer(tmp_path / "drawn", "probe", compose("probe", [*data, *words]))
+    splits = make_job(compose("fit", data).config).data.splits
+    assert splits.test is not None
+    assert found.majority == (splits.test.labels == np.bincount(splits.train.labels).argmax()).mean()
 
 
 def test_what_was_read_to_rank_models_is_neither_read_nor_fitted_again(tmp_path: Path) -> None:

@@ -62,3 +62,15 @@ def test_a_terminal_hears_the_same_and_what_is_fine_is_left_out() -> None:
     assert "warn         val has <u>copies. Try: take them out" in text
     assert "values from 0" not in text
     assert text.endswith("next         tlx fit strategy=full 'data.root=/data/my photos' rate_scale=3.0")
+
+
+def test_runs_of_other_lengths_against_scratch_are_both_named() -> None:
+    def told(epochs: int, winner_epochs: int | None) -> str:
+        risk = result()["risk"] | {"epochs": epochs, "winner_epochs": winner_epochs}
+        return next(line for line in result_lines(result(risk=risk)) if line.startswith("risk"))
+
+    assert told(1, 30).endswith("after 30 epochs against 1 from scratch")
+    assert told(12, 12).endswith("after 12 epochs")
+    assert told(1, None).endswith("after 1 epoch")
+    before = {key: value for key, value in result()["risk"].items() if key != "winner_epochs"}
+    assert any(line.endswith("after 12 epochs") for line in result_lines(result(risk=before)))

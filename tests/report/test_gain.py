@@ -80,6 +80,8 @@ def test_the_interval_of_one_seed_claims_nothing_of_others(tmp_path: Path) -> No
 def test_numbers_are_told_in_their_unit(tmp_path: Path) -> None:
     found = page(tmp_path, figure="mae", higher=False, majority=None, gain=1.5)
     assert "+1.500" in found and "points" not in found
+    assert "Mean absolute error of the same network from random values minus that of the pre-trained" in found
+    assert "Accuracy of the pre-trained network minus that of the same network from random" in page(tmp_path)
 
 
 def test_a_terminal_hears_the_same() -> None:

@@ -272,6 +272,18 @@ def test_of_numbers_a_gain_is_the_error_that_was_saved(sweep_maker, tmp_path):
     assert [row.figures["test/error_saved"].mean for row in sweep_table(sweep)] == [8.0, 2.0]
 
 
+def test_one_answer_shows_the_interval_that_it_has_itself(sweep_maker, tmp_path):
+    sweep = sweep_maker(tmp_path / "sweep", seeds=1, strategies=("a", "never"))
+    gain = {"task": "gain", "test/gain": -0.2, "test/gain_low": -0.25, "test/gain_high": -0.125}
+    page, table = write_sweep(answers(sweep, gain))
+    text = page.read_text().replace("\u00a0", " ").replace("\u2212", "-")
+    assert "-25.0 points to -12.5 points" in text and "one job: its own interval" in text
+    assert "no interval" not in text and "Gain, low" not in text
+    with table.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["test/gain_low/mean"], row["test/gain_high/mean"]) == ("-0.25", "-0.125")
+
+
 def test_what_was_forgotten_is_compared_where_there_is_a_source(sweep):
     page, table = write_sweep(sweep)
     assert "forgetting" not in page.read_text() + table.read_text()

@@ -4,9 +4,10 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from lightning import LightningDataModule
+from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from tlx.data.checks import check_splits
@@ -115,13 +116,24 @@ class TransferData(LightningDataModule):
     @functools.cached_property
     def splits(self) -> Splits:
         """Found and checked at first use; the few-shot draw is made on train alone."""
+        found = self._found
+        if self.per_class is None:
+            return found
+        with told_of(self.node, vars(self)):
+            chosen = few_shot(found.train.labels, self.per_class, self.seed, found.classes)
+        return found._replace(train=found.train.subset(chosen))
+
+    @functools.cached_property
+    def _found(self) -> Splits:
         found = splits_of(self.source, self.targets, self.classes_from, self.node, vars(self))
         with told_of(self.node, vars(self)):
             check_splits(found, self.targets, self.classes_from)
-            if self.per_class is None:
-                return found
-            chosen = few_shot(found.train.labels, self.per_class, self.seed, found.classes)
-        return found._replace(train=found.train.subset(chosen))
+        return found
+
+    @property
+    def labelled(self) -> NDArray[Any]:
+        """Labels of all training samples, of those too that `per_class` leaves out, (N,) or (N, K)."""
+        return self._found.train.labels
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ class Advise:
     of the best one tell (`tlx probe`); the distance from `data@source`, if there is one; then a tournament of
     short runs within a budget of seconds, whose frozen parts are computed once for all of them. Everything is
     decided on training and validation data: of the test split only classes are counted and copies looked for.
+    What is played follows the clock: an answer that goes on after a kill may have played other runs.
 
     Args:
         models: Further candidates beside `model`, as in `tlx rank`.
@@ -52,7 +53,8 @@ class Advise:
         rates: Factors of the winner's rates, > 0.
         regularizers: Tried with a winner that trains the backbone, if its weights know something: choices of
             `conf/regularizer`.
-        budget: Seconds of the tournament, > 0; its first run takes what it takes.
+        budget: Seconds by which the tournament is planned, > 0: no run but the first begins that is expected
+            to end beyond it; one that has begun ends.
         samples: Training samples at most, drawn alike from every class, that are scored and trained on, >= 2.
         margin: The gain over scratch that counts, >= 0.
 

@@ -12,6 +12,7 @@ import torch
 from tlx.data.stratified import few_shot
 from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.figures import LAST_EPOCH
+from tlx.job import Job
 from tlx.probing.linear_probe import Labelled, linear_probe
 from tlx.protocols.beforehand import check_fit, check_reading
 from tlx.protocols.comparison.arms import Arm, train_arm
@@ -40,7 +41,7 @@ class Fewshot:
     Strategies train on the draw and count their last epoch, so that no validation labels are spent; the
     linear probe chooses its penalty on at most four further labels of each class (Zhou et al. 2022, arXiv
     2109.01134), and all of its points read one pass over the data. The spread is over seeds, each of which
-    draws other labels and other weights.
+    draws other labels and other weights; where all say the same, it is that of the reported samples.
 
     Args:
         shots: Labels of each class, rising, >= 1.
@@ -70,16 +71,7 @@ class Fewshot:
         job = given.makers.job(given.config)
         if job.task.targets != "class":
             raise ConfigError("labels are counted for one class of each sample", fix="task=multiclass")
-        if given.config["data"].get("per_class") is not None:
-            raise ConfigError(
-                "fewshot draws the labels itself", fix="fewshot.shots instead of data.per_class"
-            )
-        least = int(np.bincount(job.data.splits.train.labels).min())
-        if self.shots[-1] > least:
-            raise DataError(
-                f"fewshot.shots asks for {self.shots[-1]} labels of each class, and the rarest has {least}",
-                fix=f"fewshot.shots up to {least}",
-            )
+        self._check_draws(given, job)
         for arm in self.arms:
             if arm != PROBE:
                 check_fit(given.makers.job(self._arm(given, arm, 1).config))
@@ -87,12 +79,42 @@ class Fewshot:
             refuse_unread(given, ["monitor"], "of every run the last epoch counts", f"monitor={LAST_EPOCH}")
         if PROBE in self.arms:
             check_reading(job)
-            shares_of(job.data, len(job.data.splits.train), job.seed)
+            self._check_pool(job)
         if OWN not in self.arms:
             fix = f"fewshot.arms=[{OWN},...]"
             refuse_unread(given, ["strategy"], "the config's own strategy is no arm", fix)
         if tuple(self.arms) == (PROBE,):
             refuse_unread(given, TRAINING, "nothing trains but the probe", f"fewshot.arms=[{PROBE},{OWN}]")
+
+    def _check_draws(self, given: Given, job: Job) -> None:
+        """Refuse draws of somebody else, and more labels than the rarest class has."""
+        if given.config["data"].get("per_class") is not None:
+            raise ConfigError(
+                "fewshot draws the labels itself", fix="fewshot.shots instead of data.per_class"
+            )
+        own = given.config["data"].get("seed", job.seed)
+        if own != job.seed:
+            raise ConfigError(
+                f"fewshot draws labels by its seeds, and by data.seed={own} all of them would draw the same",
+                fix=f"seed={own} begins at another, without data.seed",
+            )
+        least = int(np.bincount(job.data.splits.train.labels).min())
+        if self.shots[-1] > least:
+            raise DataError(
+                f"fewshot.shots asks for {self.shots[-1]} labels of each class, and the rarest has {least}",
+                fix=f"fewshot.shots up to {least}",
+            )
+
+    def _check_pool(self, job: Job) -> None:
+        """Refuse more labels than the probe has to fit on, which strategies train on."""
+        shares = shares_of(job.data, len(job.data.splits.train), job.seed)
+        least = int(np.bincount(shares.fits.split.labels, minlength=len(job.data.classes)).min())
+        if self.shots[-1] > least:
+            raise DataError(
+                f"fewshot.shots asks for {self.shots[-1]} labels of each class, and the probe has {least} "
+                "left to fit on (a fifth of the training samples is held out, for there is no test split)",
+                fix=f"fewshot.shots up to {least}, data with a test split, or fewshot.arms without {PROBE}",
+            )
 
     def answer(self, given: Given) -> FewshotResult:
         """Draw, train and probe."""
@@ -107,15 +129,16 @@ class Fewshot:
                 else self._trained(given, name, seeds, reported_on)
             )
             tables.append((self._label(given, name), table))
-        curves = ordered_curves(self.shots, tables)
+        samples = len(getattr(job.data.splits, reported_on))
+        curves = ordered_curves(self.shots, tables, samples)
         number = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
         few = [f"{number}: five or more make the bands worth reading."] if len(seeds) < 5 else []
         return FewshotResult(
             curves,
-            crossings_of(curves),
+            crossings_of(curves, samples),
             tuple(seeds),
             reported_on,
-            len(getattr(job.data.splits, reported_on)),
+            samples,
             tuple(few),
         )
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tlx.assembly import build_network, feature_bits
@@ -42,6 +44,7 @@ class Shares:
         reported: The test split; where there is none, the validation split.
         chosen_on: What `chooses` is, for people.
         reported_on: "test" or "val".
+        labelled: The classes of all training samples, of those too that were not drawn.
     """
 
     fits: Part
@@ -49,6 +52,7 @@ class Shares:
     reported: Part
     chosen_on: str
     reported_on: str
+    labelled: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ def shares_of(data: TransferData, most: int, seed: int) -> Shares:
             Part("test", drawn(test, most, seed)),
             "val",
             "test",
+            data.labelled,
         )
     _check_both_shares(data)
     fits, chooses = held_out(train.labels, [HELD_OUT], seed, classes)
@@ -135,6 +140,7 @@ def shares_of(data: TransferData, most: int, seed: int) -> Shares:
         Part("val", drawn(val, most, seed)),
         "a fifth of train, held out",
         "val",
+        data.labelled,
     )
 
 

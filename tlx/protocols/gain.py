@@ -13,7 +13,7 @@ from torch import Tensor
 from tlx.assembly import plan_of
 from tlx.data.datamodule import TransferData
 from tlx.errors import ConfigError, bad_value
-from tlx.figures import TRAIN_FIGURE, higher_is_better
+from tlx.figures import FIGURES, TRAIN_FIGURE, higher_is_better
 from tlx.inference import split_of, worth_of_each
 from tlx.protocols.beforehand import check_fit, check_transfers
 from tlx.protocols.comparison.also import also_data, refuse_seen, refuse_unknown
@@ -124,7 +124,7 @@ class _Comparison:
         reported = getattr(job.data.splits, self.reported_on)
         check_corruptible(job.data.source, reported, self.corruptions, question.severity)
         self.labels = np.asarray(reported.labels)
-        self.train_labels = np.asarray(job.data.splits.train.labels)
+        self.train_labels, self.labelled = np.asarray(job.data.splits.train.labels), job.data.labelled
         self.epochs = plan_of(job).max_epochs
         self.seeds = [config["seed"] + number for number in range(question.seeds)]
         self.transfer = Arm("transfer", config)
@@ -167,7 +167,7 @@ class _Comparison:
             arms.append(self._arm(arm, rate, means, runs[-1], tables[-1]))
         scratch, transfer = tables
         gain = self._measured(self.reported_on, transfer, scratch)
-        constant = constant_worths(self.targets, self.train_labels, self.labels)
+        constant = constant_worths(self.targets, self.train_labels, self.labels, self.labelled)
         idle = [
             arm.name for arm, table in zip(arms, tables, strict=True) if not self._learnt(table, constant)
         ]
@@ -196,7 +196,9 @@ class _Comparison:
             all_labels=self._per_class(),
             also=also,
             corrupted=corrupted,
-            warnings=doubts(self.reported_on, arms[0], arms[1], float(constant.mean()), idle),
+            warnings=doubts(
+                self.reported_on, arms[0], arms[1], float(constant.mean()), idle, FIGURES[self.figure].share
+            ),
         )
 
     def _worths(self, runs: Sequence[Finished]) -> Tensor:

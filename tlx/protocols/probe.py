@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
-
 from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.probing.linear_probe import Labelled, LinearProbe, linear_probe
 from tlx.probing.strengths import SEARCHES
 from tlx.protocols.beforehand import check_data, check_reading, check_views
+from tlx.protocols.comparison.zero_effort import commonest
 from tlx.protocols.frozen import Read, Sampled, neighbour_accuracy, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
 
@@ -57,7 +56,7 @@ class ProbeResult:
         fitted: Samples.
         refitted: Whether the choosing samples were fitted as well in the end.
         k: Of the nearest neighbours.
-        majority: Accuracy of always naming the commonest class.
+        majority: Accuracy of always naming the commonest class; where a draw made a tie, all labels decide.
         warnings: What makes the answer less than it looks.
     """
 
@@ -151,7 +150,7 @@ class Probe:
         for stage in self._chosen(features.stages):
             found.append(self._probed(stage, fits, chooses, reported, read.probes.get(stage)))
             say(f"{stage}: linear probe {found[-1].accuracy:.4f}, k-NN {found[-1].neighbours:.4f}")
-        commonest = int(torch.bincount(fits.labels).argmax())
+        most = commonest(fits.labels.numpy(), shares.labelled)
         ragged = [stage.name for stage in found if not stage.converged]
         return ProbeResult(
             stages=tuple(found),
@@ -163,7 +162,7 @@ class Probe:
             fitted=len(fits.labels),
             refitted=self.refit,
             k=min(self.neighbours, len(fits.labels)),
-            majority=float((reported.labels == commonest).double().mean()),
+            majority=float((reported.labels == most).double().mean()),
             warnings=(f"The probe of {', '.join(ragged)} did not converge.",) if ragged else (),
         )
 

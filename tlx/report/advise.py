@@ -95,8 +95,15 @@ def _risk(risk: Mapping[str, Any]) -> str:
     bounds = f"{points(risk['low'])} to {points(risk['high'])}"
     return (
         f"{RISKS[risk['verdict']]}: {points(risk['gain'])} over the same network from scratch, 95 % interval "
-        f"{bounds}, after {risk['epochs']} epochs"
+        f"{bounds}, after {_lengths(risk)}"
     )
+
+
+def _lengths(risk: Mapping[str, Any]) -> str:
+    """Epochs of both runs, where they differ; answers of before know those from scratch."""
+    scratch, known = risk["epochs"], risk.get("winner_epochs") or risk["epochs"]
+    said = f"{count(known)} epoch{'' if known == 1 else 's'}"
+    return said if known == scratch else f"{said} against {count(scratch)} from scratch"
 
 
 def _tournament(result: Mapping[str, Any]) -> Section:

@@ -52,8 +52,9 @@ def write_page(folder: Path) -> Path:
                 tables=[_table(result)],
                 notes=[
                     (
-                        f"Mean over {len(result['seeds'])} seeds with Student's 95 % interval; each seed "
-                        "draws its labels, and a smaller draw is part of a larger one. "
+                        f"Mean over {len(result['seeds'])} seeds with Student's 95 % interval, or where all "
+                        "seeds say the same with that of the samples; each seed draws its labels, and a "
+                        "smaller draw is part of a larger one. "
                         f"{count(result['reported'])} samples ({result['reported_on']}). Runs count their "
                         "last epoch, so that no label of validation data is spent; the probe's penalty was "
                         "chosen on at most four further labels of each class."

@@ -105,10 +105,12 @@ def _sentences(result: Mapping[str, Any]) -> list[str]:
         "negative transfer": "The whole interval lies below minus the margin: knowing did harm.",
         "none shown": "The interval reaches into the margin: neither help nor harm is shown.",
     }
+    known, scratch = "the pre-trained network", "the same network from random values"
+    more, less = (known, scratch) if FIGURES[result["figure"]].higher else (scratch, known)
     return [
         (
-            f"{words(result['figure']).capitalize()} of the pre-trained network minus that of the same "
-            f"network from random values, 95 % interval {_interval(result)}."
+            f"{words(result['figure']).capitalize()} of {more} minus that of {less}, 95 % interval "
+            f"{_interval(result)}."
         ),
         (
             f"{meanings[result['verdict']]} The margin is {_gain(result, result['margin'])}. "

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tlx.errors import CheckpointError
-from tlx.figures import COMMAND, FORGETTING, TEXTS, columns_of, figure_of, is_of_a_run
+from tlx.figures import COMMAND, ENDS, FORGETTING, TEXTS, columns_of, figure_of, is_of_a_run
 from tlx.report.document import render, write_text
 from tlx.report.formats import DASH, FIXED_SPACE, decimal, figure, finite, label, words
 from tlx.report.plots import comparison
@@ -47,6 +47,11 @@ class Row:
         """What the jobs answer in words: once where all say the same, else of each, in their order."""
         texts = tuple(job.texts.get(key, "") for job in self.jobs)
         return texts[:1] if len(set(texts)) == 1 else texts
+
+    def own_interval(self, key: str) -> tuple[float, float] | None:
+        """What a single answer says of its own figure; None of several jobs, and where it says nothing."""
+        low, high = (self.figures.get(f"{key}{end}") for end in ENDS)
+        return None if low is None or high is None or len(self.jobs) > 1 else (low.mean, high.mean)
 
     @property
     def seeds_repeat(self) -> bool:
@@ -179,16 +184,17 @@ def write_sweep(sweep: Path) -> tuple[Path, Path]:
     return write_text(sweep / "sweep.html", page), write_text(sweep / "sweep.csv", _csv(rows, keys, jobs))
 
 
-def _said(key: str, statistic: Statistic) -> dict[str, str]:
-    """A statistic in words: its mean, interval, spread, least and greatest value."""
+def _said(key: str, statistic: Statistic, own: tuple[float, float] | None) -> dict[str, str]:
+    """A statistic in words: its mean, interval, of one job its own, spread, least and greatest value."""
 
     def said(number: float | None) -> str:
         return decimal(number, 1) if key in TRAINING else figure(key.rpartition("/")[2], number)
 
-    low, high = (said(bound) for bound in statistic.interval or (None, None))
+    low, high = (said(bound) for bound in statistic.interval or own or (None, None))
+    between = " to " if key not in TRAINING and figure_of(key).signed else DASH
     return {
         "mean": said(statistic.mean),
-        "interval": f"{low.removesuffix(f'{FIXED_SPACE}%')}{DASH}{high}",
+        "interval": f"{low.removesuffix(f'{FIXED_SPACE}%')}{between}{high}",
         "std": said(statistic.std),
         "least": said(min(statistic.values)),
         "greatest": said(max(statistic.values)),

@@ -66,10 +66,13 @@ def test_scratch_is_held_against_the_run_of_its_length(asked: list[str]) -> None
     runs = compared((SHORT, SCRATCH))
     risk = runs.risk(margin=0.01)
     assert risk is not None
-    assert (risk.gain, risk.epochs, risk.verdict) == (0.25, 1, "none shown")
+    assert (risk.gain, risk.epochs, risk.winner_epochs, risk.verdict) == (0.25, 1, 1, "none shown")
+    longer = compared((BEST, SCRATCH)).risk(margin=0.01)
+    assert longer is not None and (longer.epochs, longer.winner_epochs) == (1, 3)
     assert (risk.low, risk.high) == crossed_interval(torch.tensor([[1.0, 0, 0, 0]]), reach=1.0)
+    asked.clear()
     runs.risk(margin=0.5)
-    assert len(asked) == 2
+    assert asked == []
 
 
 def test_nothing_is_compared_where_nothing_was_run(asked: list[str]) -> None:

@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 from tlx.composition.compose import compose
-from tlx.protocols.comparison.zero_effort import constant_worths, neighbour_figure
+from tlx.protocols.comparison.zero_effort import commonest, constant_worths, neighbour_figure
 from tlx.protocols.given import Given
 from tlx.verbs.makers import makers
+from tlx.verbs.protocol import answer
 
 
 def given(folder: Path, task: str, labels: list[str]) -> Given:
@@ -41,6 +42,16 @@ def test_one_answer_for_all_is_the_best_of_what_is_known(
     assert float(constant_worths(targets, np.array(known), np.array(asked)).mean()) == figure
 
 
+def test_where_a_draw_made_classes_equal_the_commonest_is_that_of_all_labels() -> None:
+    drawn, labelled = np.array([0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1, 2, 2, 2, 2])
+
+    assert commonest(drawn, labelled) == 1, "2 is commoner in all, but not in what is known"
+    assert commonest(drawn, drawn) == 0, "the first where nothing tells"
+    assert float(constant_worths("class", drawn, np.array([1, 1, 1, 0]), labelled).mean()) == 0.75
+    several = np.array([[0, 1], [1, 1]]), np.array([[0, 1], [1, 1], [0, 1]])
+    assert constant_worths("classes", several[0], np.array([[0, 1]]), several[1]).tolist() == [1.0]
+
+
 @pytest.mark.parametrize(
     ("task", "labels"),
     [
@@ -63,3 +74,13 @@ def test_neighbours_know_light_from_dark_whatever_the_task(
         assert near < 0.9 * always  # 20 of 34 are near
     else:
         assert near > 0.9 > always
+
+
+def test_the_commonest_answer_of_as_many_labels_of_each_class_is_that_of_all_labels(tmp_path: Path) -> None:
+    data = ["data=by_classes", "data@data.of=digits", "data.classes=['8','3']", "data.per_class=3"]
+    small = ["strategy.epochs=1", "gain.seeds=1", "gain.rates=[1]", "gain.halvings=0", "page=false"]
+    words = [*data, *small, "strategy=feature_extraction", "trainer=cpu", "cache=none"]
+    found = answer(tmp_path / "drawn", "gain", compose("gain", words))
+    splits = makers((), quiet=True).job(compose("fit", data[:3]).config).data.splits
+    assert splits.test is not None
+    assert found.majority == (splits.test.labels == np.bincount(splits.train.labels).argmax()).mean()

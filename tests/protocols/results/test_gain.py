@@ -32,7 +32,13 @@ RESULT = GainResult(
 
 def test_a_sweep_compares_the_gain_and_what_it_is_the_difference_of() -> None:
     figures = RESULT.figures()
-    assert figures == {"test/gain": 0.25, "test/with_transfer": 0.5, "test/from_scratch": 0.25}
+    assert figures == {
+        "test/gain": 0.25,
+        "test/with_transfer": 0.5,
+        "test/from_scratch": 0.25,
+        "test/gain_low": 0.1,
+        "test/gain_high": 0.4,
+    }
     assert replace(RESULT, reported_on="val").figures().keys() == {
         key.replace("test", "val") for key in figures
     }
@@ -40,7 +46,9 @@ def test_a_sweep_compares_the_gain_and_what_it_is_the_difference_of() -> None:
 
 
 def test_of_numbers_it_is_the_error_that_was_saved() -> None:
-    assert replace(RESULT, figure="mae", higher=False).figures() == {"test/error_saved": 0.25}
+    figures = replace(RESULT, figure="mae", higher=False).figures()
+    bounds = {"test/error_saved_low": 0.1, "test/error_saved_high": 0.4}
+    assert figures == {"test/error_saved": 0.25, **bounds}
 
 
 def test_what_is_thin_about_a_gain_is_said_and_nothing_of_who_is_ahead() -> None:
@@ -60,7 +68,10 @@ def test_what_is_thin_about_a_gain_is_said_and_nothing_of_who_is_ahead() -> None
 def test_an_arm_that_is_no_better_than_one_answer_is_a_doubt() -> None:
     (said,) = doubts("test", replace(ARM, values=(0.5,) * 5), ARM, 0.587, ["scratch"])
     assert said.startswith("What was learnt from scratch is not shown to be better than one answer for all")
-    assert "which has 0.587" in said
+    assert "which has 0.587: a gain or a harm may be one of shares of classes" in said
+    (numbers,) = doubts("test", replace(ARM, values=(0.5,) * 5), ARM, 1.5, ["scratch"], share=False)
+    assert "which has an error of 1.500: a gain or a harm may be one of the level" in numbers
+    assert "classes" not in numbers
 
 
 def test_a_rate_at_the_end_of_the_grid_is_a_doubt() -> None:

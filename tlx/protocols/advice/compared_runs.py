@@ -57,8 +57,8 @@ class ComparedRuns:
         verdict: str = verdict_of(low, high, margin)
         if verdict == "positive transfer" and not self.tournament.in_full(pair[1]):
             verdict = UNTOLD
-        epochs = int(pair[1].run.summary["train/epochs"])
-        return Risk(verdict, float(difference.mean()), low, high, epochs)
+        known, scratch = (int(played.run.summary["train/epochs"]) for played in pair)
+        return Risk(verdict, float(difference.mean()), low, high, scratch, known)
 
     def _entrant(self, played: Played, behind: Tensor | None) -> Entrant:
         samples = len(self.job.data.splits.val)

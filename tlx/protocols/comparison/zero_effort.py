@@ -14,10 +14,27 @@ from tlx.protocols.frozen import NEIGHBOURS, TEMPERATURE, stage_features
 from tlx.protocols.given import Given
 from tlx.types import Targets
 
-__all__ = ["constant_worths", "neighbour_figure"]
+__all__ = ["commonest", "constant_worths", "neighbour_figure"]
 
 
-def constant_worths(targets: Targets, known: NDArray[Any], asked: NDArray[Any]) -> Tensor:
+def commonest(known: NDArray[Any], labelled: NDArray[Any]) -> int:
+    """The class of most samples; of classes that have equally many the commonest of all, then the first.
+
+    Args:
+        known: Labels that may be learned from, shape (N,).
+        labelled: Those they were drawn from, shape (M,): as many of each class would make a tie of all.
+
+    >>> commonest(np.array([0, 1]), np.array([0, 1, 1])), commonest(np.array([0, 0, 1]), np.array([0, 1, 1]))
+    (1, 0)
+    """
+    counts = np.bincount(known)
+    tied = np.flatnonzero(counts == counts.max())
+    return int(tied[np.bincount(labelled, minlength=len(counts))[tied].argmax()])
+
+
+def constant_worths(
+    targets: Targets, known: NDArray[Any], asked: NDArray[Any], labelled: NDArray[Any] | None = None
+) -> Tensor:
     """What the best single answer is worth for each sample; the mean is its figure.
 
     That answer is the commonest class, or of each class the commoner of yes and no, and it is right or wrong;
@@ -27,6 +44,8 @@ def constant_worths(targets: Targets, known: NDArray[Any], asked: NDArray[Any]) 
         targets: What labels are.
         known: Labels that may be learned from, shape (N,) of classes, else (N, K).
         asked: Those that are asked about, shape (M,) or (M, K).
+        labelled: Those that the known ones were drawn from, which say what is commoner where the draw made a
+            tie; None: the known ones are all.
 
     Returns:
         Shape (M,), float64.
@@ -36,10 +55,13 @@ def constant_worths(targets: Targets, known: NDArray[Any], asked: NDArray[Any]) 
     >>> constant_worths("numbers", np.array([[1.0], [2.0], [9.0]]), np.array([[4.0], [2.0]])).tolist()
     [2.0, 0.0]
     """
+    whole = known if labelled is None else labelled
     if targets == "class":
-        worths = asked == np.bincount(known).argmax()
+        worths = asked == commonest(known, whole)
     elif targets == "classes":
-        worths = ((known.mean(axis=0) >= 0.5) == (asked > 0.5)).mean(axis=1)
+        shares = known.mean(axis=0)
+        yes = np.where(shares == 0.5, whole.mean(axis=0), shares) >= 0.5
+        worths = (yes == (asked > 0.5)).mean(axis=1)
     else:
         worths = np.abs(asked - np.median(known, axis=0)).mean(axis=1)
     return torch.from_numpy(worths.astype(np.float64))

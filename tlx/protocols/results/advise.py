@@ -111,6 +111,7 @@ class Risk:
         low: Of its paired 95 % interval over samples.
         high: The same.
         epochs: That scratch ran.
+        winner_epochs: That the other ran: a head alone is trained in full; None in answers of before.
     """
 
     verdict: str
@@ -118,6 +119,7 @@ class Risk:
     low: float
     high: float
     epochs: int
+    winner_epochs: int | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tlx.figures import FIGURES
+from tlx.figures import ENDS, FIGURES
 from tlx.protocols.comparison.corruptions import Corruptions
 from tlx.protocols.comparison.measured import Measured
 from tlx.protocols.comparison.saved import Saved
@@ -99,7 +99,8 @@ class GainResult:
         transfer: The pre-trained arm.
         scratch: The other.
         majority: The figure of one answer for all samples: the commonest class, of each class the commoner
-            answer, of numbers their medians; None in answers of before of tasks other than one class each.
+            answer, of numbers their medians; where a draw made a tie, all labels before it decide; None
+            in answers of before of tasks other than one class each.
         neighbours: The figure of nearest neighbours on frozen features, nothing trained; None as above.
         saved: What reaching the same took.
         labels: The pre-trained arm with half the labels, a quarter and so on.
@@ -133,14 +134,15 @@ class GainResult:
     warnings: tuple[str, ...]
 
     def figures(self) -> dict[str, float | None]:
-        """The gain and what it is the difference of; of numbers, the error that was saved."""
-        if not FIGURES[self.figure].share:
-            return {f"{self.reported_on}/error_saved": self.gain}
-        return {
-            f"{self.reported_on}/gain": self.gain,
+        """The gain, its interval and what it is the difference of; of numbers, the error that was saved."""
+        share = FIGURES[self.figure].share
+        headline = f"{self.reported_on}/{'gain' if share else 'error_saved'}"
+        bounds = {f"{headline}{end}": bound for end, bound in zip(ENDS, (self.low, self.high), strict=True)}
+        arms = {
             f"{self.reported_on}/with_transfer": self.transfer.mean,
             f"{self.reported_on}/from_scratch": self.scratch.mean,
         }
+        return {headline: self.gain, **(arms if share else {}), **bounds}
 
     def texts(self) -> dict[str, str]:
         """The verdict."""
@@ -153,6 +155,7 @@ def doubts(
     transfer: ArmResult,
     constant: float,
     idle: Sequence[str] = (),
+    share: bool = True,
 ) -> tuple[str, ...]:
     """What makes a gain less than it looks.
 
@@ -162,6 +165,7 @@ def doubts(
         transfer: The other.
         constant: The figure of one answer for all samples.
         idle: Arms that are not shown to be better than that.
+        share: Whether the figure is one of right answers, and not an error of numbers.
     """
     found, number = list[str](), len(scratch.values)
     if reported_on == "val":
@@ -176,9 +180,10 @@ def doubts(
         )
     if idle:
         arms = " and ".join(SIDES[name] for name in idle)
+        has, of = ("", "shares of classes") if share else ("an error of ", "the level of the numbers")
         found.append(
             f"What was learnt {arms} is not shown to be better than one answer for all samples, which has "
-            f"{constant:.3f}: a gain or a harm may be one of shares of classes, not of what is known."
+            f"{has}{constant:.3f}: a gain or a harm may be one of {of}, not of what is known."
         )
     ends = [said for arm in (scratch, transfer) if (said := _end(arm))]
     if ends:
