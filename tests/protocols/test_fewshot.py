@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,7 +10,7 @@ from tests.composition.test_init_optimizer import trained
 from tlx.cache.part import Part
 from tlx.composition.compose import compose
 from tlx.composition.job import make_job
-from tlx.errors import ConfigError, TlxError
+from tlx.errors import ConfigError, DataError, TlxError
 from tlx.functional.intervals import t_interval, wilson
 from tlx.probing.linear_probe import Labelled, LinearProbe, linear_probe
 from tlx.protocols.fewshot import Fewshot
@@ -146,6 +147,35 @@ def test_labels_that_the_probe_has_or_does_not_need_are_taken(tmp_path: Path) ->
     prepared(tmp_path, "fewshot", compose("fewshot", [*words, "fewshot.shots=[1,131]"]))
     bare = ["fewshot.shots=[1,150]", "fewshot.arms=[strategy]"]
     prepared(tmp_path, "fewshot", compose("fewshot", [*words, *bare]))
+
+
+def test_the_probe_is_reported_on_all_samples_where_they_outnumber_those_of_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As strategies are: figures on other samples do not cross."""
+    asked: list[int] = []
+
+    def seen(train: Labelled, validation: Labelled, reported: Labelled, **settings: Any) -> LinearProbe:
+        asked.append(len(reported.labels))
+        return linear_probe(train, validation, reported, **settings)
+
+    monkeypatch.setattr("tlx.protocols.fewshot.linear_probe", seen)
+    words = ["data.test_fraction=0.7", "fewshot.arms=[probe]", "fewshot.shots=[1]", "fewshot.seeds=1"]
+    composed = compose("fewshot", [*words, "cache=none", "trainer=cpu"])
+    found: FewshotResult = answer(tmp_path / "probe", "fewshot", composed)
+    assert asked == [found.reported] and found.reported > 1000
+
+
+def test_a_class_that_val_does_not_have_is_told_before_there_is_a_folder(tmp_path: Path) -> None:
+    pixels, labels = np.zeros((9, 16, 16), dtype=np.uint8), np.array([0, 1, 2] * 3)
+    pixels[:] = np.arange(9)[:, None, None]
+    arrays = {f"{split}_{kind}": values for split in ("train", "test") for kind, values in
+              (("images", pixels + (split == "test") * 9), ("labels", labels))}  # fmt: skip
+    np.savez(tmp_path / "a.npz", val_images=pixels[:2] + 30, val_labels=labels[:2], **arrays)
+    words = ["data=npz", f"data.file={tmp_path / 'a.npz'}", "cache=none", "trainer=cpu", "fewshot.shots=[1]"]
+    with pytest.raises(DataError, match=r"chosen on val, which has none of 2.*without probe"):
+        prepared(tmp_path / "answer", "fewshot", compose("fewshot", words))
+    assert not (tmp_path / "answer").exists()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tlx.job import Job
 from tlx.probing.linear_probe import Labelled, linear_probe
 from tlx.protocols.beforehand import check_fit, check_reading
 from tlx.protocols.comparison.arms import Arm, train_arm
-from tlx.protocols.frozen import Sampled, sampled, shares_of, stage_features
+from tlx.protocols.frozen import Sampled, Shares, sampled, shares_of, stage_features
 from tlx.protocols.given import Given
 from tlx.protocols.results.fewshot import FewshotResult, crossings_of, ordered_curves
 from tlx.protocols.unread import TRAINING, refuse_unread
@@ -106,9 +106,15 @@ class Fewshot:
             )
 
     def _check_pool(self, job: Job) -> None:
-        """Refuse more labels than the probe has to fit on, which strategies train on."""
-        shares = shares_of(job.data, len(job.data.splits.train), job.seed)
-        least = int(np.bincount(shares.fits.split.labels, minlength=len(job.data.classes)).min())
+        """Refuse more labels than the probe has to fit on, and a class that nothing chooses it by."""
+        shares, classes = _every_share(job), job.data.classes
+        missing = [name for at, name in enumerate(classes) if at not in shares.chooses.split.labels]
+        if missing:
+            raise DataError(
+                f"the probe's penalty is chosen on {shares.chooses.name}, which has none of {missing[0]}",
+                fix=f"samples of every class there, or fewshot.arms without {PROBE}",
+            )
+        least = int(np.bincount(shares.fits.split.labels, minlength=len(classes)).min())
         if self.shots[-1] > least:
             raise DataError(
                 f"fewshot.shots asks for {self.shots[-1]} labels of each class, and the probe has {least} "
@@ -188,7 +194,7 @@ class Fewshot:
         """A linear probe of the last stage on every draw, from one pass over all samples."""
         job = given.makers.job(given.config)
         features = stage_features(job, given.say)
-        shares = shares_of(job.data, len(job.data.splits.train), job.seed)
+        shares = _every_share(job)
         fits, chooses, reported = (
             sampled(features, part) for part in (shares.fits, shares.chooses, shares.reported)
         )
@@ -204,6 +210,12 @@ class Fewshot:
             given.say(f"{PROBE}: {shots} labels of each class: {fmean(values):.4f}")
             table.append(tuple(values))
         return table
+
+
+def _every_share(job: Job) -> Shares:
+    """What fits, chooses and is reported, with all of their samples, as strategies are reported on all."""
+    splits = (job.data.splits.train, job.data.splits.val, job.data.splits.test)
+    return shares_of(job.data, max(len(split) for split in splits if split is not None), job.seed)
 
 
 def _drawn(pool: Sampled, stage: str, shots: int, seed: int, classes: Sequence[str]) -> Labelled:
