@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bench.measure import commit, processor, run, thread_words
-from scripts.bench.ratios import Ratio, paired
+from scripts.bench.ratios import paired, speed
 
 __all__ = ["CASES", "GOALS", "caption", "measured", "table"]
 
@@ -90,18 +90,11 @@ def _lines(name: str, found: dict[str, Any]) -> list[str]:
         ]
         if way == "tlx":
             share = found["memory"][way] / found["memory"][vmap]
-            cells[3] += f" (goal {GOALS[name]:g}: {_speed(ratio, GOALS[name])})"
+            cells[3] += f" (goal {GOALS[name]:g}: {speed(ratio, GOALS[name])})"
             cells[4] += f", {share:.2f} of {vmap}" + _verdict(round(MEMORY_GOAL, 2), share <= MEMORY_GOAL)
             cells[5] += _verdict(ERROR_GOAL, error <= ERROR_GOAL)
         said.append(f"| {' | '.join(cells)} |")
     return said
-
-
-def _speed(ratio: Ratio | None, goal: float) -> str:
-    """Of a goal of speed: an interval that reaches below it shows it of the mean alone."""
-    if ratio is None or ratio.mean < goal:
-        return "missed"
-    return "reached" if ratio.low >= goal else "the mean reaches it"
 
 
 def _verdict(goal: float, reached: bool) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-__all__ = ["Ratio", "paired"]
+__all__ = ["Ratio", "paired", "speed"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,22 @@ def paired(above: Mapping[int, float], below: Mapping[int, float]) -> Ratio | No
     mean = sum(logs) / len(logs)
     half = _half_width(logs, mean)
     return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half), len(logs))
+
+
+def speed(ratio: Ratio | None, goal: float) -> str:
+    """Of a goal of speed: an interval that reaches below it shows it of the mean alone.
+
+    >>> found = paired({0: 8.0, 1: 9.0}, {0: 2.0, 1: 2.0})
+    >>> speed(found, 1), speed(found, 4), speed(found, 5)
+    ('reached', 'the mean reaches it', 'missed')
+
+    Args:
+        ratio: How many times as long the other way takes; None: nothing was measured twice.
+        goal: The least that it shall be.
+    """
+    if ratio is None or ratio.mean < goal:
+        return "missed"
+    return "reached" if ratio.low >= goal else "the mean reaches it"
 
 
 def _half_width(values: Sequence[float], mean: float) -> float:

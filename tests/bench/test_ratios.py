@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from scripts.bench.ratios import paired
+from scripts.bench.ratios import paired, speed
 
 
 def test_a_ratio_is_taken_repetition_by_repetition() -> None:
@@ -39,3 +39,10 @@ def test_a_single_repetition_has_no_interval() -> None:
 
 def test_rows_that_share_no_repetition_have_no_ratio() -> None:
     assert paired({0: 1.0}, {1: 1.0}) is None
+
+
+def test_a_goal_is_reached_by_all_of_an_interval_or_by_its_mean_alone() -> None:
+    sure, wide, below = ({0: a, 1: b} for a, b in ((4.0, 4.1), (3.0, 5.0), (2.0, 3.0)))
+    ones = {0: 1.0, 1: 1.0}
+    said = [speed(paired(each, ones), 3.0) for each in (sure, wide, below)]
+    assert said == ["reached", "the mean reaches it", "missed"] and speed(None, 3.0) == "missed"
