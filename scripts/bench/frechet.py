@@ -53,7 +53,7 @@ def caption(result: Mapping[str, Any]) -> str:
         f"{' to '.join(map(str, sorted({min(counts), max(counts)})))} repetitions. Processor seconds, ratios "
         "paired by repetition with 95 % intervals. "
         "`eigvals`: by the eigenvalues of the product, as torchmetrics has it. Difference: "
-        "relative, from scipy's value."
+        f"relative, from scipy's value. {result.get('surroundings', '')}".rstrip()
     )
 
 
