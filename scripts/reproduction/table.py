@@ -67,6 +67,7 @@ def caption(result: Mapping[str, Any]) -> str:
     """Whose values they are, and what the intervals are."""
     measured = {run["case"] for run in result["runs"]}
     sources = dict.fromkeys(where for case in CASES if case.name in measured for _, where in case.published)
+    by = f" Published by, in this order where they have a value: {'; '.join(sources)}." if sources else ""
     versions = ", ".join(f"{name} {text}" for name, text in sorted(result["versions"].items()))
     told = sorted({(run["case"], " ".join(run["words"])) for run in result["runs"] if run.get("words")})
     failed = f" {len(result['failed'])} sequences failed and are left out." if result["failed"] else ""
@@ -75,6 +76,5 @@ def caption(result: Mapping[str, Any]) -> str:
     notes += "".join(f" {case} was told {words} besides." for case, words in told)
     return (
         f"{result['date']}. Means over seeds with Student's 95 % interval; `reached` holds the first of the "
-        f"published values against it. Published by, in this order where they have a value: "
-        f"{'; '.join(sources)}.{notes}{failed} {versions}."
+        f"published values against it.{by}{notes}{failed} {versions}."
     )
