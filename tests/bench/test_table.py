@@ -6,7 +6,9 @@ import pytest
 from scripts.bench.cases import CASES, Row
 from scripts.bench.cost import CASES as COST_CASES
 from scripts.bench.fisher import CASES as FISHER_CASES
+from scripts.bench.frechet import GOALS as FRECHET_GOALS
 from scripts.bench.ratios import paired
+from scripts.bench.rows.frechet_ways import CASES as FRECHET_CASES
 from scripts.bench.rows.memory_kept import CASES as ALLOCATOR_CASES
 from scripts.bench.table import Line, greatest_difference, lines, markdown, report
 from scripts.readme_tables import RESULTS
@@ -96,6 +98,9 @@ def test_committed_results_name_no_place_and_ran_what_the_cases_say() -> None:
         content = json.loads(text)
         if name.startswith("fisher-"):
             assert content["cases"].keys() <= FISHER_CASES.keys()
+        elif name.startswith("frechet-"):
+            sizes_and_cases = {f"{size} {case}" for size in FRECHET_GOALS for case in FRECHET_CASES}
+            assert content["cases"].keys() == sizes_and_cases
         elif name.startswith("allocator-"):
             assert {run["case"] for run in content["runs"]} <= set(ALLOCATOR_CASES)
         elif name.startswith("cost-"):
