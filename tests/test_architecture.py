@@ -48,6 +48,8 @@ JOINED = {
     ("checkpoint", "modules"),
     ("checkpoint", "backbones"),
 }
+WITHIN_PROTOCOLS = ("comparison", "results", "advice")
+"""From the ground up; what stands beside them is shared, or a question, which sees all of them."""
 ONLY_COMPOSITION = ("hydra", "omegaconf")
 LIGHT = (
     "cli.py", "outcome.py", "process/leaving.py", "process/signals.py", "errors.py", "run/directory.py",
@@ -88,6 +90,14 @@ def test_imports_run_one_way(path: Path) -> None:
         theirs = parts[1]
         joined = (mine, theirs) in JOINED
         assert tier(theirs) < tier(mine) or joined, f"{path.name} may not import {module}"
+
+
+@pytest.mark.parametrize("inner", WITHIN_PROTOCOLS)
+def test_rooms_of_protocols_look_down(inner: str) -> None:
+    above = WITHIN_PROTOCOLS[WITHIN_PROTOCOLS.index(inner) + 1 :]
+    for path in (ROOT / "tlx" / "protocols" / inner).glob("*.py"):
+        for module in imports(ast.parse(path.read_text())):
+            assert not module.startswith(tuple(f"tlx.protocols.{name}." for name in above)), path.name
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -42,7 +42,8 @@ def table(cases: Mapping[str, Mapping[str, Any]]) -> str:
 def caption(result: Mapping[str, Any]) -> str:
     """What was measured, and on what."""
     cases = list(result["cases"].values())
-    counts = {len(found["seconds"]["tlx"]) for found in cases}
+    counts = sorted({len(found["seconds"]["tlx"]) for found in cases})
+    repetitions = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
     versions = {
         f"{name} {found['versions'][name].partition('+')[0]}"
         for found in cases
@@ -50,7 +51,7 @@ def caption(result: Mapping[str, Any]) -> str:
     }
     return (
         f"{result['date']}, {result['processor']['name']}, one thread, {', '.join(sorted(versions))}; "
-        f"{' to '.join(map(str, sorted({min(counts), max(counts)})))} repetitions. Processor seconds, ratios "
+        f"{repetitions} repetitions. Processor seconds, ratios "
         "paired by repetition with 95 % intervals. "
         "`eigvals`: by the eigenvalues of the product, as torchmetrics has it. Difference: "
         f"relative, from scipy's value. {result.get('surroundings', '')}".rstrip()

@@ -62,7 +62,7 @@ def speed(ratio: Ratio | None, goal: float) -> str:
     ('reached', 'the mean reaches it', 'missed')
 
     Args:
-        ratio: How many times as long the other way takes; None: nothing was measured twice.
+        ratio: How many times as long the other way takes; None: no repetition has both.
         goal: The least that it shall be.
     """
     if ratio is None or ratio.mean < goal:

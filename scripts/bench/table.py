@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.bench.cases import Case, Row, cases
-from scripts.bench.ratios import Ratio, paired
+from scripts.bench.ratios import Ratio, paired, speed
 
 __all__ = ["Line", "caption", "greatest_difference", "lines", "markdown", "report"]
 
@@ -49,10 +49,8 @@ class Line:
         found = self.ratio if self.batches is not None else self.whole
         if self.row.goal is None or found is None:
             return ""
-        if found.mean < self.row.goal:
-            return f"{self.row.goal:g}: missed"
-        sure = "reached" if found.low >= self.row.goal else "the mean reaches it"
-        return f"{self.row.goal:g}: {'reached once' if found.pairs == 1 else sure}"
+        said = speed(found, self.row.goal)
+        return f"{self.row.goal:g}: {'reached once' if found.pairs == 1 and said != 'missed' else said}"
 
 
 def lines(result: dict[str, Any]) -> Iterator[Line]:

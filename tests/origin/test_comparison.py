@@ -34,7 +34,7 @@ def test_other_batches_ask_about_other_samples(tmp_path: Path) -> None:
     compared.settle()
     seen = []
     for batch in range(2):
-        origin.position = lambda batch=batch: batch  # type: ignore[misc]
+        origin.position = lambda batch=batch: batch  # type: ignore[misc]  # mypy cannot infer the default
         found = compared.answers(step_of(network))
         assert found is not None
         seen.append(found.before)

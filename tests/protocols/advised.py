@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tlx.protocols.advice.label_guides import label_guides
 from tlx.protocols.distance import DistanceResult, Measure, StageDistance
+from tlx.protocols.label_guides import label_guides
 from tlx.protocols.probe import ProbeResult, StageProbe
 from tlx.protocols.results.advise import AdviseResult, ClassCount, Entrant, Noticed, Risk, Target
 from tlx.protocols.results.rank import Candidate, RankResult

@@ -144,9 +144,9 @@ def test_what_cannot_be_drawn_or_trained_is_refused(tmp_path: Path, words: list[
 
 def test_labels_that_the_probe_has_or_does_not_need_are_taken(tmp_path: Path) -> None:
     words = [*SMALL, "data.test_fraction=0", "seed=7", "data.seed=7"]
-    prepared(tmp_path, "fewshot", compose("fewshot", [*words, "fewshot.shots=[1,131]"]))
+    assert prepared(tmp_path, "fewshot", compose("fewshot", [*words, "fewshot.shots=[1,131]"]))
     bare = ["fewshot.shots=[1,150]", "fewshot.arms=[strategy]"]
-    prepared(tmp_path, "fewshot", compose("fewshot", [*words, *bare]))
+    assert prepared(tmp_path, "fewshot", compose("fewshot", [*words, *bare]))
 
 
 def test_the_probe_is_reported_on_all_samples_where_they_outnumber_those_of_train(

@@ -6,7 +6,7 @@ from tests.protocols.results.test_gain import RESULT as GAIN
 from tlx.figures import TASK_FIGURES, TEXTS
 from tlx.protocols.distance import DistanceResult, StageDistance
 from tlx.protocols.gain import Gain
-from tlx.protocols.given import Answer, Question, data_beside, data_named
+from tlx.protocols.given import Answer, Question
 from tlx.protocols.lr import Lr, LrResult, StageGain
 from tlx.protocols.probe import ProbeResult, StageProbe
 from tlx.protocols.results.fewshot import Curve, FewshotResult, Point
@@ -31,27 +31,6 @@ ANSWERS: dict[str, Answer] = {
 def test_every_verb_is_a_question_by_its_class() -> None:
     asked: list[Question] = [Gain(), Lr()]
     assert {type(each).__name__ for each in asked} <= set(QUESTIONS.values())
-
-
-def test_data_is_called_after_its_folder() -> None:
-    assert data_named({"root": "/data/sketch/"}, "folder") == "sketch"
-    assert data_named({"root": "/"}, "folder") == "folder"
-    assert data_named({"root": None}, "torchvision") == "torchvision"
-
-
-@pytest.mark.parametrize(
-    ("node", "name"),
-    [
-        ({"_target_": "tlx.data.by_classes.ByClasses"}, "by_classes"),
-        ({"_target_": "tlx.data.npz.NumpyFile"}, "npz"),
-        ({"_target_": "tlx.data.folder.Folder", "root": "/data/sketch"}, "sketch"),
-        ({"_target_": "mine.datasets.Leaves"}, "Leaves"),
-    ],
-)
-def test_data_beside_the_target_is_called_after_its_folder_or_its_choice(
-    node: dict[str, str], name: str
-) -> None:
-    assert data_beside(node) == name
 
 
 def test_there_is_an_answer_here_to_every_question() -> None:

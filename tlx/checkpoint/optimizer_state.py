@@ -53,7 +53,7 @@ def newest_whole(run: Path) -> Path:
         what = f"{shown(found[-1])} is damaged" if found else f"{shown(run)} has no checkpoint"
         raise CheckpointError(
             f"{what}, which is where the memory of an optimizer lies",
-            fix="init_optimizer=new, or put the checkpoint back",
+            fix="init_optimizer=new, or init_from=RUN, a run directory with its checkpoints",
         )
     return found[-1]
 

@@ -8,11 +8,10 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from tlx.checkpoint.durable import checkpoints
 from tlx.checkpoint.optimizer_state import newest_whole
 from tlx.composition.initial import known_folder
 from tlx.composition.resolve import from_yaml
-from tlx.errors import CheckpointError, ConfigError, unknown_name
+from tlx.errors import ConfigError, unknown_name
 from tlx.recipe import build
 
 __all__ = ["INIT_OPTIMIZERS", "check_wish", "remembering_run"]
@@ -52,11 +51,6 @@ def remembering_run(config: Mapping[str, Any], trust: Iterable[str] = ()) -> Pat
     if run is None:
         raise ConfigError("init_optimizer=kept is about a run, and there is none", fix="init_from=RUN")
     folder = known_folder(str(run)).parent
-    if not (folder / "config.yaml").is_file() or not checkpoints(folder / "checkpoints"):
-        raise CheckpointError(
-            f"init_from={run!r} has no checkpoint, which is where the memory of an optimizer lies",
-            fix="init_from=RUN, a run directory with its checkpoints, or init_optimizer=new",
-        )
     newest_whole(folder)
     before, now = from_yaml(folder / "config.yaml")["optimizer"], config["optimizer"]
     if before["_target_"] != now["_target_"]:

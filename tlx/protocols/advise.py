@@ -14,7 +14,6 @@ from tlx.errors import ConfigError, DataError, bad_value, unknown_name
 from tlx.job import Job
 from tlx.protocols.advice.compared_runs import ComparedRuns
 from tlx.protocols.advice.fewer_samples import fewer_samples
-from tlx.protocols.advice.label_guides import Guide, label_guides
 from tlx.protocols.advice.reasons import reasons_of, warnings_of
 from tlx.protocols.advice.run_seconds import RunSeconds, Sizes
 from tlx.protocols.advice.target import target_of
@@ -25,6 +24,7 @@ from tlx.protocols.comparison.arms import monitored
 from tlx.protocols.distance import Distance
 from tlx.protocols.frozen import Read, drawn, shares_of
 from tlx.protocols.given import Given
+from tlx.protocols.label_guides import Guide, label_guides
 from tlx.protocols.probe import Probe
 from tlx.protocols.rank import Rank, candidates_of, jobs_of
 from tlx.protocols.results.advise import AdviseResult, Noticed, Risk

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tlx.cache.part import Part
 from tlx.checkpoint.moments import read_moments
+from tlx.data.node import data_beside
 from tlx.errors import ConfigError, bad_value, unknown_name
 from tlx.functional.a_distance import a_distance
 from tlx.functional.coral_distance import coral_distance
@@ -21,7 +22,7 @@ from tlx.functional.same_domain import Compared, beside_same_domain
 from tlx.job import Job
 from tlx.protocols.beforehand import check_count, check_data, check_reading, check_views
 from tlx.protocols.frozen import drawn, stage_features
-from tlx.protocols.given import Given, data_beside
+from tlx.protocols.given import Given
 from tlx.protocols.shared_samples import shared_samples
 from tlx.protocols.unread import refuse_unread_settings
 

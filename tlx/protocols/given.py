@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from tlx.data.datamodule import TransferData
 from tlx.job import Job
 
-__all__ = ["Answer", "Given", "Makers", "Question", "data_beside", "data_named"]
+__all__ = ["Answer", "Given", "Makers", "Question"]
 
 
 class Makers(NamedTuple):
@@ -71,26 +71,3 @@ class Question(Protocol):
             TlxError: It cannot be asked about this model or data.
         """
         ...
-
-
-def data_named(node: Mapping[str, Any], name: str) -> str:
-    """What data is called for people: its folder where it has one, else its name.
-
-    >>> data_named({"root": "/data/sketch"}, "folder"), data_named({}, "digits")
-    ('sketch', 'digits')
-    """
-    root = node.get("root")
-    return Path(root).name or name if isinstance(root, str) else name
-
-
-def data_beside(node: Mapping[str, Any]) -> str:
-    """What data is called that the config names beside the target: its folder, else its choice.
-
-    >>> data_beside({"_target_": "tlx.data.by_classes.ByClasses"})
-    'by_classes'
-
-    Args:
-        node: Of the config; a choice is called after its module, and what is in a script after its class.
-    """
-    module, _, kind = str(node["_target_"]).rpartition(".")
-    return data_named(node, module.rpartition(".")[2] if module.startswith("tlx.") else kind)

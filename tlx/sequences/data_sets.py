@@ -2,18 +2,15 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from tlx.errors import ConfigError, TlxError, bad_value
-from tlx.data.node import LOADING, recipe_of, with_source
+from tlx.data.node import LOADING, data_beside, recipe_of, with_source
 from tlx.sequences.task import Given, LearnedTask, renamed
 
 __all__ = ["DataSets"]
 
 LOADED = frozenset(f"data.{name}" for name in LOADING)
-PLACES = ("root", "file")
-"""What in a node says where its data lies."""
 CHOOSING = ("data=", "data.", "data@data.")
 """What a word of a task begins with: the choice, its arguments, and choices of what lies in it."""
 
@@ -78,9 +75,8 @@ class DataSets:
 
 
 def _called(node: Mapping[str, Any]) -> str:
-    """The last part of the folder or file that a data set lies in, or the module that it is of."""
-    place = next((node[key] for key in PLACES if isinstance(node.get(key), str)), "")
-    return Path(place).name or str(node["_target_"]).split(".")[-2]
+    """The folder or file of a data set, else its choice."""
+    return data_beside({**node, "root": node.get("root") or node.get("file")})
 
 
 def _check(word: str) -> None:

@@ -42,7 +42,7 @@ def prepared(folder: Path, verb: str, composed: Composed) -> Work:
 
 def _found(question: Any, given: Any, verb: str) -> Found:
     from tlx.conclusion import versions
-    from tlx.protocols.given import data_named
+    from tlx.data.node import data_named
     from tlx.protocols.plain import plain
 
     answer = question.answer(given)

@@ -72,6 +72,7 @@ def _check_runs(config: Mapping[str, Any], tasks: Any, folder: Path, built: Any)
     wish = check_wish(config)
     job = built.job(task_config(config, tasks, 0, folder) | {"regularizer": config.get("regularizer")})
     check_one_machine(job.trainer, "learns a sequence")
+    # the first task's job, as those after it are, which cannot be built before it has a run
     job.continues = config["scenario"] == "domain"
     job.remembers = task_folder(folder, 0) if wish == "kept" else None
     plan_of(job)

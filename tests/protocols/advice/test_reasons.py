@@ -1,8 +1,8 @@
 from typing import Any
 
 from tests.protocols.advised import DISTANCE, SAME, entrant, models, probe
-from tlx.protocols.advice.label_guides import Guide
 from tlx.protocols.advice.reasons import reasons_of, warnings_of
+from tlx.protocols.label_guides import Guide
 from tlx.protocols.results.advise import Risk
 
 DIFFERENT = (SAME[0], Guide("smallest class", 2, "the head alone", "strategy=other"))

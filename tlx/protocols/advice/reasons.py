@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from tlx.command_line import SCRATCH
-from tlx.protocols.advice.label_guides import Guide
 from tlx.protocols.distance import DistanceResult
+from tlx.protocols.label_guides import Guide
 from tlx.protocols.probe import ProbeResult
 from tlx.protocols.results.advise import Entrant, Risk
 from tlx.protocols.results.rank import RankResult

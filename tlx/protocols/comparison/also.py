@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 from tlx.data.datamodule import TransferData
 from tlx.data.duplicates import comparable, copies_in
+from tlx.data.node import data_beside
 from tlx.errors import ConfigError, DataError
 from tlx.inference import imposed
 from tlx.job import Job
-from tlx.protocols.given import Given, data_beside
+from tlx.protocols.given import Given
 from tlx.types import Splits, Targets
 
 __all__ = ["Also", "also_data", "refuse_seen", "refuse_unknown"]

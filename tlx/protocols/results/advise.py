@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from tlx.command_line import command_line
 from tlx.figures import COMMAND
-from tlx.protocols.advice.label_guides import Guide
 from tlx.protocols.distance import DistanceResult
+from tlx.protocols.label_guides import Guide
 from tlx.protocols.probe import ProbeResult
 from tlx.protocols.results.rank import RankResult
 

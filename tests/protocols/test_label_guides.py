@@ -1,6 +1,6 @@
 import pytest
 
-from tlx.protocols.advice.label_guides import label_guides
+from tlx.protocols.label_guides import label_guides
 
 STAGES = ("stem", "layer1", "layer2", "layer3")
 
